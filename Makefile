@@ -1,0 +1,42 @@
+# Every target sets itself up: the virtual environment and the pinned packages are made when they are missing or old.
+PYTHON ?= python3
+BIN := .venv/bin
+export FLASK_APP := wsgi.py
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo up test check bench format clean
+.DEFAULT_GOAL := demo
+
+.venv/run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/dev: requirements-dev.txt requirements.txt .venv/run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+demo: .venv/run
+	$(BIN)/python -m flask demo
+
+up: .venv/run
+	$(BIN)/python -m flask up
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: .venv/dev
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(MAKE) test
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+format: .venv/dev
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+clean:
+	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache
