@@ -1,0 +1,136 @@
+"""The database: one engine per process, short transactions, one writer at a time on SQLite."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from workers import settings
+from workers.errors import DatabaseDown
+
+NAMES = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+_engines: dict[tuple[str, int], Engine] = {}
+
+
+class Base(DeclarativeBase):
+    """Parent of the models."""
+
+    metadata = metadata
+
+
+class Utc(TypeDecorator[datetime]):
+    """An instant: aware and UTC in Python, whatever the database keeps."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that only reads."""
+    with _translated(), Session(engine(), expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """One write transaction: commits at the end, rolls back on any error. Keep it under 50 ms, without network."""
+    bound = engine()
+    with _translated(), _turn(bound), Session(bound, expire_on_commit=False) as session:
+        session.connection(execution_options={"sira_writes": True})
+        yield session
+        session.commit()
+
+
+def engine() -> Engine:
+    """The engine of this process; a forked child gets its own, because sockets must not cross a fork."""
+    key = (settings.current().database, os.getpid())
+    if key not in _engines:
+        _engines[key] = _open(key[0])
+    return _engines[key]
+
+
+def close() -> None:
+    """Give all connections back: before a change of settings, and after an interrupt that left one half-way."""
+    for (_, pid), bound in _engines.items():
+        bound.dispose(close=pid == os.getpid())
+    _engines.clear()
+
+
+def _open(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        _, _, path = url.partition("///")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        made = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=40)
+        event.listen(made, "connect", _prepare_sqlite)
+        event.listen(made, "begin", _begin_sqlite)
+        return made
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30, connect_args={"connect_timeout": 5})
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("sira_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _turn(bound: Engine) -> Iterator[None]:
+    """SQLite alone starves its writers for seconds; waiting in the kernel for one file lock is fair."""
+    if bound.dialect.name != "sqlite":
+        yield
+        return
+    handle = os.open(f"{bound.url.database}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseDown() from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseDown() from error
+        raise
+    except OSError as error:
+        if error.filename and str(error.filename).endswith(".lock"):
+            raise DatabaseDown() from error
+        raise

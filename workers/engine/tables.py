@@ -1,0 +1,82 @@
+"""The engine's tables. A company is a plain `scope` string here: the engine knows no trade."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+
+from workers.db import Utc, metadata
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(100), nullable=False),
+    Column("queue", String(40), nullable=False),
+    Column("scope", String(40)),
+    Column("state", String(10), nullable=False, default="PENDING"),
+    Column("released", Boolean, nullable=False, default=True),
+    Column("params", LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("due_at", Utc),
+    Column("started_at", Utc),
+    Column("ended_at", Utc),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("max_attempts", Integer, nullable=False),
+    Column("current", Integer, nullable=False, default=0),
+    Column("total", Integer, nullable=False, default=100),
+    Column("status", Text),
+    Column("result", LargeBinary),
+    Column("error_type", String(100)),
+    Column("error_message", Text),
+    Column("traceback", LargeBinary),
+    Column("event_id", String(32), nullable=False, default="0-0"),
+    Column("item_count", Integer),
+    Column("missing_at", Utc),
+    Index("ix_tasks_scope", "scope", "id"),
+    Index("ix_tasks_state", "state", "id"),
+    Index("ix_tasks_kind", "kind", "id"),
+    Index("ix_tasks_queue", "queue", "id"),
+)
+
+history = Table(
+    "task_history",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("task_id", String(36), nullable=False, index=True),
+    Column("event_id", String(32), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("at", Utc, nullable=False, index=True),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("worker", String(100)),
+    Column("message", Text),
+    Index("uq_task_history_event", "task_id", "event_id", "state", unique=True),
+)
+
+items = Table(
+    "task_items",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("task_id", String(36), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String(10), nullable=False, default="pending"),
+    Column("ref", String(120)),
+    Column("value", LargeBinary, nullable=False),
+    Column("output", LargeBinary),
+    Column("error", Text),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("provider_id", String(200)),
+    Column("taken_by", String(80)),
+    Column("updated_at", Utc, nullable=False),
+    Index("uq_task_items_position", "task_id", "position", unique=True),
+    Index("ix_task_items_state", "task_id", "state", "position"),
+)
+
+keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", String(40), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("task_id", String(36), nullable=False),
+    Column("created_at", Utc, nullable=False, index=True),
+)

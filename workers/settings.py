@@ -1,0 +1,211 @@
+"""The settings: read from the environment here and nowhere else, checked once, frozen."""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.errors import BadSettings
+
+SECRET_MIN_CHARS = 32
+MASKED = ("password", "secret", "token", "key", "hash", "dsn", "usercode", "alert")
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; names are the environment variables in small letters."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    app_env: Literal["development", "production"] = "development"
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    redis_url: str = ""
+    storage_url: str = ""
+    secret_key: str = ""
+    public_url: str = ""
+    port: int = Field(8000, ge=1, le=65535)
+    web_concurrency: int = Field(1, ge=1, le=64)
+    timezone: str = "Europe/Istanbul"
+
+    smtp_url: str = ""
+    mail_from: str = ""
+    sms_provider: Literal["sandbox", "netgsm", "iletimerkezi", "verimor", "twilio"] = "sandbox"
+    sms_countries: str = "TR"
+    sms_rate_per_second: float = Field(100, gt=0)
+    mail_rate_per_second: float = Field(20, gt=0)
+    sms_daily_cap: int | None = Field(None, ge=0)
+    sms_per_number: str = "3/10minutes"
+
+    task_soft_time_limit: float = Field(1500, gt=0)
+    task_time_limit: float = Field(1800, gt=0)
+    max_jobs_per_child: int = Field(1000, ge=1)
+    log_retention_days: int = Field(90, ge=1)
+    result_ttl_days: int = Field(90, ge=1)
+
+    rate_limit: str = "1200/minute"
+    max_items: int = Field(100_000, ge=1)
+    max_upload_mb: int = Field(25, ge=1)
+    max_sheet_rows: int = Field(1_000_000, ge=1)
+
+    redis_tls_verify: bool = True
+    sentry_dsn: str = ""
+    alert_urls: str = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except Exception as error:
+            raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Istanbul") from error
+        return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg(cls, url: str) -> str:
+        """Heroku says postgres://, SQLAlchemy wants the driver named."""
+        _refuse_unreadable(url)
+        scheme, separator, rest = url.partition("://")
+        if separator and scheme in ("postgres", "postgresql"):
+            return f"postgresql+psycopg://{rest}"
+        if separator and scheme not in ("sqlite", "postgresql+psycopg"):
+            raise ValueError("use postgresql://… or sqlite:///…")
+        if url and not separator:
+            raise ValueError("use postgresql://… or sqlite:///…")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: str) -> str:
+        _refuse_unreadable(url)
+        if url and urlsplit(url).scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
+            raise ValueError("use redis://, rediss://, unix:// or redis+sentinel://")
+        return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_scheme(cls, url: str) -> str:
+        _refuse_unreadable(url)
+        if url and urlsplit(url).scheme not in ("file", "s3"):
+            raise ValueError("use file:///path or s3://bucket?endpoint=…")
+        return url
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Settings":
+        weak = [key for key in self.secret_keys if len(key) < SECRET_MIN_CHARS]
+        if weak or (self.secret_key and not self.secret_keys):
+            raise ValueError(f"SECRET_KEY: every key must have at least {SECRET_MIN_CHARS} random characters")
+        if not self.secret_key and (self.redis_url or self.database_url):
+            raise ValueError("SECRET_KEY is required when REDIS_URL or DATABASE_URL is set")
+        if self.task_soft_time_limit > self.task_time_limit:
+            raise ValueError("TASK_SOFT_TIME_LIMIT must not exceed TASK_TIME_LIMIT")
+        return self
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """The keys, first one seals. Without SECRET_KEY: one made at first use and kept in DATA_DIR (mode 0600)."""
+        return [key.strip() for key in self.secret_key.split(",") if key.strip()]
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'sira.db').resolve()}"
+
+    @property
+    def storage(self) -> str:
+        return self.storage_url or (self.data_dir / "files").resolve().as_uri()
+
+    @property
+    def base_url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def embedded_redis(self) -> bool:
+        return not self.redis_url
+
+    def sealing_keys(self) -> list[str]:
+        """`secret_keys`, or the embedded default's own key from DATA_DIR."""
+        return self.secret_keys or [_own_key(self.data_dir / "secret.key")]
+
+    def unsafe(self) -> list[str]:
+        """What must not stand in production, one sentence each."""
+        if self.app_env != "production":
+            return []
+        host = urlsplit(self.redis_url).hostname or ""
+        local = self.redis_url.startswith("unix:") or host in ("127.0.0.1", "localhost", "::1")
+        checks = [
+            (not self.secret_key, "SECRET_KEY is not set."),
+            (not self.redis_url, "REDIS_URL is not set: the embedded Valkey is for trying out and small offices."),
+            (not self.database_url, "DATABASE_URL is not set: production lives on PostgreSQL."),
+            (self.redis_url.startswith("redis:") and not local, "REDIS_URL is unencrypted: use rediss://."),
+            (bool(self.redis_url) and not local and "@" not in self.redis_url, "REDIS_URL has no password."),
+            (not self.redis_tls_verify, "REDIS_TLS_VERIFY is off."),
+            (bool(self.public_url) and not self.public_url.startswith("https://"), "PUBLIC_URL is not https."),
+        ]
+        return [sentence for wrong, sentence in checks if wrong]
+
+    def masked(self) -> dict[str, str]:
+        """Names and values for people: secrets as ***, passwords in URLs too."""
+        return {name.upper(): _masked(name, value) for name, value in self.model_dump().items()}
+
+
+def _masked(name: str, value: object) -> str:
+    text = "" if value is None else str(value)
+    if text and any(word in name for word in MASKED):
+        return "***"
+    text = re.sub(r"(?s)(://[^:/?#@]*:).*@", r"\1***@", text)
+    return re.sub(rf"([?&][^=&]*(?:{'|'.join(MASKED)})[^=&]*=)[^&]*", r"\1***", text)
+
+
+def _refuse_unreadable(url: str) -> None:
+    """In our words: the library's repeat parts of the URL, perhaps of its password."""
+    try:
+        parts = urlsplit(url)
+        _ = "," in parts.netloc or parts.port  # Sentinel's list of hosts has many ports
+    except ValueError:
+        raise ValueError("is no readable URL: a port is a number, / in a password is written %2F") from None
+
+
+def _own_key(path: Path) -> str:
+    """Read the key, or make it; two processes that start at once agree, because only one can link its file there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment; raises BadSettings with every fault in one sentence each."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])).upper()} {e['msg']}".strip() for e in error.errors()]
+        raise BadSettings(reason="; ".join(faults)) from None  # pydantic's own words show the values
+
+
+_chosen: list[Settings] = []
+
+
+def current() -> Settings:
+    """The settings of this process, read once from the environment unless `use` gave them."""
+    if not _chosen:
+        _chosen.append(load())
+    return _chosen[0]
+
+
+def use(chosen: Settings | None) -> None:
+    """Let this process work with these settings; None reads the environment again."""
+    _chosen[:] = [chosen] if chosen else []
