@@ -1,0 +1,20 @@
+"""The clock: `python scheduler.py`. Any number may run."""
+
+import sys
+
+from workers import logs, settings
+from workers.engine import clock
+from workers.errors import SiraError
+
+
+def main() -> int:
+    try:
+        logs.setup(production=settings.current().app_env == "production")
+        return clock.run()
+    except SiraError as error:
+        print(f"scheduler: {error.message}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""`python -m workers [QUEUE …]`: prints its kinds, then `ready`, and works until SIGTERM."""
+
+import argparse
+import sys
+
+from workers import logs, settings
+from workers.errors import BadSettings, SiraError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    try:
+        chosen = settings.current()
+        logs.setup(production=chosen.app_env == "production")
+        return _work(_parser(chosen.max_jobs_per_child).parse_args(arguments))
+    except SiraError as error:
+        print(f"workers: {error.message}", file=sys.stderr)
+        return 2 if isinstance(error, BadSettings) else 1
+
+
+def _parser(max_jobs_per_child: int) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("queues", nargs="*", metavar="QUEUE", help="default: all, by priority")
+    parser.add_argument("--concurrency", type=_positive, default=1, help="children that work side by side (1)")
+    parser.add_argument("--max-jobs-per-child", type=_positive, default=max_jobs_per_child)
+    parser.add_argument("--max-memory-mb", type=int, default=0, help="replace a child past this resident size")
+    parser.add_argument("--burst", action="store_true", help="end when nothing waits")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def _work(given: argparse.Namespace) -> int:
+    from workers.engine import registry, wire
+    from workers.engine.fleet import Fleet, Orders
+
+    unknown = [name for name in given.queues if name not in registry.QUEUES]
+    if unknown:
+        raise BadSettings(reason=f"unknown queue {', '.join(unknown)}; there are {', '.join(registry.QUEUES)}")
+    wire.refuse_unsafe_server()
+    for name, kind in sorted(registry.kinds().items()):
+        print(f"  . {name} ({kind.queue})")
+    print("ready", flush=True)
+    orders = Orders(
+        queues=tuple(given.queues) or registry.QUEUES,
+        concurrency=given.concurrency,
+        max_jobs_per_child=given.max_jobs_per_child,
+        max_memory_mb=given.max_memory_mb,
+        burst=given.burst,
+    )
+    return Fleet(orders).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

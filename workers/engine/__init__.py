@@ -1,0 +1,19 @@
+"""THE QUEUE: knows no letter, no SMS, no sheet. What the rest of the house may use stands here.
+
+registry  @job, the catalogue            queues   enqueue: row, commit, push       tasks    find, search
+control   cancel, retry                  ledger   the items of a bulk              bulk     how a job works through them
+worker    claim, run, settle             fleet    forks and replaces children      keeper   leases, rescue, recorder
+rescue    gives back dead workers' work  outcome  what comes of an execution       events   the stream and its history
+seal job wire tables lua/                beneath all of them
+"""
+
+from workers.engine.bulk import items
+from workers.engine.outcome import Retry
+from workers.engine.progress import report
+from workers.engine.queues import enqueue
+from workers.engine.registry import Ref, job
+from workers.engine.running import this_task
+from workers.engine.tasks import find
+from workers.errors import SoftTimeLimitExceeded
+
+__all__ = ["Ref", "Retry", "SoftTimeLimitExceeded", "enqueue", "find", "items", "job", "report", "this_task"]

@@ -1,0 +1,124 @@
+"""How a job works through its items: in batches, in slices, beside helpers; the ledger decides, not memory."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from workers.engine import ledger, running, wire
+from workers.engine.ledger import Item
+from workers.engine.progress import report
+from workers.errors import SiraError
+
+SIDE_BY_SIDE_AT_MOST = 8
+POLL_S = 0.05
+
+
+class NothingDone(SiraError):
+    """None of the {total} items could be done. The first reason: {reason}"""
+
+    final = True
+
+
+class Items:
+    """The items of the running task. `for value in items` does them one by one; `batches(n)` gives Items to settle."""
+
+    def __init__(self, run: running.Run, total: int, *, parallel: bool) -> None:
+        self.run, self.total, self.parallel = run, total, parallel
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self.batches(1):
+            yield batch[0].value
+
+    def batches(self, size: int) -> Iterator[list[Item]]:
+        """Lists of up to `size` items, taken before they are given. An item that the body leaves alone is done."""
+        self._give_back()
+        if self.parallel and not self.run.helps:
+            self._call_helpers(size)
+        while batch := self._next(size):
+            yield batch
+            for item in batch:
+                if item.state == "sending":
+                    item.done()
+            ledger.settle(self.run.tag, batch)
+            self.run.moved = True
+            self._tell()
+            if time.monotonic() > self.run.slice_ends:
+                raise running.Yielded()
+        if self.run.helps:
+            raise running.Helped()
+        self._refuse_nothing_done()
+
+    def finished(self) -> Iterator[Item]:
+        """The items that are done, in posted order, with their outputs."""
+        return ledger.finished(self.run.task_id)
+
+    def _next(self, size: int) -> list[Item]:
+        """The next batch; waits while others still have items in work, for these may come back."""
+        while True:
+            running.check()
+            batch = ledger.take(self.run.task_id, self.run.tag, size)
+            if batch or self.run.helps or not ledger.counts(self.run.task_id).get("sending"):
+                return batch
+            if time.monotonic() > self.run.slice_ends:
+                raise running.Yielded()
+            time.sleep(POLL_S)
+            self._tell()
+            self._give_back()
+
+    def _tell(self) -> None:
+        running.check()
+        if not self.run.helps:
+            counts = ledger.counts(self.run.task_id)
+            report(self.total - counts.get("pending", 0) - counts.get("sending", 0), self.total)
+
+    def _give_back(self) -> None:
+        """Items of dead executions return; those of living ones (their lease is in Redis) are left alone."""
+        if not self.run.helps:
+            leases = wire.connect().zrange("sira:leases", 0, -1)
+            alive = {lease.decode().partition(":")[2] for lease in leases}
+            ledger.give_back(self.run.task_id, {tag for tag in alive if tag.startswith(self.run.task_id)})
+
+    def _call_helpers(self, size: int) -> None:
+        from workers.engine.helpers import call
+
+        waiting = ledger.counts(self.run.task_id).get("pending", 0)
+        slots = int(wire.connect().scard("rq:workers"))
+        call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, waiting // (2 * size)))
+
+    def _refuse_nothing_done(self) -> None:
+        if not ledger.counts(self.run.task_id).get("done"):
+            reason = ledger.first_error(self.run.task_id) or "no item was left"
+            raise NothingDone(total=self.total, reason=reason)
+
+
+class Listed:
+    """The same for a job that is simply called: the items are a plain list in memory."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._items = [Item(0, position, value) for position, value in enumerate(values, 1)]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self.batches(1):
+            yield batch[0].value
+
+    def batches(self, size: int) -> Iterator[list[Item]]:
+        for start in range(0, len(self._items), size):
+            batch = self._items[start : start + size]
+            yield batch
+            for item in batch:
+                if item.state == "sending":
+                    item.done()
+
+    def finished(self) -> Iterator[Item]:
+        return (item for item in self._items if item.state == "done")
+
+
+def items(values: Any) -> Items | Listed:
+    """What a bulk job works through: the ledger in a worker, the given list where the function is simply called."""
+    return values if isinstance(values, Items | Listed) else Listed(list(values))

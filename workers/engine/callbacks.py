@@ -1,0 +1,21 @@
+"""`on_success` and `on_failure` of a kind: called once with the task, after its end is written."""
+
+from workers import logs
+from workers.engine import registry
+from workers.engine.tasks import find
+
+log = logs.get("callbacks")
+
+
+def after_end(task_id: str, *, succeeded: bool) -> None:
+    """Call what the task's kind declares; its failure is logged and changes nothing."""
+    if not any(kind.on_success or kind.on_failure for kind in registry.kinds().values()):
+        return
+    try:
+        task = find(task_id)
+        kind = registry.get(task.kind)
+        called = kind.on_success if succeeded else kind.on_failure
+        if called is not None:
+            called(task)
+    except Exception:
+        log.exception("callback failed", task_id=task_id)

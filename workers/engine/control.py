@@ -1,0 +1,70 @@
+"""Steering a task from outside: cancel it, or run again what failed."""
+
+from sqlalchemy import select, update
+
+from workers.db import now, reading, writing
+from workers.engine import ledger, wire
+from workers.engine.events import newest, padded
+from workers.engine.outcome import KEEP_S
+from workers.engine.queues import push
+from workers.engine.tables import items, tasks
+from workers.engine.tasks import Task, find
+from workers.errors import Conflict
+
+AGAIN = {None: ("failed", "skipped"), "failed": ("failed",), "unknown": ("unknown",)}
+
+
+def cancel(task_id: str) -> Task:
+    """End a waiting task now; ask a running one to stop. Raises UnknownTask, Conflict if it has ended, QueueDown."""
+    task = find(task_id)
+    if task.ended:
+        raise Conflict(reason=f"the task has ended as {task.state}")
+    answer = wire.run(wire.connect(), "cancel", task_id, task.queue, KEEP_S)
+    if answer == b"ended":
+        raise Conflict(reason="the task has just ended")
+    if answer in (b"waiting", b"absent"):
+        ledger.close(task_id, "İptal edildi")
+        _end_row(task_id)
+    return find(task_id)
+
+
+def _end_row(task_id: str) -> None:
+    """Redis has refused the task for good; SQL follows at once, so that no reconciler pushes it again."""
+    with writing() as session:
+        query = update(tasks).where(tasks.c.id == task_id, tasks.c.ended_at.is_(None))
+        session.execute(query.values(state="REVOKED", ended_at=now()))
+
+
+def retry(task_id: str, only: str | None = None) -> Task:
+    """Run the task again under its id: all of a single task, of a bulk what failed (or is unknown, if asked so).
+
+    Raises UnknownTask, and Conflict if it has not ended or there is nothing to run again.
+    """
+    task = find(task_id)
+    if not task.ended:
+        raise Conflict(reason="the task has not ended; cancel it first")
+    if task.counts is None:
+        if task.state == "SUCCESS" or only == "unknown":
+            raise Conflict(reason="nothing of this task failed")
+    elif not _has(task_id, AGAIN[only]) and (only or task.state == "SUCCESS"):
+        raise Conflict(reason=f"the task has no item that is {' or '.join(AGAIN[only])}")
+    if task.counts is not None:
+        ledger.reopen(task_id, AGAIN[only])
+    with writing() as session:
+        session.execute(update(tasks).where(tasks.c.id == task_id).values(**_fresh()))
+        row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
+    push(row, replace_ended=True)
+    return find(task_id)
+
+
+def _has(task_id: str, states: tuple[str, ...]) -> bool:
+    with reading() as session:
+        query = select(items.c.id).where(items.c.task_id == task_id, items.c.state.in_(states)).limit(1)
+        return session.execute(query).first() is not None
+
+
+def _fresh() -> dict[str, object]:
+    """The row of a task that begins anew, but later than everything that was told of it before."""
+    nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
+    values: dict[str, object] = dict.fromkeys((*nothing, "missing_at"))
+    return {**values, "state": "PENDING", "attempts": 0, "current": 0, "total": 100, "event_id": padded(newest())}

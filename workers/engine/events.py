@@ -1,0 +1,197 @@
+"""The stream of what happened (`sira:events`), its recorder into SQL, and its readers."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from workers.db import writing
+from workers.engine import wire
+from workers.engine.seal import Seal
+from workers.engine.tables import history, tasks
+from workers.engine.tasks import ENDED, Task, find
+from workers.errors import QueueDown, SealBroken, UnknownTask
+
+STREAM = "sira:events"
+RECORDED = "sira:recorded"
+BATCH = 200
+KEEP_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of one task. `event_id` is padded so that text order is time order."""
+
+    task_id: str
+    state: str
+    scope: str
+    queue: str
+    attempt: int
+    worker: str
+    payload: bytes
+    event_id: str
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(int(self.event_id.partition("-")[0]) / 1000, UTC)
+
+
+def padded(event_id: str) -> str:
+    ms, _, number = event_id.partition("-")
+    return f"{int(ms):013d}-{int(number or 0):010d}"
+
+
+def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
+    """The changes that one entry tells of."""
+    for number in range(1, len(fields) + 1):
+        packed = fields.get(b"c%d" % number)
+        if packed is None:
+            return
+        task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
+        payload = fields.get(b"p%d" % number, b"")
+        yield Change(task_id, state, scope, queue, int(attempt), worker, payload, padded(event_id.decode()))
+
+
+def record() -> int:
+    """Write the next batch of the stream into SQL, then move the mark and trim behind it. Returns how many entries.
+
+    Safe to repeat and to run twice: a row takes only what is later than what it has, and an end stays.
+    """
+    connection = wire.connect()
+    mark = (connection.get(RECORDED) or b"0-0").decode()
+    answer = connection.xread({STREAM: mark}, count=BATCH)
+    entries = answer[0][1] if answer else []
+    if not entries:
+        return 0
+    found = [change for event_id, fields in entries for change in changes(event_id, fields)]
+    with writing() as session:
+        apply(session, found)
+    last = entries[-1][0].decode()
+    oldest_ms = min(int(last.partition("-")[0]), int(time.time() * 1000) - KEEP_MS)
+    pipeline = connection.pipeline(transaction=True)
+    pipeline.set(RECORDED, last)
+    pipeline.xtrim(STREAM, minid=oldest_ms, approximate=True)
+    pipeline.execute()
+    return len(entries)
+
+
+def apply(session: Session, found: list[Change]) -> None:
+    """Bring the task rows up to these changes and keep their history."""
+    merged: dict[str, dict[str, Any]] = {}
+    for change in found:
+        before = {} if change.state == "PENDING" else merged.get(change.task_id, {})
+        merged[change.task_id] = {**before, **_values(change)}
+    by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for task_id, values in merged.items():
+        by_shape.setdefault(tuple(sorted(values)), []).append({"b_id": task_id, **values})
+    going_on = and_(*(tasks.c.state != state for state in ENDED))
+    for shape, rows in by_shape.items():
+        query = update(tasks).where(tasks.c.id == bindparam("b_id"), tasks.c.event_id < bindparam("event_id"), going_on)
+        session.connection().execute(query.values({name: bindparam(name) for name in shape}), rows)
+    told = [_line(change) for change in found if change.state != "PROGRESS"]
+    if told:
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        session.execute(dialect.insert(history).on_conflict_do_nothing(), told)
+
+
+def _line(change: Change) -> dict[str, Any]:
+    error = _opened(change) if change.state in ("FAILURE", "RETRY") else {}
+    return {
+        **{"task_id": change.task_id, "event_id": change.event_id, "state": change.state, "at": change.at},
+        **{"attempt": change.attempt, "worker": change.worker or None, "message": error.get("message")},
+    }
+
+
+def _values(change: Change) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": change.state, "event_id": change.event_id, "missing_at": None}
+    values["attempts"] = change.attempt
+    if change.state == "STARTED" and change.attempt == 1:
+        values["started_at"] = change.at
+    if change.state == "SUCCESS":
+        values |= {"result": change.payload or None, "error_type": None, "error_message": None, "traceback": None}
+    if change.state == "PROGRESS" and change.payload:
+        meta = _opened(change)
+        values.update({name: meta[name] for name in ("current", "total", "status") if name in meta})
+    if change.state in ("FAILURE", "RETRY"):
+        error = _opened(change)
+        values |= {"error_type": error.get("type", "Error"), "error_message": error.get("message", "")}
+        values["traceback"] = Seal.dumps(error["traceback"]) if "traceback" in error else None
+    if change.state in ENDED:
+        values["ended_at"] = change.at
+    return values
+
+
+def _opened(change: Change) -> dict[str, Any]:
+    if not change.payload:
+        return {}
+    try:
+        opened = Seal.loads(change.payload)
+    except SealBroken:
+        return {"type": "SealBroken", "message": "The details were sealed with a key that is gone."}
+    return opened if isinstance(opened, dict) else {}
+
+
+def follow(
+    *, task_id: str | None = None, scope: str | None = None, last_id: str | None = None, heartbeat_s: float = 15.0
+) -> Iterator[tuple[str, Task] | None]:
+    """(event id, task) for each change, from now or after `last_id`; None every `heartbeat_s` seconds of silence.
+
+    With `task_id`: begins with the present state and ends after the last.
+    """
+    at = last_id if last_id and _is_id(last_id) else newest()
+    if task_id is not None:
+        task = find(task_id)
+        yield at, task
+        if task.ended:
+            return
+    while True:
+        at, seen, quiet = _next_changes(at, heartbeat_s)
+        if quiet:
+            yield None
+        wanted = [c for c in seen if c.task_id == task_id or (task_id is None and scope in (None, c.scope))]
+        for change in {change.task_id: change for change in wanted}.values():
+            try:
+                task = find(change.task_id)
+            except UnknownTask:
+                continue
+            yield at, task
+            if task_id is not None and task.ended:
+                return
+
+
+def _next_changes(at: str, heartbeat_s: float) -> tuple[str, list[Change], bool]:
+    """Wait for entries after `at`: (their last id, their changes, whether nothing came)."""
+    try:
+        block_ms = int(min(heartbeat_s, wire.SOCKET_TIMEOUT_S / 2) * 1000)
+        answer = wire.connect().xread({STREAM: at}, count=BATCH, block=block_ms)
+    except (RedisError, QueueDown):
+        time.sleep(1)
+        return at, [], True
+    entries = answer[0][1] if answer else []
+    found = [change for event_id, fields in entries for change in changes(event_id, fields)]
+    return (entries[-1][0].decode() if entries else at), found, not entries
+
+
+def newest() -> str:
+    """The id of the last entry; without Redis one from our clock, later than all that was told before."""
+    try:
+        last = wire.connect().xrevrange(STREAM, count=1)
+    except (RedisError, QueueDown):
+        return f"{int(time.time() * 1000)}-0"
+    return last[0][0].decode() if last else "0-0"
+
+
+def _is_id(text: str) -> bool:
+    ms, _, number = text.partition("-")
+    return text.isascii() and ms.isdigit() and len(ms) <= 15 and (number or "0").isdigit() and len(number) <= 10
+
+
+def story(session: Session, task_id: str) -> list[Any]:
+    """The recorded history of a task, oldest first."""
+    return list(session.execute(select(history).where(history.c.task_id == task_id).order_by(history.c.event_id)))

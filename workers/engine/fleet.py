@@ -1,0 +1,229 @@
+"""The fleet: a main process without threads and sockets that forks the keeper and N children, and replaces the dead.
+
+Everything heavy is imported here before the fork, so that the children share it. PR_SET_PDEATHSIG makes them die with
+this process. Signal handlers only note; the loop acts.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import pkgutil
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers import logs
+from workers.engine import registry
+from workers.engine.keeper import Keeper, Periods
+from workers.engine.worker import Worker, name_for
+
+log = logs.get("fleet")
+PR_SET_PDEATHSIG = 1
+ASK_AFTER_S, KILL_AFTER_S = 14.0, 18.0
+RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.1, 10.0, 2.0
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass
+class Slot:
+    """One child: its number, its generation, its process, and when it may be forked again."""
+
+    number: int
+    generation: int = 0
+    pid: int = 0
+    name: str = ""
+    born: float = 0.0
+    wait_s: float = 0.0
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a fleet is to do. `max_memory_mb` (0: no limit) is the resident size past which a child is replaced."""
+
+    queues: tuple[str, ...] = registry.QUEUES
+    concurrency: int = 1
+    max_jobs_per_child: int = 1000
+    max_memory_mb: int = 0
+    burst: bool = False
+    periods: Periods = field(default_factory=Periods)
+
+
+class Fleet:
+    """Run it with `run()`; it returns the exit code."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.orders = orders
+        self.slots = [Slot(number) for number in range(1, orders.concurrency + 1)]
+        self.keeper_pid = 0
+        self._stop_at = 0.0
+        self._asked = False
+        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
+
+    def run(self) -> int:
+        preload()
+        signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._fork_keeper()
+        while not self._over():
+            self._fork_missing()
+            self._hurry()
+            self._sleep()
+            self._reap()
+        return self._leave()
+
+    def _on_stop(self, *_: Any) -> None:
+        self._stop_at = self._stop_at or time.monotonic()
+
+    def _over(self) -> bool:
+        idle = not any(slot.pid for slot in self.slots)
+        return idle and bool(self._stop_at or (self.orders.burst and all(s.generation for s in self.slots)))
+
+    def _fork_keeper(self) -> None:
+        self.keeper_pid = self._fork(lambda: Keeper(self._told_r, self.orders.periods).run(), "keeper")
+
+    def _fork_missing(self) -> None:
+        if self._stop_at:
+            return
+        if not self.keeper_pid:
+            self._fork_keeper()
+            for slot in self.slots:
+                if slot.pid:
+                    self._tell(f"born {slot.name} {slot.pid}")
+        for slot in self.slots:
+            fresh = slot.generation == 0 or not self.orders.burst
+            if not slot.pid and fresh and time.monotonic() >= slot.not_before:
+                self._fork_child(slot)
+
+    def _fork_child(self, slot: Slot) -> None:
+        slot.generation += 1
+        slot.born = time.monotonic()
+        slot.name = name_for(os.getpid(), slot.number, slot.generation)
+        slot.pid = self._fork(lambda: self._work(slot.name), f"slot {slot.number}")
+        self._tell(f"born {slot.name} {slot.pid}")
+
+    def _work(self, name: str) -> None:
+        orders = self.orders
+        worker = Worker(list(orders.queues), name, max_memory_mb=orders.max_memory_mb)
+        worker.work(burst=orders.burst, max_jobs=None if orders.burst else orders.max_jobs_per_child)
+
+    def _fork(self, task: Callable[[], None], title: str) -> int:
+        main = os.getpid()
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            if title != "keeper":
+                os.close(self._told_r)
+            os.close(self._told_w)
+            if os.getppid() == main:
+                _name_process(title)
+                task()
+                code = 0
+        except BaseException:
+            log.exception("process ended by an error", title=title)
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._told_w, f"{line}\n".encode())
+
+    def _sleep(self) -> None:
+        ready, _, _ = select.select([self._wake_r], [], [], 0.5)
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_r, 4096)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._buried(pid, os.waitstatus_to_exitcode(status))
+
+    def _buried(self, pid: int, code: int) -> None:
+        if pid == self.keeper_pid:
+            self.keeper_pid = 0
+            log.warning("keeper ended", code=code)
+        for slot in self.slots:
+            if slot.pid == pid:
+                slot.pid = 0
+                self._tell(f"dead {slot.name} {pid} {_reason(code)}")
+                self._plan_restart(slot, code)
+
+    def _plan_restart(self, slot: Slot, code: int) -> None:
+        """At once after a planned end; after a crash with a growing pause, so that a broken start does not spin."""
+        if code == 0 or time.monotonic() - slot.born > SETTLED_S:
+            slot.wait_s = 0.0
+        else:
+            slot.wait_s = min(slot.wait_s * 2 or RESTART_FROM_S, RESTART_TO_S)
+            log.warning("child died", worker=slot.name, code=code, again_in_s=slot.wait_s)
+        slot.not_before = time.monotonic() + slot.wait_s
+
+    def _hurry(self) -> None:
+        """After a stop was asked for: tell the children; at 14 s they put their job back, at 18 s they are ended."""
+        if not self._stop_at:
+            return
+        waited_s = time.monotonic() - self._stop_at
+        if not self._asked:
+            self._signal(signal.SIGTERM)
+            self._asked = True
+        elif waited_s > KILL_AFTER_S:
+            self._signal(signal.SIGKILL)
+        elif waited_s > ASK_AFTER_S:
+            self._signal(signal.SIGUSR2)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for slot in self.slots:
+            if slot.pid:
+                os.kill(slot.pid, number)
+
+    def _leave(self) -> int:
+        """The keeper goes last: it gives back what killed children held, and records the rest."""
+        if self.keeper_pid:
+            os.close(self._told_w)
+            deadline = time.monotonic() + 3.0
+            while time.monotonic() < deadline and os.waitpid(self.keeper_pid, os.WNOHANG) == (0, 0):
+                time.sleep(0.02)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.keeper_pid, signal.SIGKILL)
+        return 0
+
+
+def preload() -> None:
+    """Import what the jobs will need, once, before any fork: the catalogue and every service."""
+    registry.kinds()
+    services = importlib.import_module("workers.services")
+    for module in pkgutil.iter_modules(services.__path__):
+        importlib.import_module(f"workers.services.{module.name}")
+
+
+def _name_process(title: str) -> None:
+    from setproctitle import setproctitle
+
+    setproctitle(f"sira: {title}")
+
+
+def _reason(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,32 @@
+"""Helpers of a CPU-bound bulk: jobs `<id>-h1…` without rows of their own that take items beside the task's own job."""
+
+from sqlalchemy import select
+
+from workers.db import reading
+from workers.engine import registry, wire
+from workers.engine.job import sealed_data
+from workers.engine.queues import job_hash
+from workers.engine.seal import Seal
+from workers.engine.tables import tasks
+
+MARK = "-h"
+
+
+def call(task_id: str, count: int) -> None:
+    """Queue up to `count` helpers; those that still wait or work are not doubled."""
+    if count < 1:
+        return
+    with reading() as session:
+        row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
+    kind, connection = registry.get(row["kind"]), wire.connect()
+    for number in range(1, count + 1):
+        helper_id = f"{task_id}{MARK}{number}"
+        data = sealed_data(helper_id, kind.name, Seal.loads(row["params"]))
+        fields = {**job_hash(kind, row), "data": data, "sira_helps": task_id, "retries_left": 0, "sira_retries": 0}
+        flat = [part for field in fields.items() for part in field]
+        wire.run(connection, "push", helper_id, row["queue"], "", 1, *flat)
+
+
+def task_of(job_id: str) -> str:
+    """The task that a job works for: itself, or the one it helps."""
+    return job_id.partition(MARK)[0] if len(job_id) > 36 else job_id

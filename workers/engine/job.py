@@ -1,0 +1,72 @@
+"""Our Job class: RQ's, but sealed. What it runs comes from the catalogue alone, never from what stands in Redis."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rq.exceptions import DeserializationError
+from rq.job import UNEVALUATED
+from rq.job import Job as RQJob
+
+from workers.engine import registry
+from workers.engine.seal import Seal
+from workers.errors import NotInCatalogue, SealBroken, UnknownKind
+
+
+class Job(RQJob):
+    """Goes with the seal wherever RQ asks: `rq worker -S workers.engine.seal.Seal -j workers.engine.job.Job`.
+
+    The payload names its own task id, so that the data of one job can't run as another.
+    """
+
+    def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
+        super().__init__(id, connection, serializer or Seal)
+
+    @property
+    def data(self) -> bytes:
+        if self._data is UNEVALUATED:
+            self._data = sealed_data(self.id, str(self._func_name), dict(self._kwargs))
+        return self._data  # type: ignore[return-value]
+
+    @data.setter
+    def data(self, value: bytes) -> None:
+        RQJob.data.fset(self, value)  # type: ignore[attr-defined]
+
+    def _deserialize_data(self) -> None:
+        try:
+            body = Seal.loads(self.data)
+            if body["id"] != self.id:
+                raise SealBroken(reason="it was sealed for another task")
+        except SealBroken as error:
+            raise DeserializationError(error.fields["reason"]) from error
+        except Exception as error:
+            raise DeserializationError("it is no job of ours") from error
+        self._func_name, self._instance, self._args, self._kwargs = body["kind"], None, [], body["params"]
+
+    @property
+    def kind(self) -> registry.Kind:
+        try:
+            return registry.get(str(self.func_name))
+        except UnknownKind as error:
+            raise NotInCatalogue(name=str(self.func_name)) from error
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        return self.kind.function
+
+    @property
+    def success_callback(self) -> None:
+        """Callbacks are the kind's, run by our worker; names in the plain hash are ignored."""
+        return None
+
+    failure_callback = success_callback
+    stopped_callback = success_callback
+
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
+        """As RQ's, without compressing what is sealed and can't shrink."""
+        fields = super().to_dict(include_meta, include_result)
+        return {**fields, "data": self.data}
+
+
+def sealed_data(task_id: str, kind: str, params: dict[str, Any]) -> bytes:
+    """The `data` field of a job hash."""
+    return Seal.dumps({"id": task_id, "kind": kind, "params": params})

@@ -1,0 +1,165 @@
+"""The keeper: one process per fleet that renews leases, ends what runs too long, rescues, records and reconciles.
+
+It shares nothing with the children but the machine: the fleet tells it through a pipe who was born and who died. All
+its duties are safe to do twice; those that need doing once per service (recorder, reconciler) are held by a lease.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from workers import logs
+from workers.engine import clock, events, outcome, reconcile, rescue, wire
+from workers.engine.worker import LEASE_MS
+from workers.errors import QueueDown, SiraError, TimeLimitExceeded
+
+log = logs.get("keeper")
+WORKER_TTL_S = 90
+
+
+@dataclass(frozen=True)
+class Periods:
+    """How often each duty is done, in seconds; tests run them faster."""
+
+    renew_s: float = 2.0
+    rescue_s: float = 5.0
+    promote_s: float = 0.5
+    record_s: float = 0.5
+    reconcile_s: float = 10.0
+    cancel_grace_s: float = 8.0
+    duty_lease_s: float = 30.0
+
+
+class Keeper:
+    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines."""
+
+    def __init__(self, pipe: int, periods: Periods | None = None) -> None:
+        self.pipe, self.periods = pipe, periods or Periods()
+        self.me = f"{os.uname().nodename}-{os.getpid()}"
+        self._alive: dict[str, int] = {}
+        self._ended_by: dict[str, SiraError] = {}
+        self._asked_at: dict[str, float] = {}
+        self._unsettled: list[tuple[str, SiraError]] = []
+        self._rest = ""
+        self._stop = False
+        self._rescue_from = 0.0
+        self._due: dict[Callable[[], None], float] = {}
+
+    def run(self) -> None:
+        """Until the fleet closes the pipe or SIGTERM; then a last round of recording."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_stop", True))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while not self._stop:
+            self._listen(0.1)
+            self._round()
+        with contextlib.suppress(Exception):
+            self._record()
+
+    def _round(self) -> None:
+        try:
+            for duty, period_s in self._duties():
+                if time.monotonic() >= self._due.get(duty, 0.0):
+                    duty()
+                    self._due[duty] = time.monotonic() + period_s
+        except (RedisError, QueueDown) as error:
+            self._redis_is_away(error)
+        except Exception:
+            log.exception("duty failed")
+            time.sleep(1)
+
+    def _duties(self) -> list[tuple[Callable[[], None], float]]:
+        periods = self.periods
+        return [
+            (self._bury, 0.0),
+            (self._renew, periods.renew_s),
+            (self._tick, periods.promote_s),
+            (self._rescue, periods.rescue_s),
+            (self._record, periods.record_s),
+            (self._reconcile, periods.reconcile_s),
+        ]
+
+    def _redis_is_away(self, error: Exception) -> None:
+        """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
+        log.warning("redis is away", error=type(error).__name__)
+        self._rescue_from = time.monotonic() + LEASE_MS / 1000
+        time.sleep(0.5)
+
+    def _listen(self, timeout_s: float) -> None:
+        ready, _, _ = select.select([self.pipe], [], [], timeout_s)
+        if not ready:
+            return
+        heard = os.read(self.pipe, 65536)
+        if not heard:
+            self._stop = True
+        *lines, self._rest = (self._rest + heard.decode()).split("\n")
+        for line in lines:
+            what, name, pid, *reason = line.split(" ", 3)
+            if what == "born":
+                self._alive[name] = int(pid)
+            else:
+                self._alive.pop(name, None)
+                error = self._ended_by.pop(name, None) or outcome.child_lost(" ".join(reason))
+                self._unsettled.append((name, error))
+
+    def _bury(self) -> None:
+        """What a dead child held is given back at once; a name leaves the list only when that is done."""
+        while self._unsettled:
+            name, error = self._unsettled[0]
+            rescue.dead_child(name, error)
+            self._unsettled.pop(0)
+
+    def _renew(self) -> None:
+        if not self._alive:
+            return
+        for name, job_id, cancelled, running_ms, limit_s in wire.run(
+            wire.connect(), "renew", LEASE_MS, WORKER_TTL_S, *self._alive
+        ):
+            worker = name.decode()
+            if limit_s and running_ms > limit_s * 1000:
+                self._ended_by[worker] = TimeLimitExceeded(limit_s=limit_s)
+                self._signal(worker, signal.SIGKILL)
+            elif cancelled:
+                self._ask_to_cancel(worker, job_id.decode())
+
+    def _ask_to_cancel(self, worker: str, job_id: str) -> None:
+        """First by a signal that raises in the job, a grace later by force."""
+        asked_at = self._asked_at.setdefault(job_id, time.monotonic())
+        late = time.monotonic() - asked_at > self.periods.cancel_grace_s
+        self._signal(worker, signal.SIGKILL if late else signal.SIGUSR1)
+
+    def _signal(self, worker: str, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, KeyError):
+            os.kill(self._alive[worker], number)
+
+    def _tick(self) -> None:
+        clock.tick()
+
+    def _rescue(self) -> None:
+        if time.monotonic() >= self._rescue_from:
+            rescue.expired()
+
+    def _record(self) -> None:
+        if self._holds("recorder"):
+            while events.record() == events.BATCH:
+                pass
+
+    def _reconcile(self) -> None:
+        if self._holds("reconciler"):
+            reconcile.reconcile()
+
+    def _holds(self, duty: str) -> bool:
+        """One keeper in the whole service does this duty; if it dies, another takes over when the lease ends."""
+        key, connection = f"sira:duty:{duty}", wire.connect()
+        lease_ms = int(self.periods.duty_lease_s * 1000)
+        if connection.set(key, self.me, nx=True, px=lease_ms):
+            return True
+        if connection.get(key) != self.me.encode():
+            return False
+        connection.pexpire(key, lease_ms)
+        return True

@@ -1,0 +1,45 @@
+-- Prelude: Redis' own clock, in the forms that we and RQ keep.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- 2025-12-31T23:59:59.123000Z (RQ's form); days to civil date as in Hinnant's chrono algorithms.
+local function iso(ms)
+  local days, rest = math.floor(ms / 86400000), ms % 86400000
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local day, month = doy - math.floor((153 * mp + 2) / 5) + 1, mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  local seconds = math.floor(rest / 1000)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z', year, month, day,
+    math.floor(seconds / 3600), math.floor(seconds / 60) % 60, seconds % 60, rest % 1000)
+end
+
+-- Changes of this call, told in one entry of the stream: c1 = id, state, scope, queue, attempt, worker; p1 = payload.
+local changes, told = {}, {}
+local function tell(id, state, worker, payload)
+  local n = #told + 1
+  local job = redis.call('HMGET', 'rq:job:' .. id, 'sira_scope', 'origin', 'sira_attempts', 'sira_helps')
+  if job[4] then return end
+  changes[#changes + 1] = 'c' .. n
+  changes[#changes + 1] = table.concat({id, state, job[1] or '', job[2] or '', job[3] or '0', worker}, '\t')
+  if payload ~= '' then
+    changes[#changes + 1] = 'p' .. n
+    changes[#changes + 1] = payload
+  end
+  told[n] = id
+end
+
+local function publish()
+  if #told == 0 then return end
+  local event = redis.call('XADD', 'sira:events', '*', unpack(changes))
+  for _, id in ipairs(told) do
+    if redis.call('EXISTS', 'rq:job:' .. id) == 1 then redis.call('HSET', 'rq:job:' .. id, 'sira_event', event) end
+  end
+  return event
+end

@@ -1,0 +1,23 @@
+-- Renew the leases of the slots whose processes live.
+-- ARGV: lease_ms, worker_ttl_s, then the worker names
+-- Returns for each busy slot: {worker, job id, 1 if to be cancelled, running ms, hard limit s}
+local now, busy = now_ms(), {}
+for i = 3, #ARGV do
+  local worker = 'rq:worker:' .. ARGV[i]
+  if redis.call('EXISTS', worker) == 1 then
+    redis.call('HSET', worker, 'last_heartbeat', iso(now))
+    redis.call('EXPIRE', worker, ARGV[2])
+    redis.call('EXPIRE', worker .. ':executions', ARGV[2])
+  end
+  for _, both in ipairs(redis.call('SMEMBERS', worker .. ':executions')) do
+    local id = string.match(both, '^[^:]+')
+    local job = redis.call('HMGET', 'rq:job:' .. id, 'origin', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_execution')
+    if job[1] and both == id .. ':' .. (job[5] or '') then
+      redis.call('ZADD', 'sira:leases', 'XX', now + tonumber(ARGV[1]), job[1] .. ':' .. both)
+      redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
+      redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
+      busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - tonumber(job[3] or now), tonumber(job[4] or 0)}
+    end
+  end
+end
+return busy

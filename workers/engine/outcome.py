@@ -1,0 +1,110 @@
+"""What comes of one execution, decided here as a value and written by one script (lua/settle.lua)."""
+
+import random
+import time
+import traceback
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+from rq.job import Retry as RQRetry
+
+from workers.engine.queues import RETRY_INTERVALS_S
+from workers.engine.seal import Seal, encode, seal
+from workers.errors import Poison, SiraError, WorkerLost
+
+KEEP_S = 86_400
+KEEP_HELPER_S = 60
+LOSSES_AT_MOST = 3
+JITTER = 0.2
+TRACEBACK_CHARS = 20_000
+
+
+class Retry(RQRetry, Exception):  # type: ignore[misc]
+    """Return or raise it in a job: try again, at most `max` times, after `interval` seconds (a number or a list).
+
+    Being asked to retry is not a failure, but it does count as an attempt.
+    """
+
+    def __init__(self, max: int = 3, interval: Any = 0, *, reason: str = "The job asked to be tried again.") -> None:
+        RQRetry.__init__(self, max=max, interval=interval)
+        Exception.__init__(self, reason)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`name` is finished, failed, revoked, retry, yield or back; the rest are the script's arguments."""
+
+    name: str
+    delay_ms: int = 0
+    ttl_s: int = KEEP_S
+    result: bytes = b""
+    error: bytes = b""
+    payload: bytes = b""
+    lost: str = ""
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.name, self.delay_ms, self.ttl_s, self.result, self.error, self.payload, self.lost)
+
+
+def finished(result: Any, *, helper: bool = False) -> Outcome:
+    """Raises NotSerializable for what JSON can't hold."""
+    if result is None:
+        return Outcome("finished", ttl_s=KEEP_HELPER_S if helper else KEEP_S)
+    sealed = seal(encode(result))
+    return Outcome("finished", result=b64encode(sealed), payload=sealed)
+
+
+def failed(error: BaseException, *, retries_left: int, retries: int) -> Outcome:
+    """A retry while any is left and trying again can help, else the end."""
+    sealed = Seal.dumps(description(error))
+    if retries_left > 0 and not getattr(error, "final", False):
+        return Outcome("retry", delay_ms=back_off_ms(retries - retries_left), error=sealed, payload=sealed)
+    return Outcome("failed", error=sealed, payload=sealed)
+
+
+def asked_again(retry: RQRetry, *, tries: int) -> Outcome:
+    """The job asked for it: its own count and intervals hold. `tries` counts the attempts made, this one included."""
+    reason = str(retry) if isinstance(retry, Exception) else "The job asked to be tried again."
+    sealed = Seal.dumps({"type": "Retry", "message": reason})
+    if tries > retry.max:
+        return Outcome("failed", error=sealed, payload=sealed)
+    intervals = retry.intervals or [0]
+    delay_s = intervals[min(tries, len(intervals)) - 1]
+    return Outcome("retry", delay_ms=int(delay_s * 1000), error=sealed, payload=sealed)
+
+
+def lost(
+    *, losses: int, cancelled: bool, child_died: bool, retries_left: int, retries: int, error: SiraError
+) -> Outcome:
+    """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does."""
+    if cancelled:
+        return Outcome("revoked")
+    if losses >= LOSSES_AT_MOST:
+        sealed = Seal.dumps(description(Poison(losses=losses + 1)))
+        return Outcome("failed", error=sealed, payload=sealed, lost="1")
+    if not child_died:
+        return Outcome("back", lost="1")
+    decided = failed(error, retries_left=retries_left, retries=retries)
+    return Outcome(decided.name, decided.delay_ms, error=decided.error, payload=decided.payload, lost="1")
+
+
+def child_lost(reason: str) -> SiraError:
+    return WorkerLost(reason=reason)
+
+
+def back_off_ms(retries_used: int) -> int:
+    """About 2, 8, 30, 120 s, ±20 % so that what failed together does not come back together."""
+    seconds = RETRY_INTERVALS_S[min(max(retries_used, 0), len(RETRY_INTERVALS_S) - 1)]
+    return int(seconds * 1000 * random.uniform(1 - JITTER, 1 + JITTER))
+
+
+def description(error: BaseException) -> dict[str, Any]:
+    """Type, sentence and traceback of an error, as they are sealed for people."""
+    message = error.message if isinstance(error, SiraError) else str(error)
+    described = {"type": getattr(error, "type", type(error).__name__), "message": message or type(error).__name__}
+    if error.__traceback__ is not None:
+        described["traceback"] = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
+    described["at"] = int(time.time())
+    return described

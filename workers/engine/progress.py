@@ -1,0 +1,51 @@
+"""`report(current, total, status)`: what people see of a running task, kept in RQ's job.meta and told in the stream."""
+
+import time
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from workers.engine import running, wire
+from workers.engine.seal import Seal
+from workers.errors import QueueDown
+
+EVERY_S = 0.05
+_last_sent = 0.0
+
+
+def report(current: int, total: int, status: str | None = None) -> None:
+    """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out."""
+    global _last_sent
+    run = running.present.get()
+    if run is None:
+        return
+    running.check()
+    total = max(int(total), 0)
+    run.meta = _meta(run.meta, min(max(int(current), 0), total), total, status)
+    if time.monotonic() - _last_sent < EVERY_S and current < total:
+        return
+    _last_sent = time.monotonic()
+    send(run)
+
+
+def send(run: running.Run) -> None:
+    """Write the meta if this execution still holds the job. Redis being away is no reason to stop working."""
+    if run.helps:
+        return
+    try:
+        answer = wire.run(wire.connect(), "progress", run.job_id, run.execution, Seal.dumps(run.meta), "1")
+    except (RedisError, QueueDown):
+        return
+    if answer == 0:
+        raise running.Lost()
+    if answer == 2:
+        raise running.Cancelled()
+
+
+def _meta(before: dict[str, Any], current: int, total: int, status: str | None) -> dict[str, Any]:
+    """`from` and `from_ms` are where and when reporting began: the pace that an honest ETA is made of."""
+    at_ms = int(time.time() * 1000)
+    began = {"from": before.get("from", current), "from_ms": before.get("from_ms", at_ms)}
+    if current < began["from"]:
+        began = {"from": current, "from_ms": at_ms}
+    return {"current": current, "total": total, "status": status, "at_ms": at_ms, **began}

@@ -1,0 +1,161 @@
+"""The way in: a task becomes a committed row first, a job in Redis second; a lost second step is repeated, safely."""
+
+import hashlib
+import os
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from workers.db import now, reading, writing
+from workers.engine import ledger, registry, wire
+from workers.engine.job import sealed_data
+from workers.engine.registry import Kind
+from workers.engine.seal import Seal, encode
+from workers.engine.tables import keys, tasks
+from workers.engine.tasks import Task, find
+from workers.errors import InvalidInput, KeyReused, QueueDown, TooLarge, UnknownKind
+
+ARGUMENTS_LIMIT_BYTES = 256 * 1024
+RETRY_INTERVALS_S = (2, 8, 30, 120)
+BREAKER_S = 2.0
+_closed_until = 0.0
+
+
+def enqueue(
+    kind: str,
+    params: dict[str, Any] | None = None,
+    *,
+    scope: str | None = None,
+    key: str | None = None,
+    due_at: datetime | None = None,
+) -> Task:
+    """Accept a task: after this returns, its row is committed and it will run, Redis or not.
+
+    `key` is an idempotency key: the same key and parameters give the same task (`replayed`), others raise KeyReused.
+    Raises UnknownKind, InvalidInput, TooLarge, DatabaseDown.
+    """
+    declared = registry.get(kind)
+    checked = declared.check(dict(params or {}))
+    request_hash = hashlib.sha256(encode([kind, checked, due_at])).hexdigest() if key is not None else ""
+    if key is not None and (known := _replayed(scope, key, request_hash)):
+        return known
+    rows = checked.pop(declared.items) if declared.items else None
+    task = _new_row(declared, checked, rows, scope=scope, due_at=due_at)
+    try:
+        _store(task, rows, key, request_hash)
+    except IntegrityError:
+        ledger.drop(task["id"])
+        if key is not None and (known := _replayed(scope, key, request_hash)):
+            return known
+        raise
+    push(task)
+    return _as_task(task)
+
+
+def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given: Any) -> dict[str, Any]:
+    if rows is not None and not rows:
+        raise InvalidInput([{"field": str(kind.items), "message": "name at least one"}])
+    size = len(encode(params))
+    if size > ARGUMENTS_LIMIT_BYTES:
+        advice = "Store the data as a file and pass its id."
+        raise TooLarge(what="The arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
+    return {
+        "id": new_id(),
+        "kind": kind.name,
+        "queue": kind.queue,
+        "params": Seal.dumps(params),
+        "created_at": now(),
+        "max_attempts": kind.retries + 1,
+        "item_count": len(rows) if rows is not None else None,
+        **given,
+    }
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): ids sort by the time they were made, which makes them the cursor of every list."""
+    ms, noise = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
+    value = (ms << 80) | (0x7 << 76) | ((noise >> 66 & 0xFFF) << 64) | (0b10 << 62) | (noise & (1 << 62) - 1)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _store(task: dict[str, Any], rows: list[Any] | None, key: str | None, request_hash: str) -> None:
+    """One transaction; a bulk writes its items in chunks under a row that nobody sees before the last of them."""
+    if rows is not None:
+        with writing() as session:
+            session.execute(insert(tasks).values(**task, released=False))
+        ledger.fill(task["id"], rows)
+    with writing() as session:
+        if rows is None:
+            session.execute(insert(tasks), task)
+        if key is not None:
+            row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}
+            session.execute(insert(keys).values(**row, created_at=task["created_at"]))
+        if rows is not None:
+            session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
+
+
+def _replayed(scope: str | None, key: str, request_hash: str) -> Task | None:
+    with reading() as session:
+        row = session.execute(select(keys).where(keys.c.scope == (scope or ""), keys.c.key == key)).first()
+    if row is None:
+        return None
+    if row.request_hash != request_hash:
+        raise KeyReused()
+    return replace(find(row.task_id), replayed=True)
+
+
+def _as_task(row: dict[str, Any]) -> Task:
+    return Task(
+        **{name: row[name] for name in ("id", "kind", "queue", "scope", "created_at", "max_attempts")},
+        **{"state": "PENDING", "current": 0, "total": 100, "status": None, "attempts": 0},
+        **{"started_at": None, "ended_at": None, "next_run_at": row["due_at"]},
+    )
+
+
+def push(task: Any, *, replace_ended: bool = False) -> bool | None:
+    """Put a row's job into Redis unless it is there. None: Redis is away or the kind is unknown here; the reconciler
+    will do it."""
+    global _closed_until
+    if time.monotonic() < _closed_until:
+        return None
+    try:
+        kind = registry.get(task["kind"])
+        due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
+        fields = [part for field in job_hash(kind, task).items() for part in field]
+        connection = wire.connect(wire.PUSH_TIMEOUT_S)
+        return bool(wire.run(connection, "push", task["id"], task["queue"], due_ms, int(replace_ended), *fields))
+    except (RedisError, QueueDown):
+        _closed_until = time.monotonic() + BREAKER_S
+    except UnknownKind:
+        pass
+    return None
+
+
+def job_hash(kind: Kind, task: Any) -> dict[str, Any]:
+    """The fields of `rq:job:<id>`: RQ's own, so that its tools read it, and ours beginning with sira_."""
+    created = task["created_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "created_at": created,
+        "origin": task["queue"],
+        "description": kind.name,
+        "data": sealed_data(task["id"], kind.name, Seal.loads(task["params"])),
+        "timeout": int(kind.hard_s),
+        "retries_left": kind.retries,
+        "retry_intervals": encode(list(RETRY_INTERVALS_S)),
+        "sira_retries": kind.retries,
+        "sira_scope": task["scope"] or "",
+    }
+
+
+def ping() -> bool:
+    """Does Redis answer?"""
+    try:
+        return bool(wire.connect(wire.PUSH_TIMEOUT_S).ping())
+    except (RedisError, QueueDown):
+        return False

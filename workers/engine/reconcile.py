@@ -1,0 +1,91 @@
+"""The reconciler: SQL says what must run, Redis what is about to; here the two are brought together again.
+
+It runs in one keeper at a time. First it folds into SQL what Redis knows (ends that no event told of), then it pushes
+what Redis lacks: at once if no event ever spoke of the task (its push never arrived), else only if it was missing
+twice, a minute apart. The push script looks again, so that a mistaken push changes nothing.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, select, update
+
+from workers import logs
+from workers.db import now, reading, writing
+from workers.engine import ledger, wire
+from workers.engine.events import padded
+from workers.engine.queues import push
+from workers.engine.tables import tasks
+from workers.engine.tasks import ENDED, find
+
+CHUNK = 200
+MISSING_FOR = timedelta(seconds=60)
+NEVER_PUSHED_FOR = timedelta(seconds=3)
+UNRELEASED_FOR = timedelta(hours=1)
+log = logs.get("reconciler")
+
+
+def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
+    """Go once through all tasks that have not ended; how many were pushed again."""
+    pushed, after = 0, ""
+    while rows := _live_rows(after):
+        hashes = _hashes(rows)
+        for row, found in zip(rows, hashes, strict=True):
+            if found:
+                _fold(row, found)
+            elif _is_due(row, missing_for):
+                pushed += bool(push(row))
+        after = rows[-1]["id"]
+    drop_unreleased()
+    if pushed:
+        log.warning("tasks pushed again", count=pushed)
+    return pushed
+
+
+def _live_rows(after: str) -> list[RowMapping]:
+    query = select(tasks).where(tasks.c.state.not_in(ENDED), tasks.c.released, tasks.c.id > after)
+    with reading() as session:
+        return list(session.execute(query.order_by(tasks.c.id).limit(CHUNK)).mappings())
+
+
+def _hashes(rows: list[RowMapping]) -> list[dict[bytes, bytes]]:
+    pipeline = wire.connect().pipeline(transaction=False)
+    for row in rows:
+        pipeline.hmget(f"rq:job:{row['id']}", "status", "sira_event")
+    return [{b"status": status, b"event": event or b"0-0"} if status else {} for status, event in pipeline.execute()]
+
+
+def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
+    """An end that is newer than the row and that the recorder has not written: foreign tools tell no events."""
+    told = padded(found[b"event"].decode()) > row["event_id"]
+    if found[b"status"] in (b"finished", b"failed", b"canceled", b"stopped") and not told:
+        task = find(row["id"])
+        _write(row["id"], {"state": task.state, "ended_at": task.ended_at or now()} if task.ended else {})
+    elif row["missing_at"] is not None:
+        _write(row["id"], {"missing_at": None})
+
+
+def _is_due(row: RowMapping, missing_for: timedelta) -> bool:
+    """Is the row's job missing for so long that it must be pushed? Notes when it was first missed."""
+    if row["event_id"] == "0-0":
+        return bool(row["created_at"] < now() - NEVER_PUSHED_FOR)
+    if row["missing_at"] is None:
+        _write(row["id"], {"missing_at": now()})
+        return False
+    return bool(row["missing_at"] < now() - missing_for)
+
+
+def _write(task_id: str, values: dict[str, Any]) -> None:
+    if values:
+        with writing() as session:
+            session.execute(update(tasks).where(tasks.c.id == task_id, tasks.c.state.not_in(ENDED)).values(**values))
+
+
+def drop_unreleased() -> int:
+    """Forget bulks whose request died before its last item was written: nobody was told of them."""
+    query = select(tasks.c.id).where(tasks.c.released.is_(False), tasks.c.created_at < now() - UNRELEASED_FOR)
+    with reading() as session:
+        found = list(session.scalars(query.limit(CHUNK)))
+    for task_id in found:
+        ledger.drop(task_id)
+    return len(found)

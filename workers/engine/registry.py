@@ -1,0 +1,208 @@
+"""The catalogue of job kinds: `@job` declares one, `kinds()` reads workers/jobs/ when first asked."""
+
+import importlib
+import inspect
+import pkgutil
+import threading
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from workers import settings
+from workers.engine.seal import encode
+from workers.errors import BadSettings, InvalidInput, UnknownKind
+
+PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
+QUEUES = tuple(name for equals in PRIORITIES for name in equals)
+JOBS_PACKAGE = "workers.jobs"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a parameter as the id of a record of the caller's company: `Annotated[int, Ref("mutabakat")]`."""
+
+    record: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job, as declared by `@job`. Limits are seconds; `None` means the setting of that name."""
+
+    name: str
+    function: Callable[..., Any]
+    queue: str
+    retries: int = 3
+    soft_limit_s: float | None = None
+    hard_limit_s: float | None = None
+    items: str | None = None
+    parallel: bool = False
+    on_success: Callable[..., Any] | None = None
+    on_failure: Callable[..., Any] | None = None
+    cron: str | None = None
+    zone: str | None = None
+    overlap: Literal["skip", "queue", "allow"] = "skip"
+    missed: Literal["one", "all", "skip"] = "one"
+    accepted: dict[str, str] = field(default_factory=lambda: {"tr": "Sıraya alındı...", "en": "Queued..."})
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def soft_s(self) -> float:
+        return self.soft_limit_s or min(settings.current().task_soft_time_limit, self.hard_s)
+
+    @property
+    def hard_s(self) -> float:
+        return self.hard_limit_s or max(settings.current().task_time_limit, self.soft_limit_s or 0)
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        declared = get_type_hints(self.function, include_extras=True)
+        return {name: declared.get(name, Any) for name in inspect.signature(self.function).parameters}
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """The parameters as a pydantic model: strict, nothing unknown allowed."""
+        fields: dict[str, Any] = {}
+        for name, parameter in inspect.signature(self.function).parameters.items():
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[name] = (self.hints[name], default)
+        return create_model(self.name, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+
+    def schema(self) -> dict[str, Any]:
+        return self.model.model_json_schema()
+
+    def takes(self, name: str) -> bool:
+        return name in self.hints
+
+    def check(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as JSON values, defaults filled in; raises InvalidInput naming each field."""
+        if self.items and isinstance(params.get(self.items), list | tuple):
+            limit = settings.current().max_items
+            if len(params[self.items]) > limit:
+                raise InvalidInput([{"field": self.items, "message": f"more than {limit:,} items; split the request"}])
+        return self._validated(params).model_dump(mode="json")
+
+    def arguments(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Checked JSON parameters, without the items, as the Python values that the function is called with."""
+        if not params:
+            return {}
+        model = self._validated({**params, self.items: []} if self.items else params)
+        return {name: getattr(model, name) for name in params}
+
+    def _validated(self, params: dict[str, Any]) -> BaseModel:
+        try:
+            return self.model.model_validate_json(encode(params))
+        except ValidationError as error:
+            raise InvalidInput(
+                [{"field": ".".join(map(str, e["loc"])) or "body", "message": e["msg"]} for e in error.errors()]
+            ) from error
+
+    def references(self, params: dict[str, Any]) -> dict[str, set[Any]]:
+        """The ids of records that the parameters name, by record: `{"mutabakat": {1, 2}}`."""
+        found: dict[str, set[Any]] = {}
+        for name, hint in self.hints.items():
+            for record, value in _references(hint, params.get(name)):
+                found.setdefault(record, set()).add(value)
+        return found
+
+
+def _references(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    if value is None:
+        return
+    if get_origin(hint) is Annotated:
+        refs = [mark.record for mark in hint.__metadata__ if isinstance(mark, Ref)]
+        yield from ((record, value) for record in refs)
+        yield from _references(hint.__origin__, value)
+    elif get_origin(hint) in (Union, types.UnionType):
+        for option in get_args(hint):
+            yield from _references(option, value)
+    elif get_origin(hint) in (list, tuple, set) and isinstance(value, list | tuple | set):
+        for part in value:
+            yield from _references(get_args(hint)[0], part)
+    elif is_typeddict(hint) and isinstance(value, dict):
+        for name, inner in get_type_hints(hint, include_extras=True).items():
+            yield from _references(inner, value.get(name))
+
+
+_kinds: dict[str, Kind] = {}
+_loading = threading.RLock()
+_loaded = False
+
+
+def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
+    """Declare a kind above a plain function: its typed parameters are the schema, calling it still just runs it.
+
+    Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter), parallel, on_success, on_failure,
+    cron, zone, overlap="skip", missed="one", accepted={"tr": …, "en": …}. `.delay(**params)` enqueues it.
+    """
+
+    def declare(function: Function) -> Function:
+        kind = Kind(name=function.__name__, function=function, queue=queue, **declared)
+        _refuse_faults(kind)
+        _kinds[kind.name] = kind
+
+        def delay(*args: Any, **params: Any) -> Any:
+            from workers.engine.queues import enqueue
+
+            return enqueue(kind.name, inspect.signature(function).bind_partial(*args, **params).arguments)
+
+        function.delay = delay  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def _refuse_faults(kind: Kind) -> None:
+    parameters = inspect.signature(kind.function).parameters.values()
+    known = _kinds.get(kind.name)
+    faults = [
+        (kind.queue not in QUEUES, f"queue must be one of {', '.join(QUEUES)}"),
+        (kind.retries < 0, "retries must be 0 or more"),
+        (
+            any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters),
+            "name every parameter",
+        ),
+        (bool(kind.items) and kind.items not in {p.name for p in parameters}, f"it has no parameter {kind.items!r}"),
+        (kind.parallel and not kind.items, "parallel needs items"),
+        (any(s is not None and s <= 0 for s in (kind.soft_limit_s, kind.hard_limit_s)), "limits are seconds above 0"),
+        ((kind.soft_limit_s or 0) > (kind.hard_limit_s or float("inf")), "soft_limit_s must not exceed hard_limit_s"),
+        (kind.overlap not in ("skip", "queue", "allow"), "overlap is skip, queue or allow"),
+        (kind.missed not in ("one", "all", "skip"), "missed is one, all or skip"),
+        (known is not None and known.function.__module__ != kind.function.__module__, "that name is taken"),
+    ]
+    for wrong, advice in faults:
+        if wrong:
+            raise BadSettings(reason=f"job kind {kind.name} in {kind.function.__module__}: {advice}")
+
+
+def kinds() -> dict[str, Kind]:
+    """Every kind by name; imports the modules of workers/jobs/ when first asked."""
+    global _loaded
+    if not _loaded:
+        with _loading:
+            package = importlib.import_module(JOBS_PACKAGE)
+            for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
+                importlib.import_module(f"{JOBS_PACKAGE}.{module}")
+            _loaded = True
+    return _kinds
+
+
+def get(name: str) -> Kind:
+    """The kind of that name; raises UnknownKind."""
+    kind = kinds().get(name)
+    if kind is None:
+        raise UnknownKind()
+    return kind
+
+
+def claim_order(turn: int) -> list[str]:
+    """All queues by priority; equals take turns, so that none of them starves."""
+    return [name for equals in PRIORITIES for name in equals[turn % len(equals) :] + equals[: turn % len(equals)]]

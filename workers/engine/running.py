@@ -1,0 +1,115 @@
+"""What a job's code stands in while it runs: which task, which execution, until when; and the ways to leave early."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.errors import SoftTimeLimitExceeded
+
+SLICE_S = 2.0
+
+
+class Leave(BaseException):
+    """A running job is left between two steps; not an error, and nothing that a job should catch."""
+
+
+class Yielded(Leave):
+    """The slice is over: the rest goes on later."""
+
+
+class Cancelled(Leave):
+    """Somebody cancelled the task."""
+
+
+class Stopping(Leave):
+    """The worker stops: the job goes back to the front of its queue."""
+
+
+class Lost(Leave):
+    """Another worker holds the job by now; what this one does counts no more."""
+
+
+class Helped(Leave):
+    """A helper found nothing more to take."""
+
+
+@dataclass
+class Run:
+    """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`)."""
+
+    job_id: str
+    task_id: str
+    execution: str
+    scope: str | None = None
+    slice_ends: float = field(default_factory=lambda: time.monotonic() + SLICE_S)
+    meta: dict[str, Any] = field(default_factory=dict)
+    moved: bool = False
+
+    @property
+    def helps(self) -> bool:
+        return self.job_id != self.task_id
+
+    @property
+    def tag(self) -> str:
+        """Who has taken an item: `<job id>:<execution>`."""
+        return f"{self.job_id}:{self.execution}"
+
+
+@dataclass(frozen=True)
+class ThisTask:
+    """The running task, for its own code; all None where the function is simply called."""
+
+    id: str | None = None
+    execution: str = "direct"
+    company_id: int | None = None
+
+
+def this_task() -> ThisTask:
+    run = present.get()
+    if run is None:
+        return ThisTask()
+    return ThisTask(run.task_id, run.execution, int(run.scope) if run.scope else None)
+
+
+present: ContextVar[Run | None] = ContextVar("present", default=None)
+_asked: list[type[BaseException]] = []
+_masks = 0
+
+
+def ask(reason: type[BaseException]) -> None:
+    """From a signal handler: leave the job, at once or as soon as it is safe."""
+    if present.get() is None:
+        return
+    if _masks:
+        _asked.append(reason)
+    else:
+        raise reason()
+
+
+def clear() -> None:
+    """Forget what was asked: it was meant for a job that has ended."""
+    _asked.clear()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No limit and no cancel interrupts this block; between a send and its outcome nothing may be raised."""
+    global _masks
+    _masks += 1
+    try:
+        yield
+    finally:
+        _masks -= 1
+    check()
+
+
+def check() -> None:
+    """Leave now if it was asked for meanwhile."""
+    if _asked and not _masks:
+        raise _asked.pop(0)()
+
+
+LEAVING = (Leave, SoftTimeLimitExceeded)

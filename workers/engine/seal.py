@@ -1,0 +1,94 @@
+"""The seal: JSON, compressed, encrypted and authenticated (AES-256-GCM), so that Redis holds nothing in the clear.
+
+A sealed value is `S1` + key id (4 bytes) + nonce (12) + ciphertext. SECRET_KEY may hold several keys: the first seals,
+all open. Names `dumps` and `loads` are what RQ asks of a serializer (`rq worker -S workers.engine.seal.Seal`).
+"""
+
+import hashlib
+import os
+import zlib
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from workers import settings
+from workers.errors import NotSerializable, SealBroken
+
+MARK = b"S1"
+PURPOSE = b"sira sealed value, version 1"
+COMPRESS_FROM_BYTES = 256
+
+
+class Seal:
+    """RQ's serializer: `dumps` seals, `loads` opens or raises SealBroken."""
+
+    @staticmethod
+    def dumps(value: Any) -> bytes:
+        return seal(encode(value))
+
+    @staticmethod
+    def loads(sealed: bytes) -> Any:
+        return orjson.loads(unseal(sealed))
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes; dates and Decimals become text. Raises NotSerializable naming the type."""
+    try:
+        return orjson.dumps(value, default=_as_text, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise NotSerializable(type_name=_culprit(value)) from error
+
+
+def seal(plain: bytes) -> bytes:
+    name, cipher = _ciphers(tuple(settings.current().sealing_keys()))[0]
+    packed = b"z" + zlib.compress(plain, 1) if len(plain) >= COMPRESS_FROM_BYTES else b"-" + plain
+    nonce = os.urandom(12)
+    return MARK + name + nonce + cipher.encrypt(nonce, packed, PURPOSE)
+
+
+def unseal(sealed: bytes) -> bytes:
+    if sealed[:2] != MARK or len(sealed) < 34:
+        raise SealBroken(reason="it does not carry our mark")
+    for name, cipher in _ciphers(tuple(settings.current().sealing_keys())):
+        if name == sealed[2:6]:
+            try:
+                packed = cipher.decrypt(sealed[6:18], sealed[18:], PURPOSE)
+            except InvalidTag as error:
+                raise SealBroken(reason="its signature does not match") from error
+            return zlib.decompress(packed[1:]) if packed[:1] == b"z" else packed[1:]
+    raise SealBroken(reason="the key that sealed it is not among SECRET_KEY")
+
+
+@lru_cache(maxsize=4)
+def _ciphers(keys: tuple[str, ...]) -> list[tuple[bytes, AESGCM]]:
+    derived = [hashlib.sha256(b"sira seal " + key.encode()).digest() for key in keys]
+    return [(hashlib.sha256(key).digest()[:4], AESGCM(key)) for key in derived]
+
+
+def _as_text(value: Any) -> Any:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError
+
+
+def _culprit(value: Any) -> str:
+    """The type, somewhere inside `value`, that JSON can't hold."""
+    if isinstance(value, dict):
+        children: list[Any] = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set):
+        children = list(value)
+    else:
+        children = []
+    for child in children:
+        try:
+            encode(child)
+        except NotSerializable as error:
+            return str(error.fields["type_name"])
+    return type(value).__name__

@@ -1,0 +1,259 @@
+"""A task as people see it, from SQL (the truth) and Redis (the hurry): the later event wins, an end stays."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import RowMapping, func, or_, select
+
+from workers.db import now, reading
+from workers.engine import wire
+from workers.engine.seal import Seal
+from workers.engine.tables import items, tasks
+from workers.errors import InvalidInput, QueueDown, SealBroken, SiraError, UnknownTask
+
+ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
+BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
+
+
+class TaskFailed(SiraError):
+    """The task {id} ended as {state}: {reason}"""
+
+
+class TaskTimeout(SiraError, TimeoutError):
+    """The task {id} has not ended within {timeout_s} s; it goes on."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task. Times are aware and UTC; `error` is `{"type", "message"}`; `counts` is None for single tasks."""
+
+    id: str
+    kind: str
+    queue: str
+    scope: str | None
+    state: str
+    current: int
+    total: int
+    status: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    attempts: int
+    max_attempts: int
+    result: Any = None
+    error: dict[str, str] | None = None
+    traceback: str | None = None
+    counts: dict[str, int] | None = None
+    position: int | None = None
+    next_run_at: datetime | None = None
+    eta_seconds: int | None = None
+    event_id: str = "0-0"
+    replayed: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def percent(self) -> int:
+        return min(100, self.current * 100 // self.total) if self.total > 0 else 0
+
+    def wait(self, timeout_s: float | None = None) -> "Task":
+        """This task anew, as soon as it has ended or the time is over."""
+        deadline = time.monotonic() + (timeout_s if timeout_s is not None else float("inf"))
+        pause_s, task = 0.01, find(self.id)
+        while not task.ended and time.monotonic() < deadline:
+            time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
+            pause_s = min(pause_s * 1.5, 0.25)
+            task = find(self.id)
+        return task
+
+    def get(self, timeout: float | None = None) -> Any:
+        """The result; waits for it. Raises TaskFailed, or TaskTimeout after `timeout` seconds."""
+        task = self.wait(timeout)
+        if not task.ended:
+            raise TaskTimeout(id=self.id, timeout_s=timeout)
+        if task.state != "SUCCESS":
+            raise TaskFailed(id=self.id, state=task.state, reason=(task.error or {}).get("message", "cancelled"))
+        return task.result
+
+
+def find(task_id: str) -> Task:
+    """The task of that id; raises UnknownTask for any id that isn't ours."""
+    if not isinstance(task_id, str) or len(task_id) != 36:
+        raise UnknownTask()
+    with reading() as session:
+        row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().first()
+        if row is None or not row["released"]:
+            raise UnknownTask()
+        task = _from_row(row, detailed=True)
+        if row["item_count"] is not None:
+            task = replace(task, counts=_counts(session, task_id))
+    return task if task.ended else _merge_live([task])[0]
+
+
+def search(
+    *,
+    scope: str | None = None,
+    state: str | None = None,
+    queue: str | None = None,
+    kind: str | None = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int = 20,
+) -> tuple[list[Task], str | None]:
+    """Tasks, newest first, and the cursor of the next page; `q` looks into ids, statuses and errors."""
+    query = select(tasks).where(tasks.c.released).order_by(tasks.c.id.desc()).limit(limit + 1)
+    for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind), (tasks.c.state, state)):
+        query = query.where(column == value) if value is not None else query
+    if q:
+        query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in _SEARCHED)))
+    if cursor is not None:
+        query = query.where(tasks.c.id < _checked(cursor))
+    with reading() as session:
+        rows = session.execute(query).mappings().all()
+    page = _merge_live([_from_row(row, detailed=False) for row in rows[:limit]])
+    return page, rows[limit - 1]["id"] if len(rows) > limit else None
+
+
+_SEARCHED = (tasks.c.status, tasks.c.error_message)
+
+
+def _checked(cursor: str) -> str:
+    if len(cursor) != 36:
+        raise InvalidInput([{"field": "cursor", "message": "use next_cursor of the page before"}])
+    return cursor
+
+
+def _counts(session: Any, task_id: str) -> dict[str, int]:
+    query = select(items.c.state, func.count()).where(items.c.task_id == task_id).group_by(items.c.state)
+    found = dict(map(tuple, session.execute(query)))
+    found["pending"] = found.get("pending", 0) + found.pop("sending", 0)
+    return {state: found.get(state, 0) for state in ("pending", "done", "failed", "skipped", "unknown")}
+
+
+def _from_row(row: RowMapping, *, detailed: bool) -> Task:
+    error = {"type": row["error_type"], "message": row["error_message"] or ""} if row["error_type"] else None
+    succeeded = row["state"] == "SUCCESS"
+    return Task(
+        **{name: row[name] for name in ("id", "kind", "queue", "scope", "state", "status", "event_id")},
+        **{name: row[name] for name in ("created_at", "started_at", "ended_at", "attempts", "max_attempts")},
+        current=100 if succeeded else row["current"],
+        total=100 if succeeded else row["total"],
+        result=_opened(row["result"]) if detailed and row["result"] else None,
+        error=error,
+        traceback=_opened(row["traceback"]) if detailed and row["traceback"] else None,
+        next_run_at=row["due_at"] if row["state"] in ("PENDING", "RETRY") else None,
+    )
+
+
+def _opened(sealed: bytes) -> Any:
+    try:
+        return Seal.loads(sealed)
+    except SealBroken as error:
+        return {"unreadable": error.message}
+
+
+def _merge_live(found: list[Task]) -> list[Task]:
+    """Lay what Redis knows over the tasks that SQL does not call ended. Without Redis, SQL alone speaks."""
+    alive = [task for task in found if not task.ended]
+    if not alive:
+        return found
+    try:
+        live = _look(alive)
+    except (RedisError, QueueDown):
+        return found
+    return [task if task.ended else _merged(task, *live[task.id]) for task in found]
+
+
+def _look(alive: list[Task]) -> dict[str, tuple[dict[bytes, bytes], Any, Any, Any]]:
+    pipeline = wire.connect().pipeline(transaction=False)
+    for task in alive:
+        pipeline.hgetall(f"rq:job:{task.id}")
+        pipeline.xrevrange(f"rq:results:{task.id}", count=1)
+        pipeline.lpos(f"rq:queue:{task.queue}", task.id)
+        pipeline.zscore(f"rq:scheduled:{task.queue}", task.id)
+    answers = pipeline.execute()
+    return {task.id: tuple(answers[4 * i : 4 * i + 4]) for i, task in enumerate(alive)}  # type: ignore[misc]
+
+
+def _merged(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
+    event_id = job.get(b"sira_event", b"").decode()
+    if not job or _order(event_id) < _order(task.event_id):
+        return task
+    meta = _progress(job)
+    state = _state(job, meta)
+    task = replace(
+        task,
+        state=state,
+        event_id=event_id,
+        current=meta.get("current", 0),
+        total=meta.get("total", 100),
+        status=meta.get("status"),
+        eta_seconds=_eta_s(meta) if state == "PROGRESS" else None,
+        attempts=int(job.get(b"sira_attempts", 0)),
+        started_at=_instant(float(job[b"sira_started"]) / 1000) if b"sira_started" in job else None,
+        position=position + 1 if position is not None and state != "PROGRESS" else None,
+        next_run_at=_instant(due) if due is not None else None,
+        error=_error(job) if state in ("FAILURE", "RETRY") else None,
+    )
+    return _ended(task, job, results) if task.ended else task
+
+
+def _ended(task: Task, job: dict[bytes, bytes], results: Any) -> Task:
+    ended_at = datetime.fromisoformat(job[b"ended_at"].decode()) if job.get(b"ended_at") else now()
+    if task.state != "SUCCESS":
+        return replace(task, ended_at=ended_at)
+    return replace(task, current=100, total=100, ended_at=ended_at, result=_result(results))
+
+
+def _result(results: Any) -> Any:
+    from base64 import b64decode
+
+    packed = results[0][1].get(b"return_value") if results else None
+    return _opened(b64decode(packed)) if packed else None
+
+
+def _state(job: dict[bytes, bytes], meta: dict[str, Any]) -> str:
+    status = job.get(b"status", b"").decode()
+    told = job.get(b"sira_state", b"").decode()
+    if status in BY_RQ_STATUS:
+        return BY_RQ_STATUS[status]
+    if status == "started":
+        return "PROGRESS" if meta else "STARTED"
+    if told == "PROGRESS" and not meta:
+        return "PENDING"
+    return told if told in ("PROGRESS", "RETRY") else "PENDING"
+
+
+def _progress(job: dict[bytes, bytes]) -> dict[str, Any]:
+    meta = _opened(job[b"meta"]) if job.get(b"meta") else {}
+    return meta if isinstance(meta, dict) and "current" in meta else {}
+
+
+def _error(job: dict[bytes, bytes]) -> dict[str, str] | None:
+    if not job.get(b"sira_error"):
+        return None
+    error = _opened(job[b"sira_error"])
+    return {"type": error.get("type", "Unreadable"), "message": error.get("message", "")}
+
+
+def _eta_s(meta: dict[str, Any]) -> int | None:
+    """Seconds left at the pace since the first report; None where no pace is known."""
+    done, took_ms = meta["current"] - meta.get("from", 0), meta.get("at_ms", 0) - meta.get("from_ms", 0)
+    if done <= 0 or took_ms <= 0:
+        return None
+    return round((meta["total"] - meta["current"]) * took_ms / done / 1000)
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    ms, _, number = (event_id or "0-0").partition("-")
+    return int(ms), int(number or 0)

@@ -1,0 +1,107 @@
+"""The wire to Redis: connections without hidden retries, and the Lua scripts beside this file."""
+
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from workers import embedded, settings
+from workers.errors import BadSettings, QueueDown
+
+PRELUDES = {
+    "push": ("clock",),
+    "progress": ("clock",),
+    "cancel": ("clock", "settle"),
+    "renew": ("clock",),
+    "lost": ("clock",),
+    "promote": ("clock",),
+    "exchange": ("clock", "start", "settle"),
+}
+SOCKET_TIMEOUT_S = 10.0
+PUSH_TIMEOUT_S = 0.3
+LOOK_UP_EVERY_S = 5.0
+_known: dict[int, tuple[str, float]] = {}
+
+
+def connect(timeout_s: float = SOCKET_TIMEOUT_S) -> "Redis[bytes]":
+    """This process's connection pool; one per timeout. redis-py's own ten silent retries are off: what may be said
+    twice is ours to decide."""
+    return _connect(_address(), timeout_s, settings.current().redis_tls_verify, os.getpid())
+
+
+def _address() -> str:
+    """The server's URL, looked up again every few seconds: an embedded server may come back elsewhere."""
+    chosen = settings.current()
+    known = _known.get(id(chosen))
+    if known is None or time.monotonic() - known[1] > LOOK_UP_EVERY_S:
+        known = _known[id(chosen)] = (embedded.redis_url(chosen), time.monotonic())
+    return known[0]
+
+
+@lru_cache(maxsize=8)
+def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> "Redis[bytes]":
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": min(timeout_s, 2.0),
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if url.startswith("redis+sentinel://"):
+        return _from_sentinel(url, options)
+    if url.startswith("rediss://") and not verify_tls:
+        options["ssl_cert_reqs"] = "none"
+    return Redis.from_url(url, **options)
+
+
+def _from_sentinel(url: str, options: dict[str, Any]) -> "Redis[bytes]":
+    """`redis+sentinel://:password@h1:26379,h2:26379/service/0`."""
+    parts = urlsplit(url)
+    credentials, _, addresses = parts.netloc.rpartition("@")
+    _, service, *database = parts.path.split("/")
+    hosts = [(host, int(port or 26379)) for host, _, port in (a.partition(":") for a in addresses.split(","))]
+    username, _, password = credentials.partition(":")
+    login = {"username": username or None, "password": password or None}
+    return Sentinel(hosts, **options).master_for(service, db=int((database or ["0"])[0]), **login, **options)
+
+
+@lru_cache(maxsize=16)
+def _text(name: str) -> str:
+    folder = Path(__file__).with_name("lua")
+    return "\n".join((folder / f"{part}.lua").read_text() for part in (*PRELUDES[name], name))
+
+
+@lru_cache(maxsize=64)
+def _script(connection: "Redis[bytes]", name: str) -> Any:
+    return connection.register_script(_text(name))
+
+
+def run(connection: "Redis[bytes]", name: str, *args: Any) -> Any:
+    """Run a script; its arguments stand at the top of its file."""
+    return _script(connection, name)(keys=(), args=args)
+
+
+def refuse_unsafe_server() -> None:
+    """Raise BadSettings where the server would lose jobs: an eviction policy, an old version, no append-only file in
+    production. A server that is away or hides its settings is not judged; the connection is closed again."""
+    connection = connect()
+    try:
+        version = str(connection.info("server").get("redis_version", "7.0"))
+        policy = connection.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        appends = connection.config_get("appendonly").get("appendonly", "yes")
+    except (RedisError, QueueDown):
+        return
+    finally:
+        connection.connection_pool.disconnect()
+    if tuple(map(int, version.split(".")[:2])) < (6, 2):
+        raise BadSettings(reason=f"the Redis server is version {version}; 6.2 or newer is needed")
+    if policy != "noeviction":
+        raise BadSettings(reason=f"the Redis server has maxmemory-policy {policy}; set it to noeviction")
+    if appends != "yes" and settings.current().app_env == "production":
+        raise BadSettings(reason="the Redis server keeps no append-only file; set appendonly yes")

@@ -1,0 +1,235 @@
+"""The worker: claims a job, runs it, and says what came of it.
+
+The life of a job across a crash. A job waits in its queue's list. One script pops it, writes `started`, the execution
+and a lease of 30 s: there is no moment in which it is nowhere. While it runs, the keeper of this machine renews the
+lease, never the busy child itself. When it ends, one script checks that this execution still holds the job, writes the
+end, and claims the next job in the same round trip. If the child dies, the fleet sees it at once and the keeper gives
+the job back; if the whole machine dies, the lease runs out and any other keeper does. If the child was only frozen and
+wakes up late, its execution no longer holds the job and what it says is dropped. If Redis is away at the end of a job,
+the outcome is kept and said again: not being able to save is not a failure.
+"""
+
+import os
+import resource
+import signal
+import time
+import uuid
+from typing import Any
+
+from redis.exceptions import RedisError
+from rq import Worker as RQWorker
+from rq.exceptions import DeserializationError
+from rq.job import Retry as RQRetry
+
+from workers import db, logs
+from workers.engine import bulk, callbacks, ledger, outcome, registry, running, wire
+from workers.engine.helpers import task_of
+from workers.engine.job import Job
+from workers.engine.outcome import Outcome
+from workers.engine.seal import Seal
+from workers.errors import QueueDown, SealBroken, SoftTimeLimitExceeded
+
+LEASE_MS = 30_000
+IDLE_FROM_S, IDLE_TO_S = 0.005, 0.1
+AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
+log = logs.get("worker")
+
+
+class Claim:
+    """A job that this worker holds: what the claim script gave."""
+
+    def __init__(self, packed: list[Any]) -> None:
+        job_id, execution, queue, flat = packed
+        self.job_id, self.execution, self.queue = job_id.decode(), execution.decode(), queue.decode()
+        self.hash = dict(zip(flat[::2], flat[1::2], strict=True))
+
+    def number(self, name: bytes) -> int:
+        return int(self.hash.get(name) or 0)
+
+    @property
+    def ended_as(self) -> tuple[str, str, str]:
+        return self.job_id, self.execution, self.queue
+
+
+class Worker(RQWorker):
+    """One slot: runs one job at a time in its own process. Takes `rq.Worker`'s arguments."""
+
+    def __init__(
+        self, queues: Any = registry.QUEUES, name: str | None = None, *, max_memory_mb: int = 0, **options: Any
+    ) -> None:
+        options.setdefault("connection", wire.connect())
+        options["job_class"] = options.get("job_class") or Job
+        options["serializer"] = options.get("serializer") or Seal
+        super().__init__(queues, name, **options)
+        self.max_memory_mb = max_memory_mb
+        self._turn = 0
+        self._stop_asked = False
+
+    def work(self, burst: bool = False, max_jobs: int | None = None, **_: Any) -> bool:  # type: ignore[override]
+        """Work until stopped; with `burst` until nothing waits. True if any job was run."""
+        self.register_birth()
+        self._listen()
+        done = 0
+        try:
+            done = self._loop(burst, max_jobs)
+        finally:
+            self._leave()
+        return done > 0
+
+    def _loop(self, burst: bool, max_jobs: int | None) -> int:
+        done, ended, claim, idle_s = 0, None, None, IDLE_FROM_S
+        while True:
+            enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
+            claim = self._exchange(claim, ended, claim_next=not enough)
+            if claim is None:
+                if enough or burst:
+                    return done
+                time.sleep(idle_s)
+                idle_s, ended = min(idle_s * 1.5, IDLE_TO_S), None
+                continue
+            ended, idle_s = self._perform(claim), IDLE_FROM_S
+            done += 1
+
+    def _grown(self) -> bool:
+        """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
+        if not self.max_memory_mb:
+            return False
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
+
+    def _listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
+        signal.signal(signal.SIGUSR2, lambda *_: running.ask(running.Stopping))
+        signal.signal(signal.SIGALRM, lambda *_: running.ask(SoftTimeLimitExceeded))
+
+    def _on_stop(self, *_: Any) -> None:
+        """Claim nothing more; a running bulk ends its slice at the next item."""
+        self._stop_asked = True
+        run = running.present.get()
+        if run is not None:
+            run.slice_ends = 0.0
+
+    def _leave(self) -> None:
+        try:
+            self.register_death()
+        except (RedisError, QueueDown):
+            log.warning("worker left without saying so", worker=self.name)
+
+    def _exchange(self, claim: Claim | None, ended: Outcome | None, *, claim_next: bool) -> Claim | None:
+        """Settle and claim in one round trip; while Redis is away, keep what is to be said and say it again."""
+        away_s = 0.0
+        while True:
+            try:
+                if away_s:
+                    self._give_back_strays(claim)
+                return self._exchanged(claim, ended, claim_next)
+            except (RedisError, QueueDown) as error:
+                if self._stop_asked and claim is None:
+                    return None
+                away_s = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S)
+                log.warning("redis is away", worker=self.name, error=type(error).__name__, again_in_s=away_s)
+                time.sleep(away_s)
+
+    def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
+        order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
+        arguments: list[Any] = [self.name, LEASE_MS, uuid.uuid4().hex if claim_next else "", len(order), *order]
+        if claim and ended:
+            arguments += [*claim.ended_as, *ended.arguments]
+        settled, packed = wire.run(self.connection, "exchange", *arguments)
+        if claim and ended:
+            self._told(claim, ended, bool(settled))
+        return Claim(packed) if packed else None
+
+    def _told(self, claim: Claim, ended: Outcome, settled: bool) -> None:
+        if not settled:
+            log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
+        elif ended.name in ("finished", "failed") and task_of(claim.job_id) == claim.job_id:
+            callbacks.after_end(claim.job_id, succeeded=ended.name == "finished")
+
+    def _order(self, yielded: str | None) -> list[str]:
+        """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
+        self._turn += 1
+        mine = self.queue_names()
+        ordered = [name for name in registry.claim_order(self._turn) if name in mine]
+        ordered += [name for name in mine if name not in ordered]
+        return sorted(ordered, key=lambda name: name == yielded)
+
+    def _give_back_strays(self, kept: Claim | None) -> None:
+        """A claim whose answer never reached us is ours without our knowing: back to the front of its queue."""
+        for job_id, execution, queue, *_ in wire.run(self.connection, "lost", self.name, 10):
+            if kept is None or kept.execution != execution.decode():
+                back = (job_id, execution, queue, *Outcome("back").arguments)
+                wire.run(self.connection, "exchange", self.name, LEASE_MS, "", 0, *back)
+
+    def _perform(self, claim: Claim) -> Outcome:
+        """Run the job; whatever happens in there becomes an Outcome."""
+        started = time.monotonic()
+        scope = claim.hash.get(b"sira_scope", b"").decode() or None
+        run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, scope)
+        decided = self._decide(claim, run)
+        if decided.name in ("failed", "revoked") and not run.helps:
+            self._close(run.task_id, decided.name)
+        took_s = round(time.monotonic() - started, 4)
+        log.info("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
+        return decided
+
+    def _close(self, task_id: str, name: str) -> None:
+        try:
+            ledger.close(task_id, "İptal edildi" if name == "revoked" else "Görev başarısız oldu")
+        except Exception:
+            log.exception("items left open", task_id=task_id)
+
+    def _decide(self, claim: Claim, run: running.Run) -> Outcome:
+        tries, left = claim.number(b"sira_attempts"), claim.number(b"retries_left")
+        try:
+            result = self._call(claim, run)
+            if isinstance(result, RQRetry):
+                return outcome.asked_again(result, tries=tries)
+            return outcome.finished(result)
+        except outcome.Retry as retry:
+            return outcome.asked_again(retry, tries=tries)
+        except running.Yielded:
+            return Outcome("yield", payload=Seal.dumps(run.meta))
+        except running.Cancelled:
+            return Outcome("revoked")
+        except (running.Stopping, running.Lost):
+            return Outcome("back")
+        except running.Helped:
+            return outcome.finished(None, helper=True)
+        except SoftTimeLimitExceeded as error:
+            db.close()
+            return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
+        except Exception as error:
+            return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
+
+    def _call(self, claim: Claim, run: running.Run) -> Any:
+        job = self.job_class(claim.job_id, connection=self.connection, serializer=self.serializer)
+        job.restore(claim.hash)
+        kind, arguments = _opened(job)
+        if kind.items:
+            total = sum(ledger.counts(run.task_id).values())
+            arguments[kind.items] = bulk.Items(run, total, parallel=kind.parallel)
+        run.meta = job.meta if "current" in job.meta else {}
+        token = running.present.set(run)
+        signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
+        try:
+            return kind.function(**arguments)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            running.present.reset(token)
+            running.clear()
+
+
+def _opened(job: Job) -> tuple[registry.Kind, dict[str, Any]]:
+    """The kind and the arguments of a job; raises SealBroken or NotInCatalogue before anything of it is run."""
+    try:
+        kind = job.kind
+    except DeserializationError as error:
+        raise SealBroken(reason=str(error) or "it is no job of ours") from error
+    return kind, kind.arguments(dict(job.kwargs))
+
+
+def name_for(fleet_pid: int, slot: int, generation: int) -> str:
+    """The RQ worker name of a slot: host, fleet, slot, and how often its child was replaced."""
+    return f"{os.uname().nodename.partition('.')[0]}-{fleet_pid}-{slot}-{generation}"
