@@ -1,0 +1,123 @@
+"""What every test may ask for: a service of its own with a real Valkey and real workers, and patience with a deadline."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers import db, embedded, settings
+from workers.engine import wire
+
+ROOT = Path(__file__).parent.parent
+SECRET = "a secret of the tests long enough to seal with"
+
+
+def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "the condition") -> Any:
+    """The condition's first true value; fails the test after the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    pytest.fail(f"{what} did not come true within {timeout_s} s")
+
+
+@dataclass
+class WorkerProcess:
+    """A real `python -m workers` with the kinds of tests/kinds.py in its catalogue."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def children(self) -> list[int]:
+        """The process ids of its working children (not of its keeper)."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in listed if "slot" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+    def stop(self, *, timeout_s: float = 30.0) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+
+@dataclass
+class Service:
+    """Settings, environment and processes of one test's own service."""
+
+    settings: settings.Settings
+    env: dict[str, str]
+    data_dir: Path
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    @property
+    def redis(self) -> Any:
+        return wire.connect()
+
+    def run_worker(self, *arguments: str, concurrency: int = 1) -> WorkerProcess:
+        """Start a worker and wait until it says that it is ready."""
+        log = self.data_dir / f"worker-{len(self.workers)}.log"
+        command = [sys.executable, "-m", "tests.worker", "--concurrency", str(concurrency), *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log.open("w"), stderr=subprocess.STDOUT)
+        worker = WorkerProcess(process, log)  # type: ignore[arg-type]
+        self.workers.append(worker)
+        wait_until(lambda: "\nready" in log.read_text() or process.poll() is not None, what="a ready worker")
+        return worker
+
+    def end(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+                worker.process.wait()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Valkey server that this test process has for itself."""
+    with embedded.EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables, as the migrations make them."""
+    from workers.migrations import upgrade
+
+    folder = tmp_path_factory.mktemp("database")
+    settings.use(settings.load(data_dir=folder))
+    upgrade()
+    db.close()
+    settings.use(None)
+    return folder / "sira.db"
+
+
+@pytest.fixture
+def service(valkey: str, empty_database: Path, tmp_path: Path) -> Iterator[Service]:
+    """A service with an empty database, an empty Redis and no workers yet."""
+    import tests.kinds  # noqa: F401
+
+    shutil.copy(empty_database, tmp_path / "sira.db")
+    given = {"REDIS_URL": valkey, "SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path)}
+    chosen = settings.load(redis_url=valkey, secret_key=SECRET, data_dir=tmp_path)
+    settings.use(chosen)
+    wire.connect().flushall()
+    running = Service(chosen, {**os.environ, **given}, tmp_path)
+    yield running
+    running.end()
+    db.close()
+    settings.use(None)
+
+
+@pytest.fixture
+def run_worker(service: Service) -> Callable[..., WorkerProcess]:
+    return service.run_worker

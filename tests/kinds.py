@@ -1,0 +1,159 @@
+"""Job kinds that only the tests know; a worker started by tests/worker.py runs them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, report
+
+
+@job(queue="maintenance", retries=0)
+def nothing() -> None:
+    """Do nothing."""
+
+
+@job(queue="sms", retries=3, accepted={"tr": "Toplanıyor...", "en": "Adding..."})
+def add(a: int, b: int = 2) -> dict[str, int]:
+    """Add two numbers."""
+    return {"sum": a + b}
+
+
+@job(queue="email", retries=0)
+def fail(message: str = "no way") -> None:
+    """Always fail."""
+    raise ValueError(message)
+
+
+@job(queue="email", retries=1)
+def fail_once_more() -> None:
+    """Fail, and fail again."""
+    raise ValueError("not this time either")
+
+
+@job(queue="excel", retries=0)
+def count(path: str, n: int = 20, pause_s: float = 0.1) -> int:
+    """Append a byte to a file n times, slowly, reporting each."""
+    for number in range(1, n + 1):
+        append(path, "x")
+        report(number, n, f"adım {number}")
+        time.sleep(pause_s)
+    return n
+
+
+@job(queue="excel", retries=3, items="lines")
+def write_lines(lines: list[str], path: str, pause_s: float = 0.02) -> int:
+    """Append each line to a file; returns how many lines the file has."""
+    for line in lines:
+        append(path, line)
+        time.sleep(pause_s)
+    return len(Path(path).read_text().splitlines())
+
+
+@job(queue="pdf", retries=3, items="numbers", parallel=True)
+def square_all(numbers: list[int], pause_s: float = 0.01) -> int:
+    """Square numbers side by side; the sum is assembled at the end. Negative ones fail."""
+    ledger = items(numbers)
+    for batch in ledger.batches(5):
+        for item in batch:
+            time.sleep(pause_s)
+            if item.value < 0:
+                item.fail("negative")
+            else:
+                item.done({"square": item.value**2, "pid": os.getpid()})
+    return sum(item.output["square"] for item in ledger.finished())
+
+
+@job(queue="maintenance", retries=3)
+def die(path: str, times: int = 99) -> str:
+    """Kill the own process, the first `times` times."""
+    append(path, "x")
+    if len(Path(path).read_text()) <= times * 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+@job(queue="maintenance", retries=0)
+def sleep(seconds: float, path: str = "") -> str:
+    """Sleep, with a line in a file before and after."""
+    if path:
+        append(path, "begin")
+    time.sleep(seconds)
+    if path:
+        append(path, "end")
+    return "slept"
+
+
+@job(queue="maintenance", retries=0, soft_limit_s=0.3, hard_limit_s=60)
+def overrun(tidy: bool = False) -> str:
+    """Run past the soft limit; `tidy` notices and ends well."""
+    try:
+        time.sleep(30)
+    except SoftTimeLimitExceeded:
+        if not tidy:
+            raise
+    return "tidied"
+
+
+@job(queue="maintenance", retries=0, soft_limit_s=1, hard_limit_s=1)
+def hang() -> None:
+    """Swallow the soft limit and go on."""
+    while True:
+        try:
+            time.sleep(30)
+        except SoftTimeLimitExceeded:
+            pass
+
+
+@job(queue="maintenance", retries=0)
+def unserializable() -> Any:
+    """Return what JSON can't hold."""
+    return {"open": [object()]}
+
+
+@job(queue="maintenance", retries=5)
+def ask_again(path: str, times: int, raised: bool = False) -> Any:
+    """Ask to be tried again a few times, by returning or raising Retry."""
+    append(path, "x")
+    if len(Path(path).read_text().splitlines()) > times:
+        return "enough"
+    if raised:
+        raise Retry(max=times, interval=0)
+    return Retry(max=times, interval=0)
+
+
+@job(queue="maintenance", retries=0, on_success=lambda task: append(task.result, f"success {task.state}"))
+def tell_success(path: str) -> str:
+    """End well; the callback writes into the file that is the result."""
+    return path
+
+
+@job(queue="maintenance", retries=0, on_failure=lambda task: append(task.error["message"], f"failure {task.state}"))
+def tell_failure(path: str) -> None:
+    """End badly; the callback writes into the file that the error names."""
+    raise RuntimeError(path)
+
+
+@job(queue="sms", retries=0)
+def of_company(company_id: int, channel: Literal["sms", "email"] = "sms") -> int:
+    """Take a company id."""
+    return company_id
+
+
+@job(queue="sms", retries=0, items="mutabakat_ids")
+def touch(mutabakat_ids: list[Annotated[int, Ref("mutabakat")]]) -> int:
+    """Name records of a company."""
+    return len(list(mutabakat_ids))
+
+
+def append(path: str, line: str) -> None:
+    with open(path, "a") as file:
+        file.write(f"{line}\n")
+
+
+@job(queue="email", retries=3)
+def sleep_and_count(path: str, seconds: float = 0.05) -> None:
+    """Leave a line in a file of its own for each run."""
+    append(path, "run")
+    time.sleep(seconds)

@@ -1,0 +1,154 @@
+"""Death: children killed, fleets killed, workers frozen, Redis gone; nothing is lost and nothing is told twice."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from tests.conftest import Service, wait_until
+from workers.engine import enqueue, find, rescue
+from workers.engine.worker import LEASE_MS
+
+
+def expire_leases(service: Service) -> None:
+    """What the clock does in 30 s, done at once."""
+    for member in service.redis.zrange("sira:leases", 0, -1):
+        service.redis.zadd("sira:leases", {member: 1})
+
+
+def test_the_job_of_a_killed_child_is_tried_again_within_seconds(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker()
+    task = enqueue("die", {"path": str(tmp_path / "deaths"), "times": 1})
+
+    retrying = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t, timeout_s=5)
+
+    assert retrying.error["type"] == "WorkerLost"
+    assert task.get(timeout=15) == "alive"
+    assert worker.process.poll() is None
+
+
+def test_a_poison_job_is_failed_at_its_fourth_death_and_others_go_on(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+    path = tmp_path / "deaths"
+    poison = enqueue("die", {"path": str(path), "times": 99})
+    others = [enqueue("add", {"a": number}) for number in range(20)]
+    assert [task.get(timeout=20) for task in others] == [{"sum": number + 2} for number in range(20)]
+
+    for deaths in (1, 2, 3):
+        wait_until(lambda deaths=deaths: len(path.read_text().splitlines()) == deaths)
+        wait_until(lambda: find(poison.id).state == "RETRY")
+        service.redis.zadd("rq:scheduled:maintenance", {poison.id: 0})
+
+    assert poison.wait(20).state == "FAILURE"
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_a_dead_fleet_takes_its_children_with_it_and_another_gives_their_work_back(
+    service: Service, tmp_path: Path
+) -> None:
+    dead = service.run_worker()
+    log = tmp_path / "log"
+    task = enqueue("sleep", {"seconds": 1.5, "path": str(log)})
+    wait_until(log.exists)
+    children = dead.children()
+
+    dead.process.kill()
+
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), timeout_s=3)
+    service.run_worker()
+    expire_leases(service)
+    assert task.get(timeout=20) == "slept"
+    assert log.read_text().split() == ["begin", "begin", "end"]
+    assert find(task.id).attempts == 1, "a host that dies uses no attempt"
+
+
+def test_what_a_frozen_worker_says_late_is_refused(service: Service, tmp_path: Path) -> None:
+    frozen = service.run_worker()
+    log = tmp_path / "log"
+    task = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
+    wait_until(log.exists)
+    everyone = [frozen.pid, *map(int, Path(f"/proc/{frozen.pid}/task/{frozen.pid}/children").read_text().split())]
+    for pid in everyone:
+        os.kill(pid, signal.SIGSTOP)
+    expire_leases(service)
+    service.run_worker()
+    assert task.get(timeout=20) == "slept"
+    ended_at = find(task.id).ended_at
+
+    for pid in everyone:
+        os.kill(pid, signal.SIGCONT)
+
+    wait_until(lambda: "late outcome refused" in frozen.log.read_text())
+    assert find(task.id).ended_at == ended_at
+    assert service.redis.xlen(f"rq:results:{task.id}") == 1, "one result per task"
+
+
+def test_a_lease_that_is_renewed_is_not_rescued(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+    task = enqueue("sleep", {"seconds": 3.0, "path": str(tmp_path / "log")})
+    wait_until(lambda: service.redis.zcard("sira:leases") == 1)
+    first = service.redis.zrange("sira:leases", 0, -1, withscores=True)[0][1]
+
+    wait_until(lambda: service.redis.zrange("sira:leases", 0, -1, withscores=True)[0][1] > first)
+
+    assert rescue.expired() == 0
+    assert task.get(timeout=10) == "slept"
+    assert first - time.time() * 1000 <= LEASE_MS
+
+
+def test_a_stop_lets_a_short_job_end_and_leaves_the_rest_waiting(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker()
+    log = tmp_path / "log"
+    running = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
+    waiting = enqueue("sleep", {"seconds": 0.0})
+    wait_until(log.exists)
+
+    assert worker.stop() == 0
+
+    assert find(running.id).state == "SUCCESS"
+    assert find(waiting.id).state == "PENDING"
+
+
+def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker()
+    log = tmp_path / "log"
+    long = enqueue("sleep", {"seconds": 60.0, "path": str(log)})
+    enqueue("sleep", {"seconds": 0.0})
+    wait_until(log.exists)
+
+    began = time.monotonic()
+    assert worker.stop() == 0
+
+    assert time.monotonic() - began < 20
+    assert service.redis.lrange("rq:queue:maintenance", 0, 0) == [long.id.encode()]
+    assert int(service.redis.hget(f"rq:job:{long.id}", "retries_left")) == 0
+    assert find(long.id).state in ("PENDING", "STARTED")
+
+
+def test_redis_restarted_while_a_job_runs_costs_nothing(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker()
+    log = tmp_path / "log"
+    task = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
+    wait_until(log.exists)
+
+    service.redis.client_kill_filter(_type="normal", skipme=False)
+
+    assert task.get(timeout=20) == "slept"
+    assert log.read_text().split() == ["begin", "end"]
+    assert worker.process.poll() is None
+
+
+def test_children_killed_again_and_again_lose_no_job(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker(concurrency=2)
+    tasks = [enqueue("add", {"a": number}) for number in range(150)]
+    tasks += [enqueue("sleep_and_count", {"path": str(tmp_path / str(n))}) for n in range(40)]
+
+    for _ in range(8):
+        victims = wait_until(worker.children)
+        os.kill(victims[0], signal.SIGKILL)
+        wait_until(lambda victims=victims: victims[0] not in worker.children())
+
+    states = {task.wait(60).state for task in tasks}
+    assert states == {"SUCCESS"}
+    runs = [len((tmp_path / str(n)).read_text().splitlines()) for n in range(40)]
+    assert sum(runs) - 40 <= 8, "at most one run more for each kill"

@@ -1,0 +1,1 @@
+"""What the service does: a file per queue, a function per kind."""

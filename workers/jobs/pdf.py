@@ -1,0 +1,112 @@
+"""PDF letters: one, or thousands as a zip or as one document."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from workers import files, records, settings
+from workers.engine import Ref, items, job, this_task
+from workers.engine.ledger import Item
+from workers.errors import InvalidLetter, MissingRecord
+from workers.storage import Storage
+
+if TYPE_CHECKING:
+    from workers.services import bundles, letters
+
+BATCH = 25
+ONE = {"tr": "PDF oluşturuluyor...", "en": "Making the PDF..."}
+MANY = {"tr": "PDF'ler oluşturuluyor...", "en": "Making the PDFs..."}
+MutabakatId = Annotated[int, Ref("mutabakat")]
+
+
+@job(queue="pdf", retries=3, accepted=ONE)
+def generate_mutabakat_pdf(mutabakat_id: MutabakatId) -> dict[str, Any]:
+    """Make the letter of one mutabakat as a PDF."""
+    from workers.services import letters, snapshots
+
+    record = records.mutabakat([mutabakat_id]).get(mutabakat_id)
+    if record is None:
+        raise MissingRecord(what="mutabakat", id=mutabakat_id)
+    letter = snapshots.letter(record, zone=settings.current().timezone)
+    name, task_id = letters.file_name(letter), this_task().id
+    with files.new(name, "application/pdf", task_id=task_id, company_id=record["company_id"]) as file:
+        file.write(letters.draw(letter))
+    return file.result
+
+
+@job(queue="pdf", retries=3, items="mutabakat_ids", parallel=True, accepted=MANY)
+def generate_bulk_pdfs(mutabakat_ids: list[MutabakatId], format: Literal["zip", "pdf"] = "zip") -> dict[str, Any]:
+    """Make the letters of many mutabakat as a zip with a manifest, or as one PDF."""
+    ledger, task = items(mutabakat_ids), this_task()
+    for batch in ledger.batches(BATCH):
+        _draw(batch, format)
+    name, kind = f"mutabakat-mektuplari.{format}", f"application/{format}"
+    with files.new(name, kind, task_id=task.id, company_id=task.company_id) as file:
+        _assemble(ledger.finished(), format, file)
+    files.drop_parts(task.id)
+    return file.result
+
+
+def _draw(batch: list[Item], format: str) -> None:
+    """Draw a batch into one part in the storage; each item notes where its letter lies."""
+    from workers.services import letters
+
+    found, drawn = records.mutabakat([item.value for item in batch]), []
+    key = files.part_key(this_task().id, this_task().execution, batch[0].position)
+    with files.storage().writer(key) as part:
+        for item in batch:
+            letter = _letter(item, found)
+            if letter is None:
+                continue
+            drawn.append(letter)
+            pdf = letters.draw(letter) if format == "zip" else b""
+            item.done({"part": key, "start": part.tell(), "size": len(pdf), **_manifest(letter, pdf)})
+            part.write(pdf)
+        if format == "pdf" and drawn:
+            part.write(letters.draw_book(drawn))
+
+
+def _letter(item: Item, found: dict[int, dict[str, Any]]) -> "letters.Letter | None":
+    """The letter of an item; where there is none, the item says why."""
+    from workers.services import snapshots
+
+    try:
+        return snapshots.letter(found[item.value], zone=settings.current().timezone)
+    except KeyError:
+        item.fail("Mutabakat kaydı bulunamadı")
+    except InvalidLetter as error:
+        item.fail(error.message)
+    return None
+
+
+def _manifest(letter: "letters.Letter", pdf: bytes) -> dict[str, Any]:
+    from workers.services import bundles, letters
+
+    return {
+        **{"name": letters.file_name(letter), "account_code": letter.account_code, "title": letter.receiver.name},
+        **{"lines": bundles.manifest_lines(letter), "sha256": hashlib.sha256(pdf).hexdigest()},
+        "day": [letter.date.year, letter.date.month, letter.date.day],
+    }
+
+
+def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
+    from workers.services import bundles, letters
+
+    place = files.storage()
+    if format == "pdf":
+        parts = dict.fromkeys(item.output["part"] for item in done)
+        with tempfile.TemporaryFile() as whole:  # a PDF is not written from front to back
+            letters.merge_books((place.read(part) for part in parts), whole)
+            whole.seek(0)
+            shutil.copyfileobj(whole, file)
+    else:
+        bundles.write_zip((_entry(item.output, place) for item in done), file)
+
+
+def _entry(output: dict[str, Any], place: Storage) -> "bundles.Entry":
+    from workers.services import bundles
+
+    part, start, size = output.pop("part"), output.pop("start"), output.pop("size")
+    return bundles.Entry(**output, read=lambda: place.read(part, start, size))

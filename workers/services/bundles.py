@@ -1,0 +1,61 @@
+"""Many letters in one file: a zip with its manifest, written as a stream."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from workers.services.letters import Letter
+
+MANIFEST = ("file", "account code", "title", "currency lines", "sha256")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One letter of a zip: its row in the manifest, and how to read its bytes when its turn comes."""
+
+    name: str
+    account_code: str
+    title: str
+    lines: str
+    sha256: str
+    day: list[int]
+    read: Callable[[], bytes]
+
+
+def manifest_lines(letter: Letter) -> str:
+    """`TRY 1234.56 borc; USD 10.00 alacak`: the currency lines as one cell, for machines."""
+    return "; ".join(f"{line.currency} {line.amount} {line.side}" for line in letter.lines)
+
+
+def write_zip(entries: Iterable[Entry], out: Any) -> None:
+    """Write the letters, uncompressed (PDFs don't shrink), and `manifest.csv` last; names are made unique."""
+    rows, seen = io.StringIO(), set[str]()
+    table = csv.writer(rows)
+    table.writerow(MANIFEST)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        last = (1980, 1, 1)
+        for entry in entries:
+            name, last = _unique(entry.name, seen), entry.day
+            archive.writestr(zipfile.ZipInfo(name, (*entry.day, 0, 0, 0)), entry.read())
+            table.writerow(map(_cell, (name, entry.account_code, entry.title, entry.lines, entry.sha256)))
+        archive.writestr(zipfile.ZipInfo("manifest.csv", (*last, 0, 0, 0)), rows.getvalue())
+
+
+def _unique(name: str, seen: set[str]) -> str:
+    """`a.pdf`, `a (2).pdf`, …; compared without case, as file systems do."""
+    stem, dot, ending = name.rpartition(".")
+    candidate, number = name, 1
+    while candidate.casefold() in seen:
+        number += 1
+        candidate = f"{stem} ({number}){dot}{ending}"
+    seen.add(candidate.casefold())
+    return candidate
+
+
+def _cell(text: str) -> str:
+    """A spreadsheet must never take a name for a formula (CSV injection)."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
