@@ -1,0 +1,1 @@
+"""The tests of Sıra: one file per module, run by `make test`."""
