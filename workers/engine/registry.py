@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from workers import settings
 from workers.engine.seal import encode
-from workers.errors import BadSettings, InvalidInput, UnknownKind
+from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKind
 
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
@@ -100,6 +100,8 @@ class Kind:
     def _validated(self, params: dict[str, Any]) -> BaseModel:
         try:
             return self.model.model_validate_json(encode(params))
+        except NotSerializable as error:
+            raise InvalidInput(list(_unfit(params))) from error
         except ValidationError as error:
             raise InvalidInput(
                 [{"field": ".".join(map(str, e["loc"])) or "body", "message": e["msg"]} for e in error.errors()]
@@ -112,6 +114,16 @@ class Kind:
             for record, value in _references(hint, params.get(name)):
                 found.setdefault(record, set()).add(value)
         return found
+
+
+def _unfit(params: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """The parameters that JSON can't hold, as problems."""
+    for name, value in params.items():
+        try:
+            encode({name: value})
+        except NotSerializable as error:
+            what = error.fields["type_name"]
+            yield {"field": name.encode(errors="replace").decode(), "message": f"JSON can't hold this {what}"}
 
 
 def _references(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:

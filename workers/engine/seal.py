@@ -20,6 +20,7 @@ from workers.errors import NotSerializable, SealBroken
 MARK = b"S1"
 PURPOSE = b"sira sealed value, version 1"
 COMPRESS_FROM_BYTES = 256
+DEPTH_AT_MOST = 255
 
 
 class Seal:
@@ -79,16 +80,23 @@ def _as_text(value: Any) -> Any:
 
 
 def _culprit(value: Any) -> str:
-    """The type, somewhere inside `value`, that JSON can't hold."""
-    if isinstance(value, dict):
-        children: list[Any] = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple | set):
-        children = list(value)
-    else:
-        children = []
-    for child in children:
-        try:
-            encode(child)
-        except NotSerializable as error:
-            return str(error.fields["type_name"])
+    """The innermost type inside `value` that JSON can't hold; in what is endless, the type where we stop looking."""
+    for _ in range(DEPTH_AT_MOST):
+        inner = [child for child in _children(value) if not _fits(child)]
+        if not inner:
+            break
+        value = inner[0]
     return type(value).__name__
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else []
+
+
+def _fits(value: Any) -> bool:
+    try:
+        return bool(orjson.dumps(value, default=_as_text, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:
+        return False

@@ -28,7 +28,7 @@ PRELUDES = {
 SOCKET_TIMEOUT_S = 10.0
 PUSH_TIMEOUT_S = 0.3
 LOOK_UP_EVERY_S = 5.0
-_known: dict[int, tuple[str, float]] = {}
+_known: dict[tuple[str, Path], tuple[str, float]] = {}
 
 
 def connect(timeout_s: float = SOCKET_TIMEOUT_S) -> "Redis[bytes]":
@@ -40,9 +40,10 @@ def connect(timeout_s: float = SOCKET_TIMEOUT_S) -> "Redis[bytes]":
 def _address() -> str:
     """The server's URL, looked up again every few seconds: an embedded server may come back elsewhere."""
     chosen = settings.current()
-    known = _known.get(id(chosen))
+    key = (chosen.redis_url, chosen.data_dir)
+    known = _known.get(key)
     if known is None or time.monotonic() - known[1] > LOOK_UP_EVERY_S:
-        known = _known[id(chosen)] = (embedded.redis_url(chosen), time.monotonic())
+        known = _known[key] = (embedded.redis_url(chosen), time.monotonic())
     return known[0]
 
 

@@ -1,0 +1,83 @@
+"""The fleet and its command line: what is refused at start, how children are replaced, how it ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, Service, wait_until
+from workers.engine import enqueue, find
+
+
+def start(service: Service, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tests.worker", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["printer"], "unknown queue printer"),
+        (["--concurrency", "0"], "at least 1"),
+        (["--max-jobs-per-child", "x"], "at least 1"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_the_start(service: Service, arguments: list[str], reason: str) -> None:
+    ended = start(service, *arguments)
+
+    assert ended.returncode == 2
+    assert reason in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_redis_that_may_evict_jobs_is_refused(service: Service) -> None:
+    service.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        ended = start(service, "--burst")
+    finally:
+        service.redis.config_set("maxmemory-policy", "noeviction")
+
+    assert ended.returncode == 2
+    assert "noeviction" in ended.stderr
+
+
+def test_burst_works_off_what_waits_and_ends_with_0(service: Service) -> None:
+    tasks = [enqueue("add", {"a": number}) for number in range(10)]
+
+    ended = start(service, "--burst", "--concurrency", "2")
+
+    assert ended.returncode == 0
+    assert [find(task.id).result for task in tasks] == [{"sum": number + 2} for number in range(10)]
+    assert ". add (sms)" in ended.stdout
+    assert "\nready" in ended.stdout
+
+
+def test_a_worker_for_some_queues_leaves_the_others_alone(service: Service) -> None:
+    mine, other = enqueue("add", {"a": 1}), enqueue("nothing")
+
+    start(service, "sms", "--burst")
+
+    assert find(mine.id).state == "SUCCESS"
+    assert find(other.id).state == "PENDING"
+
+
+def test_a_child_is_replaced_after_its_share_of_jobs(service: Service) -> None:
+    worker = service.run_worker("--max-jobs-per-child", "3")
+    first = wait_until(worker.children)
+
+    for number in range(4):
+        enqueue("add", {"a": number}).get(timeout=10)
+
+    assert wait_until(worker.children) != first
+    assert worker.process.poll() is None
+
+
+def test_workers_show_in_rqs_own_registry_and_leave_it(service: Service) -> None:
+    from rq import Worker
+
+    worker = service.run_worker(concurrency=2)
+    assert len(wait_until(lambda: len(Worker.all(service.redis)) == 2 and Worker.all(service.redis))) == 2
+
+    assert worker.stop() == 0
+
+    assert Worker.all(service.redis) == []
