@@ -1,0 +1,77 @@
+"""`flask up`: the whole service in the foreground, until Ctrl-C or SIGTERM."""
+
+import socket
+import sys
+from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from app.supervisor import Program, Supervisor
+from workers import logs
+from workers.embedded import EmbeddedValkey
+from workers.errors import BadSettings, NoServer
+from workers.settings import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def run(settings: Settings, *, port: int | None, concurrency: int | None, extra: Sequence[Program] = ()) -> int:
+    """Run the service until a signal: 0 after it, 1 if the migrations failed, 2 if it can't start here, said on stderr.
+
+    Without `port`: PORT; without `concurrency`: what `python -m workers` takes by itself. `extra`: programs that start
+    after the migrations, before the workers (the sandbox gateways).
+    """
+    port = port or settings.port
+    logs.setup(production=settings.app_env == "production")
+    valkey = EmbeddedValkey(settings.data_dir)
+    try:
+        valkey.claim()
+        _refuse_taken(port)
+        before = [_valkey_program(valkey)] if settings.embedded_redis else []
+        service = _service(settings, port=port, concurrency=concurrency)
+        supervisor = Supervisor([*before, *service[:1], *extra, *service[1:]], cwd=PROJECT)
+        return supervisor.run(lambda: print(f"ready http://127.0.0.1:{port}", flush=True))
+    except (BadSettings, NoServer) as error:
+        print(error.message, file=sys.stderr)
+        return 2
+    finally:
+        valkey.stop()
+
+
+def _valkey_program(valkey: EmbeddedValkey) -> Program:
+    return Program("valkey", valkey.argv, stop_s=4, prepare=valkey.prepare, ready=valkey.answers, keep=(valkey.lock,))
+
+
+def _service(settings: Settings, *, port: int, concurrency: int | None) -> list[Program]:
+    """Migrations, workers, clock and web."""
+    env = {"PORT": str(port), "DATA_DIR": str(settings.data_dir.resolve())}
+    web = f"gunicorn wsgi:app -k gthread --threads 32 --workers {settings.web_concurrency} -b 127.0.0.1:{port}"
+    quiet = "--graceful-timeout 5 --log-level warning --no-control-socket"
+    python = [sys.executable, "-m"]
+    children = ["--concurrency", str(concurrency)] if concurrency else []
+    return [
+        Program("migrations", [*python, "flask", "db", "upgrade"], env, once=True),
+        Program("workers", [*python, "workers", *children], env, stop_s=21),
+        Program("clock", [sys.executable, "scheduler.py"], env, stop_s=2),
+        Program("web", [*python, *web.split(), *quiet.split()], env, stop_s=6, ready=lambda: _healthy(port)),
+    ]
+
+
+def _refuse_taken(port: int) -> None:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise BadSettings(reason=f"port {port} can't be used ({error.strerror}), choose another with --port") from error
+
+
+def _healthy(port: int) -> bool:
+    try:
+        connection = HTTPConnection("127.0.0.1", port, timeout=1)
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,188 @@
+"""`flask up`: the real start and stop, a real Valkey, and stand-ins for the web, the workers and the clock."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import redis
+
+from tests.conftest import ROOT, wait_until
+from tests.test_processes import is_gone
+from workers import settings
+from workers.embedded import redis_url
+from workers.errors import QueueDown
+
+STAND_INS = {
+    "wsgi.py": """
+import os
+from flask import Flask
+app = Flask(__name__)
+@app.get("/healthz")
+def healthz():
+    return {"pid": os.getpid(), "port": os.environ["PORT"], "data_dir": os.environ["DATA_DIR"]}
+@app.cli.group()
+def db(): ...
+@db.command()
+def upgrade():
+    open(os.environ["DATA_DIR"] + "/migrated", "w").close()
+""",
+    "scheduler.py": "import signal; signal.pause()",
+    "workers/__main__.py": """
+import os, signal, sys
+open(os.environ["DATA_DIR"] + "/workers", "w").write(" ".join(sys.argv[1:]))
+print("ready", flush=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pause()
+""",
+    "workers/__init__.py": "",
+}
+UP = """
+import sys
+from pathlib import Path
+sys.path.insert(0, ROOT)
+from app import up
+from workers import settings
+up.PROJECT = Path(PROJECT)
+sys.exit(up.run(settings.load(), port=int(sys.argv[1]), concurrency=2))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project folder with stand-ins for the programs that `flask up` starts."""
+    for name, text in STAND_INS.items():
+        path = tmp_path / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sira") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def flask_up(project: Path, data_dir: Path, port: int) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    started: list[subprocess.Popen[str]] = []
+    clean = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+
+    def start(**env: str) -> "subprocess.Popen[str]":
+        script = UP.replace("ROOT", repr(str(ROOT))).replace("PROJECT)", f"{str(project)!r})")
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", script, str(port)],
+                env={**clean, "DATA_DIR": str(data_dir), **env},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=40)
+
+
+def test_up_starts_all_says_ready_and_leaves_nothing(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path, port: int
+) -> None:
+    up = flask_up()
+    assert up.stdout is not None
+    assert up.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
+    with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+        assert f'"port":"{port}"' in answer.read().decode().replace(" ", "")
+    assert (data_dir / "migrated").exists()
+    assert (data_dir / "workers").read_text() == "--concurrency 2"
+    inside = data_dir / "redis.url"
+    assert inside.read_text().startswith("unix://:")
+    up.send_signal(signal.SIGINT)
+    out, log = up.communicate(timeout=40)
+    assert (up.returncode, out) == (0, "")
+    stopped = re.findall(r"program stopped.*?program=\W*(\w+)", plain(log))
+    assert stopped == ["web", "clock", "workers", "valkey"]
+
+
+def test_a_valkey_that_was_killed_comes_back_where_it_was_with_all_it_had(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path
+) -> None:
+    up = flask_up()
+    assert up.stdout is not None
+    assert up.stdout.readline().startswith("ready")
+    chosen = settings.load(data_dir=data_dir, redis_url="")
+    former = redis_url(chosen)
+    with redis.Redis.from_url(former) as client:
+        client.set("accepted", "task")
+        wait_until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
+        killed = client.info("server")["process_id"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: server_pid(chosen) not in (None, killed), what="another server")
+    assert redis_url(chosen) == former
+    with redis.Redis.from_url(former) as client:
+        assert client.get("accepted") == b"task"
+
+
+def server_pid(chosen: settings.Settings) -> int | None:
+    try:
+        with redis.Redis.from_url(redis_url(chosen)) as client:
+            return int(client.info("server")["process_id"])
+    except (QueueDown, redis.RedisError):
+        return None
+
+
+def test_a_killed_up_takes_all_with_it_and_can_start_again_at_once(
+    flask_up: Callable[..., "subprocess.Popen[str]"], port: int
+) -> None:
+    up = flask_up()
+    assert up.stdout is not None
+    assert up.stdout.readline().startswith("ready")
+    up.kill()
+    _, log = up.communicate(timeout=40)
+    pids = [int(pid) for pid in re.findall(r"program started.*?pid=\W*(\d+)", plain(log))]
+    assert len(pids) == 5
+    wait_until(lambda: all(map(is_gone, pids)), what="the end of all programs")
+    again = flask_up()
+    assert again.stdout is not None
+    assert again.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
+
+
+def plain(log: str) -> str:
+    return re.sub(r"\x1b\[\d*m", "", log)
+
+
+def test_up_refuses_a_port_that_is_taken(flask_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        up = flask_up()
+        out, log = up.communicate(timeout=40)
+    assert (up.returncode, out, "Traceback" in log) == (2, "", False)
+    assert f"port {port} can't be used (Address already in use), choose another with --port" in log
+
+
+def test_up_refuses_a_folder_that_another_serves_with_a_redis_of_its_own_too(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path
+) -> None:
+    first = flask_up(REDIS_URL="redis://127.0.0.1:1/0", SECRET_KEY="x" * 32)
+    assert first.stdout is not None
+    assert first.stdout.readline().startswith("ready")
+    assert (data_dir / "redis.url").read_text() == ""
+    second = flask_up(PORT="1")
+    _, log = second.communicate(timeout=40)
+    assert second.returncode == 2
+    assert f"`flask up` already runs in DATA_DIR {data_dir}" in log
