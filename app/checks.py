@@ -1,0 +1,147 @@
+"""What `flask check` tries: whether each setting works here, and whether it is safe in production."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parseaddr
+from tempfile import TemporaryFile
+from urllib.parse import parse_qs, urlsplit
+
+from workers.errors import BadSettings, QueueDown, SiraError
+from workers.settings import Settings
+
+MAX_CAUSE_CHARS = 200  # redis-py tells its whole connection pool
+MIN_DIFFERENT_CHARS = 8  # 32 random hexadecimal digits never have fewer in practice, "changeme" over and over has
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was tried, whether it is as it should be, and a sentence about it."""
+
+    what: str
+    fine: bool
+    text: str
+
+
+def findings(chosen: Settings) -> Iterator[Finding]:
+    """Everything that is to be known about these settings, one thing after the other."""
+    yield from (Finding("production", False, sentence) for sentence in [*chosen.unsafe(), *_guessable(chosen)])
+    for what, attempt in ATTEMPTS.items():
+        try:
+            yield Finding(what, True, attempt(chosen))
+        except SiraError as error:
+            yield Finding(what, False, error.message + _cause(error))
+        except OSError as error:
+            yield Finding(what, False, f"{error.filename}: {error.strerror}.")
+        except Exception as error:  # a check that breaks has found something, too
+            yield Finding(what, False, f"{str(error).partition(chr(10))[0]} ({type(error).__name__}).")
+
+
+def _guessable(chosen: Settings) -> list[str]:
+    if chosen.app_env != "production" or all(len(set(key)) >= MIN_DIFFERENT_CHARS for key in chosen.secret_keys):
+        return []
+    return ["SECRET_KEY is not random: make one with `openssl rand -hex 32`."]
+
+
+def _cause(error: SiraError) -> str:
+    """What the library said: "password authentication failed" helps, "the database does not answer" doesn't."""
+    lines = str(getattr(error.__cause__, "orig", None) or error.__cause__ or "").splitlines()
+    return f" ({lines[0][:MAX_CAUSE_CHARS]})" if lines else ""
+
+
+def _data_dir(chosen: Settings) -> str:
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=chosen.data_dir) as file:
+        file.write(b"\0")
+    return f"{chosen.data_dir.resolve()} is writable."
+
+
+def _database(chosen: Settings) -> str:
+    from sqlalchemy import text
+
+    from workers import db, migrations
+
+    with db.writing() as session:
+        session.execute(text("SELECT 1"))
+        kind = session.get_bind().dialect.name
+    state = "has all tables" if migrations.current() else "lacks tables: run `flask db upgrade`"
+    return f"{kind} answers and {state}."
+
+
+def _redis(chosen: Settings) -> str:
+    from workers.engine import queues, wire
+
+    if queues.ping():
+        wire.refuse_unsafe_server()
+        return "answers."
+    if chosen.embedded_redis:
+        return "the embedded server is not running; `flask up` starts it."
+    try:
+        wire.connect().ping()
+    except Exception as error:  # whatever it is, it is what a person must know
+        raise QueueDown() from error
+    return "answers, but not within 0.3 s: it is far away or busy."
+
+
+def _storage(chosen: Settings) -> str:
+    from workers.storage import open_storage
+
+    storage, key = open_storage(chosen.storage), f"check/{secrets.token_hex(8)}"
+    storage.put(key, b"Sira")
+    whole = storage.read(key) == b"Sira"
+    storage.delete([key])
+    if not whole:
+        raise BadSettings(reason="STORAGE_URL keeps something else than was written")
+    return "takes files and gives them back."
+
+
+def _limits(chosen: Settings) -> str:
+    from limits import parse_many
+
+    for name in ("rate_limit", "sms_per_number"):
+        try:
+            parse_many(getattr(chosen, name))
+        except ValueError as error:
+            raise BadSettings(reason=f"{name.upper()} is no limit such as 1200/minute or 3/10minutes") from error
+    return "can be counted."
+
+
+def _addresses(chosen: Settings) -> str:
+    if chosen.public_url and not _is_url(chosen.public_url, "http", "https"):
+        raise BadSettings(reason="PUBLIC_URL is no address such as https://sira.example.com")
+    tls = parse_qs(chosen.smtp_url.partition("?")[2]).get("tls", ["starttls"])[0]
+    if chosen.smtp_url and not (_is_url(chosen.smtp_url, "smtp") and tls in ("starttls", "ssl", "none")):
+        raise BadSettings(reason="SMTP_URL is no address such as smtp://user:password@host:587?tls=starttls")
+    if chosen.mail_from and not _is_address(chosen.mail_from):
+        raise BadSettings(reason="MAIL_FROM is no e-mail address")
+    if not re.fullmatch(r"[A-Z]{2}(,\s*[A-Z]{2})*", chosen.sms_countries):
+        raise BadSettings(reason="SMS_COUNTRIES is no list of countries such as TR,DE")
+    return "can be read."
+
+
+def _is_url(text: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    from app.fields import email
+
+    try:
+        return bool(email(parseaddr(text)[1]))
+    except ValueError:
+        return False
+
+
+ATTEMPTS: dict[str, Callable[[Settings], str]] = {
+    "DATA_DIR": _data_dir,
+    "database": _database,
+    "Redis": _redis,
+    "storage": _storage,
+    "limits": _limits,
+    "addresses": _addresses,
+}

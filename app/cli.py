@@ -1,0 +1,92 @@
+"""The `flask` commands. Heavy modules are imported inside them, so that each starts as quickly as it can."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli_records import companies, tokens, users
+from app.cli_tasks import enqueue, tasks
+from app.cli_watch import doctor, events, inspect
+from app.terminal import Command, Group, say
+from workers import settings
+
+if TYPE_CHECKING:  # tools that only need the commands can do without Flask
+    from flask import Flask
+
+db = Group("db", help="The database.")
+
+
+def register(app: "Flask") -> None:
+    """Give the application its commands."""
+    for command in (companies, tokens, users, enqueue, tasks, inspect, events, doctor, db, check, up, demo):
+        app.cli.add_command(command)
+
+
+@db.command()
+def upgrade() -> None:
+    """Make or change the tables as this release needs them. Safe to repeat, and at once from many hosts."""
+    from workers import migrations
+
+    changed = migrations.upgrade()
+    say(f"The database {'was upgraded to' if changed else 'is already at'} revision {migrations.head()}.")
+
+
+@db.command()
+@click.argument("message")
+def revise(message: str) -> None:
+    """For developers: draft the next revision from what the tables in code have and the database lacks."""
+    from contextlib import redirect_stdout
+
+    from workers import migrations
+
+    with redirect_stdout(sys.stderr):
+        path = migrations.revise(message)
+    click.echo(path)
+
+
+@click.command(cls=Command)
+def check() -> None:
+    """Print the settings, masked, and try them; ends with 1 if any would not work, or is unsafe in production."""
+    from app import checks
+
+    for name, value in settings.current().masked().items():
+        click.echo(f"{name}={value}")
+    findings = list(checks.findings(settings.current()))
+    for finding in findings:
+        say(f"{'ok' if finding.fine else 'WRONG':5}  {finding.what}: {finding.text}")
+    if not all(finding.fine for finding in findings):
+        sys.exit(1)
+
+
+@click.command(cls=Command)
+@click.option("--port", type=click.IntRange(1, 65535), help="Where the web listens (default: PORT).")
+@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True, help="How many jobs run at once.")
+@click.option("--no-sandbox", is_flag=True, help="Start no mail and SMS servers of our own.")
+def up(port: int | None, concurrency: int, no_sandbox: bool) -> None:
+    """Run the whole service in the foreground until Ctrl-C. With nothing configured: on the sample company."""
+    from app import up as service
+
+    chosen = settings.current()
+    if chosen.embedded_redis and not chosen.database_url:
+        _show_the_sample()
+    sys.exit(service.run(chosen, port=port or chosen.port, concurrency=concurrency))
+
+
+def _show_the_sample() -> None:
+    from app import sample
+    from workers import migrations
+
+    migrations.ready()
+    sample.load()
+    if login := sample.first_login():
+        click.echo(f"login: {login[0]} / {login[1]}")
+        sys.stdout.flush()
+
+
+@click.command(cls=Command)
+def demo() -> None:
+    """Run the main job on the sample data, with progress, and print where the results are."""
+    from app import demo as show
+
+    sys.exit(show.run(settings.current()))

@@ -1,0 +1,189 @@
+"""`flask companies`, `flask tokens`, `flask users`: who may use the service."""
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.terminal import Group, say
+from workers.errors import Conflict, MissingRecord
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from sqlalchemy.orm import Session
+
+    from workers.models import Company
+
+ID = click.IntRange(1, 2**31 - 1)
+ROLES = click.Choice(["member", "operator"])
+CHANGEABLE = ("name", "tax_office", "address", "phone", "email", "legal_text")
+
+companies = Group("companies", help="The companies that send letters.")
+tokens = Group("tokens", help="The tokens that programs call the API with.")
+users = Group("users", help="The people who sign in.")
+
+
+@companies.command("create")
+@click.argument("name")
+@click.option("--vkn", required=True, help="Its tax number, 10 digits.")
+@click.option("--tax-office")
+@click.option("--address")
+@click.option("--phone")
+@click.option("--email")
+def create_company(**fields: str | None) -> None:
+    """Add a company; prints its id."""
+    from app.api.companies import CompanyChange
+    from app.fields import Vkn
+    from workers.models import Company
+
+    given = {field: text for field, text in fields.items() if text or field == "name"}
+    cleaned = _checked(given, of=CompanyChange, also={"vkn": (Vkn, ...)})
+    with _database().writing() as session:
+        company = Company(**cleaned)
+        session.add(company)
+        session.flush()
+        company_id = company.id
+    click.echo(company_id)
+
+
+@companies.command("set")
+@click.argument("company_id", metavar="ID", type=ID)
+@click.argument("changes", metavar="KEY=VALUE...", nargs=-1, required=True)
+def set_company(company_id: int, changes: tuple[str, ...]) -> None:
+    """Change a company: name, tax_office, address, phone, email, legal_text. An empty value clears it.
+
+    Letters that exist keep what they were made with.
+    """
+    from app.api.companies import CompanyChange
+
+    given = dict(_key_and_value(change) for change in changes)
+    cleaned = _checked(given, of=CompanyChange)
+    with _database().writing() as session:
+        company = _company(session, company_id)
+        for field, text in cleaned.items():
+            setattr(company, field, text)
+    say(f"Company {company_id} was changed: {', '.join(cleaned)}.")
+
+
+@companies.command("list")
+def list_companies() -> None:
+    """One line for each: id, VKN, name."""
+    from sqlalchemy import select
+
+    from workers.models import Company
+
+    with _database().reading() as session:
+        for company in session.scalars(select(Company).order_by(Company.id)):
+            click.echo(f"{company.id}\t{company.vkn}\t{company.name}")
+
+
+@tokens.command("create")
+@click.option("--company", "company_id", metavar="ID", type=ID, required=True)
+@click.option("--role", type=ROLES, required=True, help="An operator sees all companies.")
+@click.option("--days", type=click.IntRange(1, 36_500), help="How long it is valid (default: until it is revoked).")
+def create_token(company_id: int, role: str, days: int | None) -> None:
+    """Make a token; prints it, this once."""
+    from app.auth import digest_of
+    from workers.db import now
+    from workers.models import Token
+
+    token = secrets.token_urlsafe(32)
+    expires_at = now() + timedelta(days=days) if days else None
+    with _database().writing() as session:
+        company = _company(session, company_id)
+        session.add(Token(company_id=company.id, role=role, digest=digest_of(token), expires_at=expires_at))
+    click.echo(token)
+
+
+@tokens.command("list")
+@click.option("--company", "company_id", metavar="ID", type=ID, required=True)
+def list_tokens(company_id: int) -> None:
+    """One line for each that is not revoked: id, role, made at, valid until."""
+    from sqlalchemy import select
+
+    from workers.models import Token
+
+    with _database().reading() as session:
+        company = _company(session, company_id)
+        query = select(Token).where(Token.company_id == company.id, Token.revoked_at.is_(None)).order_by(Token.id)
+        for token in session.scalars(query):
+            until = token.expires_at.isoformat(timespec="seconds") if token.expires_at else "-"
+            click.echo(f"{token.id}\t{token.role}\t{token.created_at.isoformat(timespec='seconds')}\t{until}")
+
+
+@tokens.command("revoke")
+@click.argument("token_id", metavar="ID", type=ID)
+def revoke_token(token_id: int) -> None:
+    """End a token at once. `flask tokens list` shows the ids."""
+    from workers.db import now
+    from workers.models import Token
+
+    with _database().writing() as session:
+        token = session.get(Token, token_id)
+        if token is None:
+            raise MissingRecord(what="Token", id=token_id)
+        token.revoked_at = token.revoked_at or now()
+    say(f"Token {token_id} is revoked.")
+
+
+@users.command("create")
+@click.argument("email")
+@click.option("--company", "company_id", metavar="ID", type=ID, required=True)
+@click.option("--role", type=ROLES, required=True, help="An operator sees all companies.")
+def create_user(email: str, company_id: int, role: str) -> None:
+    """Add a person; prints the password, this once."""
+    from sqlalchemy import select
+
+    from app.fields import Email
+    from app.passwords import hashed, new_password
+    from workers.models import User
+
+    address = _checked({"email": email}, also={"email": (Email, ...)})["email"].lower()
+    password = new_password()
+    digest = hashed(password)  # slow on purpose, so before the transaction
+    with _database().writing() as session:
+        company = _company(session, company_id)
+        if session.scalar(select(User.id).where(User.email == address)):
+            raise Conflict(reason=f"there is a user {address} already")
+        session.add(User(company_id=company.id, email=address, role=role, password_hash=digest))
+    click.echo(password)
+
+
+def _database() -> "ModuleType":
+    """workers.db, with every table there."""
+    from workers import db, migrations
+
+    migrations.ready()
+    return db
+
+
+def _company(session: "Session", company_id: int) -> "Company":
+    from workers.models import Company
+
+    company = session.get(Company, company_id)
+    if company is None:
+        raise MissingRecord(what="Company", id=company_id)
+    return company
+
+
+def _key_and_value(change: str) -> tuple[str, str | None]:
+    field, equals, text = change.partition("=")
+    if not equals or field not in CHANGEABLE:
+        raise click.BadParameter(f"{change!r} is no KEY=VALUE with a key of {', '.join(CHANGEABLE)}.")
+    return field, text if text or field == "name" else None
+
+
+def _checked(given: dict[str, str | None], *, also: dict[str, Any] | None = None, of: Any = None) -> dict[str, Any]:
+    """What was given, by the rules that hold over HTTP: `of` is a model, `also` more fields as pydantic wants them."""
+    from pydantic import ValidationError, create_model
+
+    from app.errors import refuse_invalid
+
+    model = create_model("Given", __base__=of, **(also or {}))
+    try:
+        return model.model_validate(given).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        refuse_invalid(error)
+        raise

@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import checks
+from tests.conftest import SECRET, Service
+from workers import db, settings
+
+
+@pytest.fixture
+def wrong(service: Service) -> Iterator[Any]:
+    """What is found wrong, by what was tried, when the service's settings are changed so."""
+
+    def found(**changes: Any) -> dict[str, str]:
+        db.close()
+        given = {"redis_url": service.settings.redis_url, "secret_key": SECRET, "data_dir": service.data_dir}
+        settings.use(settings.load(**(given | changes)))
+        return {finding.what: finding.text for finding in checks.findings(settings.current()) if not finding.fine}
+
+    yield found
+    db.close()
+    settings.use(service.settings)
+
+
+def test_what_works_is_found_to_work(wrong: Any) -> None:
+    assert wrong() == {}
+    assert (
+        wrong(public_url="https://sira.example.com", mail_from="Sıra <sira@example.com>", sms_countries="TR,DE") == {}
+    )
+    assert wrong(smtp_url="smtp://user:password@mail.example.com:587?tls=ssl") == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "sentence"),
+    [
+        ({"redis_url": "redis://127.0.0.1:1"}, "Redis", "refused"),
+        ({"database_url": "postgresql://u:geheim@127.0.0.1:1/d"}, "database", "refused"),
+        ({"storage_url": "s3://bucket?endpoint=nowhere"}, "storage", "STORAGE_URL"),
+        ({"rate_limit": "often"}, "limits", "RATE_LIMIT"),
+        ({"sms_per_number": "never"}, "limits", "SMS_PER_NUMBER"),
+        ({"smtp_url": "http://127.0.0.1"}, "addresses", "SMTP_URL"),
+        ({"smtp_url": "smtp://127.0.0.1:port"}, "addresses", "SMTP_URL"),
+        ({"smtp_url": "smtp://127.0.0.1?tls=maybe"}, "addresses", "SMTP_URL"),
+        ({"mail_from": "nobody"}, "addresses", "MAIL_FROM"),
+        ({"public_url": "sira.example.com"}, "addresses", "PUBLIC_URL"),
+        ({"public_url": "http://["}, "addresses", "PUBLIC_URL"),
+        ({"sms_countries": "Türkiye"}, "addresses", "SMS_COUNTRIES"),
+    ],
+)
+def test_what_does_not_work_is_found_with_its_cause(wrong: Any, change: Any, what: str, sentence: str) -> None:
+    found = wrong(**change)
+
+    assert sentence in found[what]
+    assert "geheim" not in found[what]
+
+
+def test_a_folder_that_can_not_be_made_is_found(wrong: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    found = wrong(data_dir=tmp_path / "file" / "var")
+
+    assert str(tmp_path / "file") in found["DATA_DIR"]
+    assert {"database", "storage"} <= found.keys()
+
+
+def test_a_server_that_drops_jobs_is_found(wrong: Any, service: Service) -> None:
+    service.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert "noeviction" in wrong()["Redis"]
+    finally:
+        service.redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_what_is_unsafe_is_wrong_in_production_only(wrong: Any) -> None:
+    repeated = "changeme" * 5
+
+    assert wrong(secret_key=repeated) == {}
+    assert "SECRET_KEY" in wrong(secret_key=repeated, app_env="production")["production"]
+    assert "DATABASE_URL" not in wrong(secret_key=repeated)
