@@ -1,0 +1,110 @@
+"""The doctor: each broken state is made by hand, found, named, and mended; a healthy service has no findings."""
+
+import pytest
+
+from tests.conftest import Service, wait_until
+from workers.engine import doctor, enqueue, find, ledger, wire
+from workers.engine.doctor import Finding
+
+
+def found(*, mend: bool = False) -> dict[str, Finding]:
+    return {finding.what: finding for finding in doctor.examine(mend=mend)}
+
+
+def test_a_healthy_service_has_no_findings(service: Service) -> None:
+    service.run_worker()
+    enqueue("add", {"a": 1}).get(timeout=10)
+
+    assert found() == {}
+
+
+def test_a_task_popped_and_lost_is_found_and_runs_after_mending(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lpop("rq:queue:sms")
+
+    assert found()["popped and lost"].task_id == task.id
+    assert found(mend=True)["popped and lost"].mended
+
+    service.run_worker()
+    assert task.get(timeout=10) == {"sum": 3}
+
+
+def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    wire.run(service.redis, "exchange", "nobody", 30_000, "execution", 1, "sms")
+    assert found() == {}
+    service.redis.delete("sira:leases")
+
+    assert found(mend=True)["started without a lease"].task_id == task.id
+
+    service.run_worker()
+    assert task.get(timeout=10) == {"sum": 3}
+
+
+def test_what_redis_lost_is_found_and_pushed_again(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.flushall()
+
+    assert found(mend=True)["lost by Redis"].task_id == task.id
+
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+
+
+def test_what_is_overdue_is_found_and_moved(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lpop("rq:queue:sms")
+    service.redis.hset(f"rq:job:{task.id}", "status", "scheduled")
+    service.redis.zadd("rq:scheduled:sms", {task.id: 1})
+
+    assert found(mend=True)["scheduled and overdue"].task_id == task.id
+
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+
+
+def test_what_a_dead_stock_worker_left_goes_back(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lmove("rq:queue:sms", "rq:queue:sms:intermediate", "LEFT", "RIGHT")
+    service.redis.sadd("rq:workers", "rq:worker:gone")
+
+    names = found(mend=True)
+
+    assert names["worker that is gone"].mended
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+    assert not service.redis.exists("rq:queue:sms:intermediate")
+
+
+def test_ended_tasks_leave_no_open_items(service: Service) -> None:
+    from sqlalchemy import update
+
+    from workers import db
+    from workers.engine.tables import tasks
+
+    task = enqueue("square_all", {"numbers": [1, 2]})
+    with db.writing() as session:
+        session.execute(update(tasks).where(tasks.c.id == task.id).values(state="FAILURE"))
+
+    assert found(mend=True)["ended with open items"].task_id == task.id
+
+    assert ledger.counts(task.id) == {"skipped": 2}
+
+
+def test_a_queue_that_nobody_serves_is_named(service: Service) -> None:
+    enqueue("add", {"a": 1})
+
+    finding = found(mend=True)["queue without a worker"]
+
+    assert "1 tasks wait in sms" in finding.advice
+    assert finding.mended is None
+
+
+@pytest.mark.parametrize("mend", [False, True])
+def test_the_doctor_leaves_a_running_service_alone(service: Service, tmp_path: object, mend: bool) -> None:
+    service.run_worker(concurrency=2)
+    tasks = [enqueue("add", {"a": number}) for number in range(100)]
+
+    while not find(tasks[-1].id).ended:
+        list(doctor.examine(mend=mend))
+
+    assert [task.get(timeout=10) for task in tasks] == [{"sum": number + 2} for number in range(100)]
+    assert all(find(task.id).attempts == 1 for task in tasks)
+    wait_until(lambda: found() == {})

@@ -1,0 +1,129 @@
+"""The doctor: finds what no healthy service has, says it in a sentence, mends it if asked. Safe beside everything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import exists, select
+
+from workers.db import now, reading
+from workers.engine import clock, ledger, registry, wire
+from workers.engine.queues import push
+from workers.engine.tables import items, tasks
+from workers.engine.tasks import ENDED
+
+CHUNK = 500
+OVERDUE_S = 60
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken thing. `mended` is None where looking was all that was asked, or nothing could be done from here."""
+
+    what: str
+    task_id: str | None
+    advice: str
+    mended: bool | None = None
+
+
+def examine(*, mend: bool = False) -> Iterator[Finding]:
+    """All findings; with `mend` each is put right where that can be done."""
+    yield from _nobody_has(mend)
+    yield from _redis_lost(mend)
+    yield from _overdue(mend)
+    yield from _left_by_stock_workers(mend)
+    yield from _open_items(mend)
+    yield from _unserved_queues()
+
+
+def _nobody_has(mend: bool) -> Iterator[Finding]:
+    """Jobs popped and lost, or started by somebody who holds no lease."""
+    connection = wire.connect()
+    leases = {lease.decode().split(":")[1] for lease in connection.zrange("sira:leases", 0, -1)}
+    for queue in registry.QUEUES:
+        listed = {job_id.decode() for job_id in connection.lrange(f"rq:queue:{queue}", 0, -1)}
+        for task_id, status in _statuses(queue):
+            lost = (status == "queued" and task_id not in listed) or (status == "started" and task_id not in leases)
+            if not lost:
+                continue
+            answer = wire.run(connection, "mend", task_id, queue) if mend else None
+            if mend and answer is None:
+                continue
+            what = "popped and lost" if status == "queued" else "started without a lease"
+            yield Finding(what, task_id, "It goes back to the front of its queue.", mend or None)
+
+
+def _statuses(queue: str) -> Iterator[tuple[str, str]]:
+    """Task ids of a queue that SQL says go on, with the status of their hashes (empty: no hash)."""
+    after = ""
+    while True:
+        query = select(tasks.c.id).where(tasks.c.queue == queue, tasks.c.state.not_in(ENDED), tasks.c.released)
+        with reading() as session:
+            ids = list(session.scalars(query.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)))
+        pipeline = wire.connect().pipeline(transaction=False)
+        for task_id in ids:
+            pipeline.hget(f"rq:job:{task_id}", "status")
+        yield from (
+            (task_id, (status or b"").decode()) for task_id, status in zip(ids, pipeline.execute(), strict=True)
+        )
+        if len(ids) < CHUNK:
+            return
+        after = ids[-1]
+
+
+def _redis_lost(mend: bool) -> Iterator[Finding]:
+    """Rows without a job. The reconciler looks twice, a minute apart; whoever asks the doctor wants it now."""
+    for task_id in [task_id for queue in registry.QUEUES for task_id, status in _statuses(queue) if not status]:
+        with reading() as session:
+            row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
+        mended = push(row) is not None if mend else None
+        yield Finding("lost by Redis", task_id, "Its row is kept and it is pushed again.", mended)
+
+
+def _overdue(mend: bool) -> Iterator[Finding]:
+    connection = wire.connect()
+    late = f"({now().timestamp() - OVERDUE_S}"
+    found = [
+        job_id.decode()
+        for queue in registry.QUEUES
+        for job_id in connection.zrangebyscore(f"rq:scheduled:{queue}", "-inf", late)
+    ]
+    while found and mend and clock.tick():
+        pass
+    for task_id in found:
+        yield Finding("scheduled and overdue", task_id, "No clock and no worker runs; start one.", mend or None)
+
+
+def _left_by_stock_workers(mend: bool) -> Iterator[Finding]:
+    """Jobs in RQ's intermediate lists, and names of workers that are gone."""
+    connection = wire.connect()
+    for queue in registry.QUEUES:
+        key = f"rq:queue:{queue}:intermediate"
+        for job_id in connection.lrange(key, 0, -1):
+            if mend:
+                connection.lrem(key, 1, job_id)
+                wire.run(connection, "mend", job_id, queue)
+            yield Finding("left by a stock worker", job_id.decode(), "A dead `rq worker` held it.", mend or None)
+    for name in connection.smembers("rq:workers"):
+        if not connection.exists(name):
+            if mend:
+                connection.srem("rq:workers", name)
+            yield Finding("worker that is gone", None, f"{name.decode()} left without saying so.", mend or None)
+
+
+def _open_items(mend: bool) -> Iterator[Finding]:
+    is_open = exists().where(items.c.task_id == tasks.c.id, items.c.state.in_(("pending", "sending")))
+    query = select(tasks.c.id).where(tasks.c.state.in_(ENDED), tasks.c.item_count.is_not(None), is_open).limit(CHUNK)
+    with reading() as session:
+        found = list(session.scalars(query))
+    for task_id in found:
+        if mend:
+            ledger.close(task_id, "Görev bitti")
+        yield Finding("ended with open items", task_id, "They are skipped; retry the task to run them.", mend or None)
+
+
+def _unserved_queues() -> Iterator[Finding]:
+    connection = wire.connect()
+    for queue in registry.QUEUES:
+        waiting = connection.llen(f"rq:queue:{queue}")
+        if waiting and not any(connection.exists(name) for name in connection.smembers(f"rq:workers:{queue}")):
+            yield Finding("queue without a worker", None, f"{waiting} tasks wait in {queue}; start a worker for it.")

@@ -1,0 +1,82 @@
+"""What the service is doing right now, as rows for people and programs (Celery's inspect, for RQ)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from workers.engine import registry, wire
+
+LISTED = 1000
+
+
+def active() -> list[dict[str, Any]]:
+    """The jobs that run: task, kind, queue, worker, since when."""
+    connection = wire.connect()
+    rows = []
+    for queue in registry.QUEUES:
+        for both in connection.zrange(f"rq:wip:{queue}", 0, LISTED - 1):
+            job_id = both.decode().partition(":")[0]
+            kind, worker, started = connection.hmget(f"rq:job:{job_id}", "description", "worker_name", "started_at")
+            row = {"task_id": job_id, "kind": _text(kind), "queue": queue, "worker": _text(worker)}
+            rows.append({**row, "started_at": _text(started)})
+    return rows
+
+
+def scheduled() -> list[dict[str, Any]]:
+    """The jobs that wait for their time: retries and delayed tasks, the next first."""
+    connection = wire.connect()
+    rows = [
+        {"task_id": job_id.decode(), "queue": queue, "due_at": datetime.fromtimestamp(due, UTC).isoformat()}
+        for queue in registry.QUEUES
+        for job_id, due in connection.zrange(f"rq:scheduled:{queue}", 0, LISTED - 1, withscores=True)
+    ]
+    return sorted(rows, key=lambda row: row["due_at"])
+
+
+def reserved() -> list[dict[str, Any]]:
+    """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them)."""
+    connection = wire.connect()
+    return [
+        {"task_id": job_id.decode(), "queue": queue, "position": position}
+        for queue in registry.QUEUES
+        for position, job_id in enumerate(connection.lrange(f"rq:queue:{queue}", 0, LISTED - 1), 1)
+    ]
+
+
+def stats() -> list[dict[str, Any]]:
+    """One row for each worker (a slot is a worker), then one for each queue."""
+    connection = wire.connect()
+    workers = []
+    for key in sorted(connection.smembers("rq:workers")):
+        found = {name.decode(): _text(value) for name, value in connection.hgetall(key).items()}
+        if found:
+            names = ("state", "queues", "current_job", "successful_job_count", "failed_job_count", "last_heartbeat")
+            workers.append({"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}})
+    return workers + queues()
+
+
+def queues() -> list[dict[str, Any]]:
+    """Each queue: how many wait, run, are scheduled, have failed, and whether it is paused."""
+    connection = wire.connect()
+    rows = []
+    for queue in registry.QUEUES:
+        pipeline = connection.pipeline(transaction=False)
+        pipeline.llen(f"rq:queue:{queue}")
+        for name in ("wip", "scheduled", "failed", "finished"):
+            pipeline.zcard(f"rq:{name}:{queue}")
+        pipeline.sismember("sira:paused", queue)
+        waiting, *counts, paused = pipeline.execute()
+        row = dict(zip(("running", "scheduled", "failed", "finished"), counts, strict=True))
+        rows.append({"queue": queue, "waiting": waiting, **row, "paused": bool(paused)})
+    return rows
+
+
+def registered() -> list[dict[str, Any]]:
+    """The kinds of the catalogue."""
+    return [
+        {"kind": kind.name, "queue": kind.queue, "retries": kind.retries, "summary": kind.summary}
+        for kind in sorted(registry.kinds().values(), key=lambda kind: kind.name)
+    ]
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode(errors="replace") if value is not None else None
