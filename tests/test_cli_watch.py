@@ -1,0 +1,44 @@
+"""`flask inspect`, `flask events` and `flask doctor`, as processes of their own beside a service."""
+
+import json
+import subprocess
+import sys
+
+from tests.commands import flask
+from tests.conftest import ROOT, Service, wait_until
+from workers.engine import enqueue
+
+
+def test_inspect_prints_lines_for_people_and_json_for_programs(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+
+    lines, rows = flask(service, "inspect", "reserved"), flask(service, "inspect", "reserved", "--json")
+
+    assert f"task_id={task.id}  queue=sms  position=1" in lines.stdout
+    assert json.loads(rows.stdout) == [{"task_id": task.id, "queue": "sms", "position": 1}]
+    assert flask(service, "inspect", "active").stderr.strip().endswith("Nothing is active.")
+
+
+def test_the_doctor_ends_with_1_as_long_as_something_is_broken(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lpop("rq:queue:sms")
+
+    looked, mended = flask(service, "doctor"), flask(service, "doctor", "--mend")
+
+    assert looked.returncode == 1
+    assert f"popped and lost: {task.id}" in looked.stdout
+    assert "Mended." in mended.stdout
+    assert service.redis.llen("rq:queue:sms") == 1
+
+
+def test_events_prints_each_change(service: Service) -> None:
+    command = [sys.executable, "-m", "flask", "events"]
+    log = service.data_dir / "events.log"
+    process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=log.open("w"))
+    try:
+        wait_until(lambda: service.redis.info("clients")["blocked_clients"] >= 1)
+        task = enqueue("add", {"a": 1})
+        wait_until(lambda: f"{task.id}  add  PENDING" in log.read_text())
+    finally:
+        process.terminate()
+        process.wait(10)

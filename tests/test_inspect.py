@@ -1,0 +1,48 @@
+"""Inspect: what runs, waits and works, as it is in Redis right now."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.conftest import Service, wait_until
+from workers.db import now
+from workers.engine import enqueue, inspect, queues
+
+
+def test_a_running_job_is_active_and_a_waiting_one_reserved(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+    running = enqueue("sleep", {"seconds": 2.0, "path": str(tmp_path / "log")})
+    wait_until((tmp_path / "log").exists)
+    waiting = enqueue("nothing")
+
+    (active,) = inspect.active()
+    (reserved,) = inspect.reserved()
+
+    assert (active["task_id"], active["kind"], active["queue"]) == (running.id, "sleep", "maintenance")
+    assert reserved == {"task_id": waiting.id, "queue": "maintenance", "position": 1}
+    workers = [row for row in inspect.stats() if "worker" in row]
+    assert [(row["state"], row["current_job"]) for row in workers] == [("busy", running.id)]
+
+
+def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> None:
+    later = queues.enqueue("nothing", due_at=now() + timedelta(hours=2))
+    sooner = queues.enqueue("add", {"a": 1}, due_at=now() + timedelta(hours=1))
+
+    assert [row["task_id"] for row in inspect.scheduled()] == [sooner.id, later.id]
+
+
+def test_queues_count_what_is_in_them_and_change_nothing(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    service.redis.sadd("sira:paused", "sms")
+    before = sorted(service.redis.keys("*"))
+
+    rows = {row["queue"]: row for row in inspect.queues()}
+
+    assert (rows["sms"]["waiting"], rows["sms"]["paused"], rows["pdf"]["waiting"]) == (1, True, 0)
+    assert sorted(service.redis.keys("*")) == before
+
+
+def test_the_catalogue_is_listed_with_what_each_kind_does(service: Service) -> None:
+    rows = {row["kind"]: row for row in inspect.registered()}
+
+    assert rows["generate_mutabakat_pdf"]["queue"] == "pdf"
+    assert rows["add"]["summary"] == "Add two numbers."
