@@ -16,6 +16,7 @@ import requests
 from app.terminal import Progress, say
 from workers.settings import Settings
 
+SINGLE, BULK = "/api/mutabakat/generate-pdf-async", "/api/mutabakat/generate-bulk-pdfs-async"
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 35
 NOT_INHERITED = ("REDIS_URL", "DATABASE_URL", "STORAGE_URL", "SECRET_KEY", "RATE_LIMIT", "PUBLIC_URL", "APP_ENV")
@@ -30,13 +31,12 @@ def run(settings: Settings) -> int:
     with _service(folder) as (url, token, letters):
         say(f"Sıra runs at {url} with {len(letters)} letters of the sample company.\n")
         api = Api(url, token)
-        one = {"mutabakat_id": letters[0]}
+        one, all_letters = {"mutabakat_id": letters[0]}, {"mutabakat_ids": letters}
         made = [
-            api.download(api.finish("one letter", "/api/mutabakat/generate-pdf-async", one), results),
+            api.download(api.finish("one letter", SINGLE, one), results),
             *(
-                api.download(api.finish(f"all letters, {form}", "/api/mutabakat/generate-bulk-pdfs-async", body), results)
+                api.download(api.finish(f"all letters, {form}", BULK, {**all_letters, "format": form}), results)
                 for form in ("zip", "pdf")
-                for body in [{"mutabakat_ids": letters, "format": form}]
             ),
         ]
     say("\nThe results:")

@@ -1,4 +1,4 @@
-"""What every test may ask for: a service of its own with a real Valkey and real workers, and patience with a deadline."""
+"""What every test may ask for: a service of its own, real Valkey, real workers, and patience with a deadline."""
 
 import os
 import shutil
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from tests.postgres import fresh_database, running_postgres
 from workers import db, embedded, settings
 from workers.engine import wire
 
@@ -121,3 +123,38 @@ def service(valkey: str, empty_database: Path, tmp_path: Path) -> Iterator[Servi
 @pytest.fixture
 def run_worker(service: Service) -> Callable[..., WorkerProcess]:
     return service.run_worker
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that this test process has for itself."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a PostgreSQL database with all tables, as the migrations make them."""
+    from workers.migrations import upgrade
+
+    url = fresh_database(postgres)
+    settings.use(settings.load(data_dir=tmp_path_factory.mktemp("postgres"), database_url=url, secret_key=SECRET))
+    upgrade()
+    db.close()
+    settings.use(None)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(request: pytest.FixtureRequest, service: Service) -> Service:
+    """The service on each kind of database in turn, empty."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_database")
+        db.close()
+        service.settings = settings.load(redis_url=service.settings.redis_url, database_url=url, secret_key=SECRET)
+        service.env["DATABASE_URL"] = url
+        settings.use(service.settings)
+        with db.writing() as session:
+            names = ", ".join(f'"{name}"' for name in db.metadata.tables)
+            session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+    return service

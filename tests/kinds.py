@@ -1,5 +1,6 @@
 """Job kinds that only the tests know; a worker started by tests/worker.py runs them."""
 
+import contextlib
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, report
+from workers.errors import LimitReached
 
 
 @job(queue="maintenance", retries=0)
@@ -100,10 +102,8 @@ def overrun(tidy: bool = False) -> str:
 def hang() -> None:
     """Swallow the soft limit and go on."""
     while True:
-        try:
+        with contextlib.suppress(SoftTimeLimitExceeded):
             time.sleep(30)
-        except SoftTimeLimitExceeded:
-            pass
 
 
 @job(queue="maintenance", retries=0)
@@ -157,3 +157,20 @@ def sleep_and_count(path: str, seconds: float = 0.05) -> None:
     """Leave a line in a file of its own for each run."""
     append(path, "run")
     time.sleep(seconds)
+
+
+@job(queue="maintenance", retries=0)
+def import_missing(path: str) -> str:
+    """Need a module that is there only once `path` exists."""
+    if not Path(path).exists():
+        import a_module_of_the_next_release  # type: ignore[import-not-found]  # noqa: F401
+    return "deployed"
+
+
+@job(queue="email", retries=1)
+def throttled(path: str) -> str:
+    """Be refused once by a service that says when to come back."""
+    if not Path(path).exists():
+        append(path, "x")
+        raise LimitReached(what="Too many letters", retry_after_s=6)
+    return "sent"

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import SECRET, Service
 from tests.face import open_face
-from tests.postgres import running_postgres
+from tests.postgres import fresh_database
 from tests.test_pdf import ask, download, text_of
 from workers import db, settings
 from workers.engine import find, wire
@@ -17,27 +18,24 @@ from workers.migrations import upgrade
 
 
 @pytest.fixture
-def elsewhere(valkey: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def elsewhere(valkey: str, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service on PostgreSQL and S3; its worker has a DATA_DIR of its own, as on another machine."""
     s3 = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     s3.start()
     for name, text in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
         monkeypatch.setenv(name, text)
     address = f"http://127.0.0.1:{s3.get_host_and_port()[1]}"
-    import requests
-
     requests.put(f"{address}/sira-files", timeout=10).raise_for_status()
-    with running_postgres(tmp_path / "postgres") as url:
-        given = {"DATABASE_URL": url, "REDIS_URL": valkey, "SECRET_KEY": SECRET}
-        given["STORAGE_URL"] = f"s3://sira-files?endpoint={address}&region=us-east-1"
-        chosen = settings.load(**{name.lower(): text for name, text in given.items()}, data_dir=tmp_path / "web")
-        settings.use(chosen)
-        upgrade()
-        wire.connect().flushall()
-        service = Service(chosen, {**os.environ, **given, "DATA_DIR": str(tmp_path / "worker")}, tmp_path)
-        yield service
-        service.end()
-        db.close()
+    given = {"DATABASE_URL": fresh_database(postgres), "REDIS_URL": valkey, "SECRET_KEY": SECRET}
+    given["STORAGE_URL"] = f"s3://sira-files?endpoint={address}&region=us-east-1"
+    chosen = settings.load(**{name.lower(): text for name, text in given.items()}, data_dir=tmp_path / "web")
+    settings.use(chosen)
+    upgrade()
+    wire.connect().flushall()
+    service = Service(chosen, {**os.environ, **given, "DATA_DIR": str(tmp_path / "worker")}, tmp_path)
+    yield service
+    service.end()
+    db.close()
     s3.stop()
     settings.use(None)
 

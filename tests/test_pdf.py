@@ -13,10 +13,13 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Service, wait_until
-from tests.face import Face, face  # noqa: F401
+from tests import face as faces
+from tests.face import Face
 from workers import db, files
 from workers.engine import find, ledger
 from workers.models import File
+
+face = faces.face
 
 
 def ended(person: Any, task_id: str) -> dict[str, Any]:
@@ -137,9 +140,7 @@ def test_a_worker_killed_in_the_middle_of_a_bulk_changes_nothing_of_the_result(s
     assert status["result"]["sha256"] == expected
 
 
-def test_a_storage_that_refuses_fails_the_task_with_its_reason_and_serves_nothing(
-    service: Service, face: Face
-) -> None:
+def test_a_storage_that_refuses_fails_the_task_with_its_reason_and_serves_nothing(service: Service, face: Face) -> None:
     letter = face.ayse.letter()
     (service.data_dir / "files").write_text("a file where the folder should be")
     service.run_worker()

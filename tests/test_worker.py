@@ -223,3 +223,36 @@ def test_nothing_is_left_in_redis_but_hashes_results_and_registries_that_expire(
     assert not list(redis.scan_iter("rq:worker:*"))
     assert all(0 < redis.ttl(key) <= 86_400 for key in redis.scan_iter("rq:job:*"))
     assert all(0 < redis.ttl(key) <= 86_400 for key in redis.scan_iter("rq:results:*"))
+
+
+def test_code_that_this_worker_lacks_is_waited_for_without_using_an_attempt(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+    task = enqueue("import_missing", {"path": str(tmp_path / "deployed")})
+    waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
+    assert waiting.error["type"] == "ModuleNotFoundError"
+
+    (tmp_path / "deployed").touch()
+
+    assert task.get(timeout=15) == "deployed"
+    assert find(task.id).attempts == 1
+
+
+def test_a_kind_of_a_later_release_waits_for_a_worker_that_knows_it(service: Service) -> None:
+    task = enqueue("nothing")
+    service.redis.hset(f"rq:job:{task.id}", "data", Seal.dumps({"id": task.id, "kind": "later_kind", "params": {}}))
+
+    service.run_worker()
+
+    waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
+    assert "later_kind" in waiting.error["message"]
+    assert waiting.next_run_at
+
+
+def test_when_a_called_service_says_when_to_come_back_that_is_kept(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+
+    task = enqueue("throttled", {"path": str(tmp_path / "refused")})
+
+    waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
+    assert (waiting.next_run_at - waiting.started_at).total_seconds() >= 6
+    assert task.get(timeout=20) == "sent"

@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from workers import settings
-from workers.errors import DatabaseDown
+from workers.errors import DatabaseDown, TablesMissing
 
 NAMES = {
     "ix": "ix_%(column_0_N_label)s",
@@ -24,6 +25,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMES)
+NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 _engines: dict[tuple[str, int], Engine] = {}
 
 
@@ -50,6 +52,11 @@ class Utc(TypeDecorator[datetime]):
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def storable(text: str) -> str:
+    """The text without what no database and no JSON can hold: NUL and lone surrogates (from cells, from file names)."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 @contextmanager
@@ -86,9 +93,9 @@ def close() -> None:
 
 def _open(url: str) -> Engine:
     if url.startswith("sqlite"):
-        _, _, path = url.partition("///")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         made = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=40)
+        with suppress(OSError):  # SQLite will say that it can't open the file
+            Path(str(made.url.database)).parent.mkdir(parents=True, exist_ok=True)
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
         return made
@@ -102,8 +109,10 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    writes = connection.get_execution_options().get("sira_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("sira_writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.connection.execute("BEGIN")  # the driver's own: this can't fail, and each request reads twice
 
 
 @contextmanager
@@ -124,10 +133,10 @@ def _turn(bound: Engine) -> Iterator[None]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseDown() from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if NO_TABLE.search(str(error.orig)):
+            raise TablesMissing() from error
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise DatabaseDown() from error
         raise
     except OSError as error:

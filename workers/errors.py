@@ -85,8 +85,16 @@ class DatabaseDown(SiraError):
     """The database does not answer. Nothing was lost; try again in a few seconds."""
 
 
+class TablesMissing(DatabaseDown):
+    """The database lacks tables or columns of this release. Run `flask db upgrade`, then try again."""
+
+
 class QueueDown(SiraError):
     """Redis does not answer. Accepted tasks are kept and will run when it is back."""
+
+
+class NotRunning(QueueDown):
+    """No `flask up` runs in DATA_DIR {data_dir}, and REDIS_URL is not set. Start one, or set REDIS_URL."""
 
 
 class StorageFailed(SiraError):
@@ -112,6 +120,10 @@ class NotInCatalogue(SiraError):
     """The job names {name!r}, which is no kind of this service. Nothing was run."""
 
     final = True
+
+
+class NotHere(SiraError):
+    """This worker does not know the kind {name!r} yet. The job waits for a worker that does; deploy it everywhere."""
 
 
 class NotSerializable(SiraError):

@@ -4,7 +4,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -75,8 +75,8 @@ class Settings(BaseSettings):
             return f"postgresql+psycopg://{rest}"
         if separator and scheme not in ("sqlite", "postgresql+psycopg"):
             raise ValueError("use postgresql://… or sqlite:///…")
-        if url and not separator:
-            raise ValueError("use postgresql://… or sqlite:///…")
+        if url and (not separator or (scheme == "sqlite" and not rest.strip("/"))):
+            raise ValueError("use postgresql://… or sqlite:////folder/file.db")
         return url
 
     @field_validator("redis_url")
@@ -85,6 +85,14 @@ class Settings(BaseSettings):
         _refuse_unreadable(url)
         if url and urlsplit(url).scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
             raise ValueError("use redis://, rediss://, unix:// or redis+sentinel://")
+        if url.startswith("redis+sentinel:") and not urlsplit(url).path.strip("/"):
+            raise ValueError("name the service: redis+sentinel://h1:26379,h2:26379/service/0")
+        return url
+
+    @field_validator("smtp_url", "public_url")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        _refuse_unreadable(url)
         return url
 
     @field_validator("storage_url")
@@ -114,7 +122,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL of the database."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'sira.db').resolve()}"
+        return self.database_url or f"sqlite:///{quote(str((self.data_dir / 'sira.db').resolve()))}"
 
     @property
     def storage(self) -> str:
@@ -173,18 +181,25 @@ def _refuse_unreadable(url: str) -> None:
 
 def _own_key(path: Path) -> str:
     """Read the key, or make it; two processes that start at once agree, because only one can link its file there."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            _make_key(path)
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSettings(reason=f"DATA_DIR {path.parent} can't be used ({error.strerror})") from error
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 def load(**overrides: object) -> Settings:
@@ -192,8 +207,11 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc'])).upper()} {e['msg']}".strip() for e in error.errors()]
-        raise BadSettings(reason="; ".join(faults)) from None  # pydantic's own words show the values
+        faults = [
+            (".".join(map(str, e["loc"])).upper(), e["msg"].removeprefix("Value error, ")) for e in error.errors()
+        ]
+        reason = "; ".join(f"{name} {message}".strip() for name, message in faults)
+        raise BadSettings(reason=reason) from None  # pydantic's own words show the values
 
 
 _chosen: list[Settings] = []

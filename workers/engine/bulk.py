@@ -10,7 +10,8 @@ from workers.engine.progress import report
 from workers.errors import SiraError
 
 SIDE_BY_SIDE_AT_MOST = 8
-POLL_S = 0.05
+POLL_S = 0.02
+TELL_EVERY_S = 0.2  # counting the items of a large bulk takes as long as working on some of them
 
 
 class NothingDone(SiraError):
@@ -24,6 +25,7 @@ class Items:
 
     def __init__(self, run: running.Run, total: int, *, parallel: bool) -> None:
         self.run, self.total, self.parallel = run, total, parallel
+        self._told_at = 0.0
 
     def __len__(self) -> int:
         return self.total
@@ -70,7 +72,8 @@ class Items:
 
     def _tell(self) -> None:
         running.check()
-        if not self.run.helps:
+        if not self.run.helps and time.monotonic() - self._told_at >= TELL_EVERY_S:
+            self._told_at = time.monotonic()
             counts = ledger.counts(self.run.task_id)
             report(self.total - counts.get("pending", 0) - counts.get("sending", 0), self.total)
 

@@ -3,6 +3,7 @@
 from workers import logs
 from workers.engine import registry
 from workers.engine.tasks import find
+from workers.errors import UnknownTask
 
 log = logs.get("callbacks")
 
@@ -17,5 +18,7 @@ def after_end(task_id: str, *, succeeded: bool) -> None:
         called = kind.on_success if succeeded else kind.on_failure
         if called is not None:
             called(task)
+    except UnknownTask:
+        return  # a job of a foreign tool has no row, and so no task to call with
     except Exception:
         log.exception("callback failed", task_id=task_id)

@@ -1,5 +1,6 @@
 """Steering a task from outside: cancel it, or run again what failed."""
 
+from redis.exceptions import RedisError
 from sqlalchemy import select, update
 
 from workers.db import now, reading, writing
@@ -9,7 +10,7 @@ from workers.engine.outcome import KEEP_S
 from workers.engine.queues import push
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import Conflict
+from workers.errors import Conflict, QueueDown
 
 AGAIN = {None: ("failed", "skipped"), "failed": ("failed",), "unknown": ("unknown",)}
 
@@ -19,7 +20,10 @@ def cancel(task_id: str) -> Task:
     task = find(task_id)
     if task.ended:
         raise Conflict(reason=f"the task has ended as {task.state}")
-    answer = wire.run(wire.connect(), "cancel", task_id, task.queue, KEEP_S)
+    try:
+        answer = wire.run(wire.connect(), "cancel", task_id, task.queue, KEEP_S)
+    except RedisError as error:
+        raise QueueDown() from error
     if answer == b"ended":
         raise Conflict(reason="the task has just ended")
     if answer in (b"waiting", b"absent"):
@@ -51,7 +55,7 @@ def retry(task_id: str, only: str | None = None) -> Task:
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
     with writing() as session:
-        session.execute(update(tasks).where(tasks.c.id == task_id).values(**_fresh()))
+        session.execute(update(tasks).where(tasks.c.id == task_id).values(**_fresh(task)))
         row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
     push(row, replace_ended=True)
     return find(task_id)
@@ -63,8 +67,10 @@ def _has(task_id: str, states: tuple[str, ...]) -> bool:
         return session.execute(query).first() is not None
 
 
-def _fresh() -> dict[str, object]:
+def _fresh(task: Task) -> dict[str, object]:
     """The row of a task that begins anew, but later than everything that was told of it before."""
     nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
     values: dict[str, object] = dict.fromkeys((*nothing, "missing_at"))
-    return {**values, "state": "PENDING", "attempts": 0, "current": 0, "total": 100, "event_id": padded(newest())}
+    ms, _, number = max(padded(newest()), padded(task.event_id or "0-0")).partition("-")
+    later = padded(f"{ms}-{int(number) + 1}")
+    return {**values, "state": "PENDING", "attempts": 0, "current": 0, "total": 100, "event_id": later}

@@ -1,7 +1,9 @@
 """The stream of what happened (`sira:events`), its recorder into SQL, and its readers."""
 
+import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +17,7 @@ from workers.db import writing
 from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import history, tasks
-from workers.engine.tasks import ENDED, Task, find
+from workers.engine.tasks import ENDED, STATES, Task, find
 from workers.errors import QueueDown, SealBroken, UnknownTask
 
 STREAM = "sira:events"
@@ -38,6 +40,12 @@ class Change:
     event_id: str
 
     @property
+    def stream_id(self) -> str:
+        """The id as Redis gave it."""
+        ms, _, number = self.event_id.partition("-")
+        return f"{int(ms)}-{int(number)}"
+
+    @property
     def at(self) -> datetime:
         return datetime.fromtimestamp(int(self.event_id.partition("-")[0]) / 1000, UTC)
 
@@ -53,9 +61,11 @@ def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
         packed = fields.get(b"c%d" % number)
         if packed is None:
             return
-        task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
         payload = fields.get(b"p%d" % number, b"")
-        yield Change(task_id, state, scope, queue, int(attempt), worker, payload, padded(event_id.decode()))
+        with suppress(ValueError):  # an entry that is not ours must not stop the record
+            task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
+            if state in STATES:
+                yield Change(task_id, state, scope, queue, int(attempt), worker, payload, padded(event_id.decode()))
 
 
 def record() -> int:
@@ -150,32 +160,42 @@ def follow(
         yield at, task
         if task.ended:
             return
+    told_at = time.monotonic()
     while True:
-        at, seen, quiet = _next_changes(at, heartbeat_s)
-        if quiet:
-            yield None
+        at, seen = _next_changes(at, heartbeat_s)
         wanted = [c for c in seen if c.task_id == task_id or (task_id is None and scope in (None, c.scope))]
-        for change in {change.task_id: change for change in wanted}.values():
-            try:
-                task = find(change.task_id)
-            except UnknownTask:
-                continue
-            yield at, task
+        for event_id, task in _latest(wanted):
+            told_at = time.monotonic()
+            yield event_id, task
             if task_id is not None and task.ended:
                 return
+        if time.monotonic() - told_at >= heartbeat_s:
+            told_at = time.monotonic()
+            if task_id is not None and (task := find(task_id)).ended:  # an end that no event told of
+                yield at, task
+                return
+            yield None
 
 
-def _next_changes(at: str, heartbeat_s: float) -> tuple[str, list[Change], bool]:
-    """Wait for entries after `at`: (their last id, their changes, whether nothing came)."""
+def _latest(found: list[Change]) -> Iterator[tuple[str, Task]]:
+    """Each task once, under the id of its last change and in that order: who comes back with it misses nothing."""
+    latest = {change.task_id: change.stream_id for change in reversed(found)}
+    for task_id, event_id in reversed(latest.items()):
+        with suppress(UnknownTask):
+            yield event_id, find(task_id)
+
+
+def _next_changes(at: str, heartbeat_s: float) -> tuple[str, list[Change]]:
+    """Wait for entries after `at`: their last id and their changes."""
     try:
         block_ms = int(min(heartbeat_s, wire.SOCKET_TIMEOUT_S / 2) * 1000)
         answer = wire.connect().xread({STREAM: at}, count=BATCH, block=block_ms)
     except (RedisError, QueueDown):
         time.sleep(1)
-        return at, [], True
+        return at, []
     entries = answer[0][1] if answer else []
     found = [change for event_id, fields in entries for change in changes(event_id, fields)]
-    return (entries[-1][0].decode() if entries else at), found, not entries
+    return (entries[-1][0].decode() if entries else at), found
 
 
 def newest() -> str:
@@ -188,8 +208,7 @@ def newest() -> str:
 
 
 def _is_id(text: str) -> bool:
-    ms, _, number = text.partition("-")
-    return text.isascii() and ms.isdigit() and len(ms) <= 15 and (number or "0").isdigit() and len(number) <= 10
+    return re.fullmatch(r"[0-9]{1,15}(-[0-9]{1,10})?", text) is not None
 
 
 def story(session: Session, task_id: str) -> list[Any]:

@@ -8,15 +8,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from workers.db import now, reading, writing
+from workers.db import now, reading, storable, writing
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
 from workers.errors import InvalidInput
 
 CHUNK_ROWS = 500
 STATES = ("pending", "sending", "done", "failed", "skipped", "unknown")
+SETTLED = ("state", "ref", "output", "error", "updated_at")
+SETTLE = (
+    update(items)
+    .where(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
+    .values({name: bindparam(name) for name in SETTLED} | {"taken_by": None})
+)
 
 
 @dataclass
@@ -87,11 +93,17 @@ def take(task_id: str, taken_by: str, count: int) -> list[Item]:
 def settle(taken_by: str, batch: list[Item]) -> None:
     """Write what became of the batch; a row that was meanwhile taken by another execution is left to that one."""
     at = now()
-    with writing() as session:
-        for item in batch:
-            values = {"state": item.state, "ref": item.ref, "error": item.error, "taken_by": None, "updated_at": at}
-            values["output"] = Seal.dumps(item.output) if item.output is not None else None
-            session.execute(update(items).where(items.c.id == item.id, items.c.taken_by == taken_by).values(**values))
+    rows = [
+        {
+            **{"item_id": item.id, "holder": taken_by, "updated_at": at, "state": item.state},
+            **{"ref": item.ref and storable(item.ref), "error": item.error and storable(item.error)},
+            "output": Seal.dumps(item.output) if item.output is not None else None,
+        }
+        for item in batch
+    ]
+    if rows:
+        with writing() as session:
+            session.connection().execute(SETTLE, rows)
 
 
 def give_back(task_id: str, alive: set[str]) -> int:

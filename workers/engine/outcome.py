@@ -9,25 +9,29 @@ from typing import Any
 
 from rq.job import Retry as RQRetry
 
+from workers.db import storable
 from workers.engine.queues import RETRY_INTERVALS_S
 from workers.engine.seal import Seal, encode, seal
-from workers.errors import Poison, SiraError, WorkerLost
+from workers.errors import Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
 
 KEEP_S = 86_400
 KEEP_HELPER_S = 60
 LOSSES_AT_MOST = 3
+WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
+RETRY_AFTER_AT_MOST_S = 86_400
 JITTER = 0.2
 TRACEBACK_CHARS = 20_000
 
 
-class Retry(RQRetry, Exception):  # type: ignore[misc]
+class Retry(RQRetry, Exception):
     """Return or raise it in a job: try again, at most `max` times, after `interval` seconds (a number or a list).
 
     Being asked to retry is not a failure, but it does count as an attempt.
     """
 
     def __init__(self, max: int = 3, interval: Any = 0, *, reason: str = "The job asked to be tried again.") -> None:
-        RQRetry.__init__(self, max=max, interval=interval)
+        pauses: Any = [interval] if isinstance(interval, float) else interval
+        RQRetry.__init__(self, max=max, interval=pauses)
         Exception.__init__(self, reason)
 
 
@@ -60,17 +64,26 @@ def failed(error: BaseException, *, retries_left: int, retries: int) -> Outcome:
     """A retry while any is left and trying again can help, else the end."""
     sealed = Seal.dumps(description(error))
     if retries_left > 0 and not getattr(error, "final", False):
-        return Outcome("retry", delay_ms=back_off_ms(retries - retries_left), error=sealed, payload=sealed)
+        delay_ms = max(back_off_ms(retries - retries_left), asked_pause_ms(error))
+        return Outcome("retry", delay_ms=delay_ms, error=sealed, payload=sealed)
     return Outcome("failed", error=sealed, payload=sealed)
+
+
+def missing_here(error: BaseException, *, waits: int) -> Outcome:
+    """This worker lacks the code of the job, as in the middle of a deploy: that is no attempt; another may have it."""
+    sealed = Seal.dumps(description(error))
+    if waits >= WAITS_AT_MOST:
+        return Outcome("failed", error=sealed, payload=sealed)
+    return Outcome("wait", delay_ms=min(1000 * 2**waits, 60_000), error=sealed, payload=sealed)
 
 
 def asked_again(retry: RQRetry, *, tries: int) -> Outcome:
     """The job asked for it: its own count and intervals hold. `tries` counts the attempts made, this one included."""
-    reason = str(retry) if isinstance(retry, Exception) else "The job asked to be tried again."
+    reason = storable(str(retry)) if isinstance(retry, Exception) else "The job asked to be tried again."
     sealed = Seal.dumps({"type": "Retry", "message": reason})
     if tries > retry.max:
         return Outcome("failed", error=sealed, payload=sealed)
-    intervals = retry.intervals or [0]
+    intervals: list[float] = list(retry.intervals or [0])
     delay_s = intervals[min(tries, len(intervals)) - 1]
     return Outcome("retry", delay_ms=int(delay_s * 1000), error=sealed, payload=sealed)
 
@@ -90,6 +103,15 @@ def lost(
     return Outcome(decided.name, decided.delay_ms, error=decided.error, payload=decided.payload, lost="1")
 
 
+def asked_pause_ms(error: BaseException) -> int:
+    """How long a called service asked us to wait: `retry_after_s` of our errors, Retry-After of an HTTP answer."""
+    seconds = getattr(error, "fields", {}).get("retry_after_s")
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    if seconds is None and str(headers.get("Retry-After", "")).isdigit():
+        seconds = int(headers["Retry-After"])
+    return int(min(float(seconds or 0), RETRY_AFTER_AT_MOST_S) * 1000)
+
+
 def child_lost(reason: str) -> SiraError:
     return WorkerLost(reason=reason)
 
@@ -102,9 +124,9 @@ def back_off_ms(retries_used: int) -> int:
 
 def description(error: BaseException) -> dict[str, Any]:
     """Type, sentence and traceback of an error, as they are sealed for people."""
-    message = error.message if isinstance(error, SiraError) else str(error)
+    message = error.message if isinstance(error, SiraError | SoftTimeLimitExceeded) else storable(str(error))
     described = {"type": getattr(error, "type", type(error).__name__), "message": message or type(error).__name__}
     if error.__traceback__ is not None:
-        described["traceback"] = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
+        described["traceback"] = storable("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
     described["at"] = int(time.time())
     return described

@@ -5,6 +5,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from workers.db import storable
 from workers.engine import running, wire
 from workers.engine.seal import Seal
 from workers.errors import QueueDown
@@ -21,7 +22,7 @@ def report(current: int, total: int, status: str | None = None) -> None:
         return
     running.check()
     total = max(int(total), 0)
-    run.meta = _meta(run.meta, min(max(int(current), 0), total), total, status)
+    run.meta = _meta(run.meta, min(max(int(current), 0), total), total, status and storable(status))
     if time.monotonic() - _last_sent < EVERY_S and current < total:
         return
     _last_sent = time.monotonic()

@@ -1,15 +1,20 @@
 """The way in: a task becomes a committed row first, a job in Redis second; a lost second step is repeated, safely."""
 
 import hashlib
+import math
 import os
 import time
-from dataclasses import replace
+from collections import deque
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from workers.db import now, reading, writing
 from workers.engine import ledger, registry, wire
@@ -18,12 +23,27 @@ from workers.engine.registry import Kind
 from workers.engine.seal import Seal, encode
 from workers.engine.tables import keys, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import InvalidInput, KeyReused, QueueDown, TooLarge, UnknownKind
+from workers.errors import InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
 BREAKER_S = 2.0
+ADD_TASK, ADD_KEY = insert(tasks), insert(keys)
+Row = dict[str, Any]
 _closed_until = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A task's row, and its idempotency key's if it has one, that wait for the next commit."""
+
+    task: Row
+    key_row: Row | None
+    outcome: Future[None]
+
+
+_waiting: deque[_Waiting] = deque()
+_turn = Lock()
 
 
 def enqueue(
@@ -84,20 +104,56 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _store(task: dict[str, Any], rows: list[Any] | None, key: str | None, request_hash: str) -> None:
+def _store(task: Row, rows: list[Any] | None, key: str | None, request_hash: str) -> None:
     """One transaction; a bulk writes its items in chunks under a row that nobody sees before the last of them."""
-    if rows is not None:
-        with writing() as session:
-            session.execute(insert(tasks).values(**task, released=False))
-        ledger.fill(task["id"], rows)
+    row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}
+    key_row = {**row, "created_at": task["created_at"]} if key is not None else None
+    if rows is None:
+        _commit_together(task, key_row)
+        return
     with writing() as session:
-        if rows is None:
-            session.execute(insert(tasks), task)
-        if key is not None:
-            row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}
-            session.execute(insert(keys).values(**row, created_at=task["created_at"]))
-        if rows is not None:
-            session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
+        session.execute(insert(tasks).values(**task, released=False))
+    ledger.fill(task["id"], rows)
+    with writing() as session:
+        if key_row:
+            session.execute(insert(keys), key_row)
+        session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
+
+
+def _commit_together(task: Row, key_row: Row | None) -> None:
+    """While one thread commits, the rows of the others gather; then one of these commits them all, in one fsync."""
+    mine = _Waiting(task, key_row, Future())
+    _waiting.append(mine)
+    try:
+        with _turn:
+            if not mine.outcome.done():
+                _commit([_waiting.popleft() for _ in range(len(_waiting))])
+    except BaseException:
+        with suppress(ValueError):  # interrupted: what its caller does not get must not be committed by another
+            _waiting.remove(mine)
+        raise
+    mine.outcome.result()
+
+
+def _commit(batch: list[_Waiting]) -> None:
+    """Commit the rows and say to each what became of it; if one of them is refused, each for itself."""
+    try:
+        with writing() as session:
+            session.connection().execute(ADD_TASK, [one.task for one in batch])
+            if key_rows := [one.key_row for one in batch if one.key_row]:
+                session.connection().execute(ADD_KEY, key_rows)
+    except DBAPIError as error:
+        if len(batch) == 1:
+            batch[0].outcome.set_exception(error)
+        else:
+            for one in batch:
+                _commit([one])
+    except BaseException as error:
+        for one in batch:
+            one.outcome.set_exception(error)
+    else:
+        for one in batch:
+            one.outcome.set_result(None)
 
 
 def _replayed(scope: str | None, key: str, request_hash: str) -> Task | None:
@@ -111,16 +167,14 @@ def _replayed(scope: str | None, key: str, request_hash: str) -> Task | None:
 
 
 def _as_task(row: dict[str, Any]) -> Task:
-    return Task(
-        **{name: row[name] for name in ("id", "kind", "queue", "scope", "created_at", "max_attempts")},
-        **{"state": "PENDING", "current": 0, "total": 100, "status": None, "attempts": 0},
-        **{"started_at": None, "ended_at": None, "next_run_at": row["due_at"]},
-    )
+    given = {name: row[name] for name in ("id", "kind", "queue", "scope", "created_at", "max_attempts")}
+    begun: dict[str, Any] = {"state": "PENDING", "current": 0, "total": 100, "status": None, "attempts": 0}
+    return Task(**given, **begun, started_at=None, ended_at=None, next_run_at=row["due_at"])
 
 
 def push(task: Any, *, replace_ended: bool = False) -> bool | None:
-    """Put a row's job into Redis unless it is there. None: Redis is away or the kind is unknown here; the reconciler
-    will do it."""
+    """Put a row's job into Redis unless it is there. None: Redis is away, the kind is unknown here or the key that
+    sealed the row is gone; the reconciler will try again."""
     global _closed_until
     if time.monotonic() < _closed_until:
         return None
@@ -132,7 +186,7 @@ def push(task: Any, *, replace_ended: bool = False) -> bool | None:
         return bool(wire.run(connection, "push", task["id"], task["queue"], due_ms, int(replace_ended), *fields))
     except (RedisError, QueueDown):
         _closed_until = time.monotonic() + BREAKER_S
-    except UnknownKind:
+    except (UnknownKind, SealBroken):
         pass
     return None
 
@@ -145,7 +199,7 @@ def job_hash(kind: Kind, task: Any) -> dict[str, Any]:
         "origin": task["queue"],
         "description": kind.name,
         "data": sealed_data(task["id"], kind.name, Seal.loads(task["params"])),
-        "timeout": int(kind.hard_s),
+        "timeout": math.ceil(kind.hard_s),
         "retries_left": kind.retries,
         "retry_intervals": encode(list(RETRY_INTERVALS_S)),
         "sira_retries": kind.retries,

@@ -5,7 +5,7 @@ what Redis lacks: at once if no event ever spoke of the task (its push never arr
 twice, a minute apart. The push script looks again, so that a mistaken push changes nothing.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
@@ -15,13 +15,15 @@ from workers.db import now, reading, writing
 from workers.engine import ledger, wire
 from workers.engine.events import padded
 from workers.engine.queues import push
+from workers.engine.seal import Seal
 from workers.engine.tables import tasks
-from workers.engine.tasks import ENDED, find
+from workers.engine.tasks import ENDED, Task, find
 
 CHUNK = 200
 MISSING_FOR = timedelta(seconds=60)
 NEVER_PUSHED_FOR = timedelta(seconds=3)
 UNRELEASED_FOR = timedelta(hours=1)
+ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 log = logs.get("reconciler")
 
 
@@ -31,7 +33,9 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
     while rows := _live_rows(after):
         hashes = _hashes(rows)
         for row, found in zip(rows, hashes, strict=True):
-            if found:
+            if _is_stale(row, found):
+                pushed += bool(push(row, replace_ended=True))
+            elif found:
                 _fold(row, found)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
@@ -55,14 +59,33 @@ def _hashes(rows: list[RowMapping]) -> list[dict[bytes, bytes]]:
     return [{b"status": status, b"event": event or b"0-0"} if status else {} for status, event in pipeline.execute()]
 
 
+def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
+    """Does Redis still hold the end of a run before a retry, because it never got the retry's push?"""
+    if found.get(b"status") not in ENDS or padded(found[b"event"].decode()) >= row["event_id"]:
+        return False
+    retried_at = datetime.fromtimestamp(int(row["event_id"].partition("-")[0]) / 1000, UTC)
+    return retried_at < now() - NEVER_PUSHED_FOR
+
+
 def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
     """An end that is newer than the row and that the recorder has not written: foreign tools tell no events."""
     told = padded(found[b"event"].decode()) > row["event_id"]
-    if found[b"status"] in (b"finished", b"failed", b"canceled", b"stopped") and not told:
+    if found[b"status"] in ENDS and not told:
         task = find(row["id"])
-        _write(row["id"], {"state": task.state, "ended_at": task.ended_at or now()} if task.ended else {})
+        if task.ended:
+            ledger.close(task.id, "Görev başka bir araçla sonlandırıldı")
+            _write(task.id, _end(task))
     elif row["missing_at"] is not None:
         _write(row["id"], {"missing_at": None})
+
+
+def _end(task: Task) -> dict[str, Any]:
+    error = task.error or {}
+    return {
+        **{"state": task.state, "ended_at": task.ended_at or now(), "started_at": task.started_at},
+        **{"error_type": error.get("type"), "error_message": error.get("message")},
+        "result": Seal.dumps(task.result) if task.result is not None else None,
+    }
 
 
 def _is_due(row: RowMapping, missing_for: timedelta) -> bool:

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from workers import settings
+from workers import logs, settings
 from workers.engine.seal import encode
 from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKind
 
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
 JOBS_PACKAGE = "workers.jobs"
+log = logs.get("registry")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -202,7 +203,10 @@ def kinds() -> dict[str, Kind]:
         with _loading:
             package = importlib.import_module(JOBS_PACKAGE)
             for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
-                importlib.import_module(f"{JOBS_PACKAGE}.{module}")
+                try:
+                    importlib.import_module(f"{JOBS_PACKAGE}.{module}")
+                except ImportError as error:
+                    log.error("jobs module left out", module=module, error=str(error))
             _loaded = True
     return _kinds
 

@@ -1,5 +1,6 @@
 """A task as people see it, from SQL (the truth) and Redis (the hurry): the later event wins, an end stays."""
 
+import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,12 +9,13 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, func, or_, select
 
-from workers.db import now, reading
+from workers.db import now, reading, storable
 from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
 from workers.errors import InvalidInput, QueueDown, SealBroken, SiraError, UnknownTask
 
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
@@ -84,7 +86,7 @@ class Task:
 
 def find(task_id: str) -> Task:
     """The task of that id; raises UnknownTask for any id that isn't ours."""
-    if not isinstance(task_id, str) or len(task_id) != 36:
+    if not isinstance(task_id, str) or not ID.fullmatch(task_id):
         raise UnknownTask()
     with reading() as session:
         row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().first()
@@ -107,6 +109,8 @@ def search(
     limit: int = 20,
 ) -> tuple[list[Task], str | None]:
     """Tasks, newest first, and the cursor of the next page; `q` looks into ids, statuses and errors."""
+    if any(storable(text) != text for text in (scope, state, queue, kind, q) if text):
+        return [], None  # nothing in the database is called that
     query = select(tasks).where(tasks.c.released).order_by(tasks.c.id.desc()).limit(limit + 1)
     for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind), (tasks.c.state, state)):
         query = query.where(column == value) if value is not None else query
@@ -124,7 +128,7 @@ _SEARCHED = (tasks.c.status, tasks.c.error_message)
 
 
 def _checked(cursor: str) -> str:
-    if len(cursor) != 36:
+    if not ID.fullmatch(cursor):
         raise InvalidInput([{"field": "cursor", "message": "use next_cursor of the page before"}])
     return cursor
 
@@ -178,7 +182,7 @@ def _look(alive: list[Task]) -> dict[str, tuple[dict[bytes, bytes], Any, Any, An
         pipeline.lpos(f"rq:queue:{task.queue}", task.id)
         pipeline.zscore(f"rq:scheduled:{task.queue}", task.id)
     answers = pipeline.execute()
-    return {task.id: tuple(answers[4 * i : 4 * i + 4]) for i, task in enumerate(alive)}  # type: ignore[misc]
+    return {task.id: tuple(answers[4 * i : 4 * i + 4]) for i, task in enumerate(alive)}
 
 
 def _merged(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
@@ -235,9 +239,9 @@ def _progress(job: dict[bytes, bytes]) -> dict[str, Any]:
     return meta if isinstance(meta, dict) and "current" in meta else {}
 
 
-def _error(job: dict[bytes, bytes]) -> dict[str, str] | None:
+def _error(job: dict[bytes, bytes]) -> dict[str, str]:
     if not job.get(b"sira_error"):
-        return None
+        return {"type": "EndedElsewhere", "message": "Another tool ended the task and gave no reason."}
     error = _opened(job[b"sira_error"])
     return {"type": error.get("type", "Unreadable"), "message": error.get("message", "")}
 

@@ -19,11 +19,12 @@ from workers.errors import BadSettings, QueueDown
 PRELUDES = {
     "push": ("clock",),
     "progress": ("clock",),
-    "cancel": ("clock", "settle"),
+    "cancel": ("clock", "after", "settle"),
     "renew": ("clock",),
     "lost": ("clock",),
     "promote": ("clock",),
-    "exchange": ("clock", "start", "settle"),
+    "exchange": ("clock", "start", "after", "settle"),
+    "mend": ("clock", "after", "settle"),
 }
 SOCKET_TIMEOUT_S = 10.0
 PUSH_TIMEOUT_S = 0.3
@@ -31,7 +32,7 @@ LOOK_UP_EVERY_S = 5.0
 _known: dict[tuple[str, Path], tuple[str, float]] = {}
 
 
-def connect(timeout_s: float = SOCKET_TIMEOUT_S) -> "Redis[bytes]":
+def connect(timeout_s: float = SOCKET_TIMEOUT_S) -> Any:
     """This process's connection pool; one per timeout. redis-py's own ten silent retries are off: what may be said
     twice is ours to decide."""
     return _connect(_address(), timeout_s, settings.current().redis_tls_verify, os.getpid())
@@ -48,7 +49,7 @@ def _address() -> str:
 
 
 @lru_cache(maxsize=8)
-def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> "Redis[bytes]":
+def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> Any:
     options: dict[str, Any] = {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": min(timeout_s, 2.0),
@@ -61,7 +62,7 @@ def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> "Redis[b
     return Redis.from_url(url, **options)
 
 
-def _from_sentinel(url: str, options: dict[str, Any]) -> "Redis[bytes]":
+def _from_sentinel(url: str, options: dict[str, Any]) -> Any:
     """`redis+sentinel://:password@h1:26379,h2:26379/service/0`."""
     parts = urlsplit(url)
     credentials, _, addresses = parts.netloc.rpartition("@")
@@ -79,11 +80,11 @@ def _text(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _script(connection: "Redis[bytes]", name: str) -> Any:
+def _script(connection: Any, name: str) -> Any:
     return connection.register_script(_text(name))
 
 
-def run(connection: "Redis[bytes]", name: str, *args: Any) -> Any:
+def run(connection: Any, name: str, *args: Any) -> Any:
     """Run a script; its arguments stand at the top of its file."""
     return _script(connection, name)(keys=(), args=args)
 

@@ -27,10 +27,12 @@ from workers.engine.helpers import task_of
 from workers.engine.job import Job
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
-from workers.errors import QueueDown, SealBroken, SoftTimeLimitExceeded
+from workers.engine.waiting import Waiter
+from workers.errors import NotHere, QueueDown, SealBroken, SoftTimeLimitExceeded
 
 LEASE_MS = 30_000
-IDLE_FROM_S, IDLE_TO_S = 0.005, 0.1
+IDLE_FROM_S, IDLE_TO_S = 0.002, 0.2
+WAIT_S = 5.0
 AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
 log = logs.get("worker")
 
@@ -62,6 +64,8 @@ class Worker(RQWorker):
         options["serializer"] = options.get("serializer") or Seal
         super().__init__(queues, name, **options)
         self.max_memory_mb = max_memory_mb
+        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
         self._turn = 0
         self._stop_asked = False
 
@@ -77,18 +81,23 @@ class Worker(RQWorker):
         return done > 0
 
     def _loop(self, burst: bool, max_jobs: int | None) -> int:
-        done, ended, claim, idle_s = 0, None, None, IDLE_FROM_S
+        done, ended, claim, idle_s = 0, None, None, 0.0
         while True:
             enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
             claim = self._exchange(claim, ended, claim_next=not enough)
-            if claim is None:
-                if enough or burst:
-                    return done
-                time.sleep(idle_s)
-                idle_s, ended = min(idle_s * 1.5, IDLE_TO_S), None
-                continue
-            ended, idle_s = self._perform(claim), IDLE_FROM_S
-            done += 1
+            if claim is not None:
+                ended, idle_s = self._perform(claim), 0.0
+                done += 1
+            elif enough or burst:
+                return done
+            else:
+                ended, idle_s = None, self._idle(idle_s)
+
+    def _idle(self, idle_s: float) -> float:
+        """Wait for work. After a wake for nothing (a paused queue, a faster worker) pause, longer each time."""
+        time.sleep(idle_s)
+        woken = self._waiter.wait(WAIT_S)
+        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if woken else 0.0
 
     def _grown(self) -> bool:
         """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
@@ -97,6 +106,7 @@ class Worker(RQWorker):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
 
     def _listen(self) -> None:
+        signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGINT, self._on_stop)
         signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
@@ -111,6 +121,7 @@ class Worker(RQWorker):
             run.slice_ends = 0.0
 
     def _leave(self) -> None:
+        self._waiter.close()
         try:
             self.register_death()
         except (RedisError, QueueDown):
@@ -200,6 +211,8 @@ class Worker(RQWorker):
         except SoftTimeLimitExceeded as error:
             db.close()
             return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
+        except (ImportError, NotHere) as error:
+            return outcome.missing_here(error, waits=claim.number(b"sira_waits"))
         except Exception as error:
             return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
 
@@ -221,7 +234,7 @@ class Worker(RQWorker):
             running.clear()
 
 
-def _opened(job: Job) -> tuple[registry.Kind, dict[str, Any]]:
+def _opened(job: Any) -> tuple[registry.Kind, dict[str, Any]]:
     """The kind and the arguments of a job; raises SealBroken or NotInCatalogue before anything of it is run."""
     try:
         kind = job.kind

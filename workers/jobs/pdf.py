@@ -3,7 +3,8 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from workers import files, records, settings
@@ -102,11 +103,18 @@ def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
             whole.seek(0)
             shutil.copyfileobj(whole, file)
     else:
-        bundles.write_zip((_entry(item.output, place) for item in done), file)
+        bundles.write_zip(_entries(done, place), file)
 
 
-def _entry(output: dict[str, Any], place: Storage) -> "bundles.Entry":
+def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
+    """The letters of a zip. Neighbours lie in the same part, which is read once: on S3 each read is a request."""
     from workers.services import bundles
 
-    part, start, size = output.pop("part"), output.pop("start"), output.pop("size")
-    return bundles.Entry(**output, read=lambda: place.read(part, start, size))
+    whole = lru_cache(maxsize=1)(place.read)
+    for item in done:
+        part, start, size = (item.output.pop(name) for name in ("part", "start", "size"))
+        yield bundles.Entry(**item.output, read=partial(_piece, whole, part, start, size))
+
+
+def _piece(whole: Callable[[str], bytes], part: str, start: int, size: int) -> bytes:
+    return whole(part)[start : start + size]

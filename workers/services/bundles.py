@@ -37,12 +37,18 @@ def write_zip(entries: Iterable[Entry], out: Any) -> None:
     table = csv.writer(rows)
     table.writerow(MANIFEST)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        last = (1980, 1, 1)
+        last = [1980, 1, 1]
         for entry in entries:
             name, last = _unique(entry.name, seen), entry.day
-            archive.writestr(zipfile.ZipInfo(name, (*entry.day, 0, 0, 0)), entry.read())
+            archive.writestr(_info(name, entry.day), entry.read())
             table.writerow(map(_cell, (name, entry.account_code, entry.title, entry.lines, entry.sha256)))
-        archive.writestr(zipfile.ZipInfo("manifest.csv", (*last, 0, 0, 0)), rows.getvalue())
+        archive.writestr(_info("manifest.csv", last), rows.getvalue())
+
+
+def _info(name: str, day: list[int]) -> zipfile.ZipInfo:
+    """A member dated with the letter, so that the same letters give the same bytes."""
+    year, month, number = day
+    return zipfile.ZipInfo(name, (year, month, number, 0, 0, 0))
 
 
 def _unique(name: str, seen: set[str]) -> str:

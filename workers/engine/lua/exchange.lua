@@ -10,7 +10,8 @@ if #ARGV > 4 + n then
   settled = settle({id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
     ttl_s = tonumber(ttl_s), worker = ARGV[1], result = result, error = failure, payload = payload, lost = lost == '1'})
   local counter = outcome == 'failed' and 'failed_job_count' or 'successful_job_count'
-  if settled == 1 and STATUS[outcome] then redis.call('HINCRBY', 'rq:worker:' .. ARGV[1], counter, 1) end
+  local known = redis.call('EXISTS', 'rq:worker:' .. ARGV[1]) == 1
+  if settled == 1 and STATUS[outcome] and known then redis.call('HINCRBY', 'rq:worker:' .. ARGV[1], counter, 1) end
 end
 local claimed = ARGV[3] ~= '' and start(queues, ARGV[1], ARGV[3], tonumber(ARGV[2]))
 publish()

@@ -1,0 +1,150 @@
+"""RQ's own features on our worker: dependents, repeats, rate limits, lifetimes, suspension, its tools beside us."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from rq import Queue, Retry
+from rq.job import Dependency, JobStatus
+from rq.rate_limit import RateLimit
+from rq.repeat import Repeat
+from rq.suspension import resume, suspend
+
+from tests.conftest import ROOT, Service, wait_until
+from workers.engine.job import Job
+from workers.engine.seal import Seal
+
+
+@pytest.fixture
+def queue(service: Service) -> Queue:
+    """RQ's own Queue, with our Job class and seal."""
+    return Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal)
+
+
+def status(job: Any) -> JobStatus:
+    return job.get_status()
+
+
+def test_a_kind_enqueued_with_rqs_own_queue_runs_and_gives_its_result(service: Service, queue: Queue) -> None:
+    job = queue.enqueue("add", a=1, b=41)
+
+    service.run_worker()
+
+    wait_until(lambda: status(job) == JobStatus.FINISHED)
+    assert job.return_value() == {"sum": 42}
+    assert job.latest_result().execution_id
+
+
+def test_dependents_wait_for_all_their_parents(service: Service, queue: Queue) -> None:
+    first, second = queue.enqueue("nothing"), queue.enqueue("nothing")
+    child = queue.enqueue("add", a=1, depends_on=[first, second])
+    assert status(child) == JobStatus.DEFERRED
+
+    service.run_worker()
+
+    wait_until(lambda: status(child) == JobStatus.FINISHED)
+    assert queue.deferred_job_registry.get_job_ids() == []
+
+
+def test_a_dependent_of_a_failed_parent_runs_only_if_it_allows_failure(service: Service, queue: Queue) -> None:
+    parent = queue.enqueue("fail")
+    strict = queue.enqueue("nothing", depends_on=parent)
+    lenient = queue.enqueue("nothing", depends_on=Dependency(jobs=[parent], allow_failure=True))
+
+    service.run_worker()
+
+    wait_until(lambda: status(lenient) == JobStatus.FINISHED)
+    assert status(parent) == JobStatus.FAILED
+    assert status(strict) == JobStatus.DEFERRED
+
+
+def test_a_repeated_job_runs_as_often_as_it_says(service: Service, queue: Queue, tmp_path: Any) -> None:
+    path = tmp_path / "runs"
+    queue.enqueue("sleep_and_count", path=str(path), seconds=0.0, repeat=Repeat(times=2, interval=0))
+
+    service.run_worker()
+
+    wait_until(lambda: path.exists() and len(path.read_text().split()) == 3)
+
+
+def test_a_rate_limit_lets_the_next_one_in_when_a_slot_is_free(service: Service, queue: Queue) -> None:
+    limit = RateLimit("one at a time", concurrency=1)
+    jobs = [queue.enqueue("nothing", rate_limit=limit) for _ in range(4)]
+    assert [status(job) for job in jobs].count(JobStatus.QUEUED) == 1
+
+    service.run_worker()
+
+    wait_until(lambda: all(status(job) == JobStatus.FINISHED for job in jobs))
+
+
+def test_retries_and_their_intervals_are_rqs(service: Service, queue: Queue) -> None:
+    job = queue.enqueue("fail", retry=Retry(max=2, interval=[1, 1]))
+
+    service.run_worker()
+
+    wait_until(lambda: status(job) == JobStatus.SCHEDULED)
+    wait_until(lambda: status(job) == JobStatus.FAILED)
+    job.refresh()
+    assert job.retries_left == 0
+
+
+def test_a_result_lives_as_long_as_it_was_asked_to(service: Service, queue: Queue) -> None:
+    short, gone, kept = (queue.enqueue("nothing", result_ttl=ttl) for ttl in (60, 0, -1))
+
+    service.run_worker()
+
+    wait_until(lambda: not Job.exists(gone.id, service.redis) and status(kept) == JobStatus.FINISHED)
+    wait_until(lambda: status(short) == JobStatus.FINISHED)
+    assert 0 < service.redis.ttl(short.key) <= 60
+    assert service.redis.ttl(kept.key) == -1
+
+
+def test_suspended_workers_claim_nothing_until_they_are_resumed(service: Service, queue: Queue) -> None:
+    suspend(service.redis)
+    job = queue.enqueue("nothing")
+    service.run_worker()
+    assert status(job) == JobStatus.QUEUED
+
+    resume(service.redis)
+
+    wait_until(lambda: status(job) == JobStatus.FINISHED)
+
+
+def test_rq_info_shows_the_truth_and_changes_nothing(service: Service, queue: Queue, tmp_path: Any) -> None:
+    service.run_worker()
+    job = queue.enqueue("sleep", seconds=3.0, path=str(tmp_path / "log"))
+    wait_until((tmp_path / "log").exists)
+    queue.enqueue("nothing")
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "rq.cli", "info", "-u", service.settings.redis_url, "--raw"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "queue maintenance 1" in shown.stdout, shown.stderr
+    assert " busy: maintenance" in shown.stdout.replace("excel,", "") or "busy" in shown.stdout
+    assert status(job) == JobStatus.STARTED, "a look must not end a running job"
+    wait_until(lambda: status(job) == JobStatus.FINISHED)
+
+
+def test_a_stock_worker_with_our_classes_works_beside_ours(service: Service, queue: Queue) -> None:
+    jobs = [queue.enqueue("add", a=number) for number in range(30)]
+    code = "import sys, tests.kinds; from rq.cli import main; sys.argv[0] = 'rq'; main()"
+    arguments = ["worker", "--burst", "-u", service.settings.redis_url, "-S", "workers.engine.seal.Seal"]
+    stock = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "-j", "workers.engine.job.Job", "maintenance"],
+        cwd=ROOT,
+        env=service.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    service.run_worker()
+
+    wait_until(lambda: all(status(job) == JobStatus.FINISHED for job in jobs), timeout_s=40)
+
+    stock.wait(30)
+    assert [job.return_value(refresh=True) for job in jobs] == [{"sum": number + 2} for number in range(30)]
+    assert all(service.redis.xlen(f"rq:results:{job.id}") == 1 for job in jobs), "each ran once"

@@ -1,0 +1,61 @@
+-- Prelude: what RQ promises for after a job's end: dependents, repeats, and the slot of a rate limit.
+local function enqueue(id, queue, now, at_front)
+  redis.call('HSET', 'rq:job:' .. id, 'status', 'queued', 'enqueued_at', iso(now))
+  redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
+  redis.call(at_front == '1' and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, id)
+end
+
+-- RQ's own key has two colons here.
+local function dependencies_of(id)
+  return 'rq:job::' .. id .. ':dependencies'
+end
+
+-- A parent that is gone counts as met, one that failed only if the dependent allows it (as in rq.job.dependencies_are_met).
+local function met(id, allow_failures)
+  for _, parent in ipairs(redis.call('SMEMBERS', dependencies_of(id))) do
+    local status = redis.call('HGET', 'rq:job:' .. parent, 'status')
+    if status and status ~= 'finished' and not (allow_failures == '1' and status == 'failed') then return false end
+  end
+  return true
+end
+
+local function wake_dependents(id, now)
+  for _, dependent in ipairs(redis.call('SMEMBERS', 'rq:job:' .. id .. ':dependents')) do
+    local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
+    if job[1] == 'deferred' and met(dependent, job[3]) then
+      redis.call('ZREM', 'rq:deferred:' .. job[2], dependent)
+      enqueue(dependent, job[2], now, job[4])
+    end
+  end
+end
+
+-- The next run of a job enqueued with Repeat; true if there is one.
+local function rerun(id, queue, now, repeats_left, intervals)
+  if (tonumber(repeats_left) or 0) < 1 then return false end
+  local key, list = 'rq:job:' .. id, cjson.decode(intervals or '[0]')
+  redis.call('HSET', key, 'repeats_left', repeats_left - 1)
+  local wait = table.remove(list, 1) or 0
+  if #list > 0 then redis.call('HSET', key, 'repeat_intervals', cjson.encode(list)) end
+  if wait > 0 then
+    redis.call('HSET', key, 'status', 'scheduled')
+    redis.call('ZADD', 'rq:scheduled:' .. queue, now / 1000 + wait, id)
+  else
+    enqueue(id, queue, now)
+  end
+  return true
+end
+
+-- Free the slot of a rate limit and fill it with who waits for it, the oldest first (as in rq.rate_limit).
+local function free_slot(id, limit, concurrency, now)
+  local allowed, waiting = 'rq:rl:' .. limit .. ':allowed', 'rq:rl:' .. limit .. ':rate_limited'
+  redis.call('ZREM', allowed, id)
+  while redis.call('ZCARD', allowed) < tonumber(concurrency or 1) do
+    local next = redis.call('ZPOPMIN', waiting)
+    if #next == 0 then return end
+    local job = redis.call('HMGET', 'rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')
+    if job[1] and job[2] == 'rate_limited' then
+      redis.call('ZADD', allowed, now / 1000, next[1])
+      enqueue(next[1], job[1], now, job[3])
+    end
+  end
+end
