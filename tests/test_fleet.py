@@ -81,3 +81,12 @@ def test_workers_show_in_rqs_own_registry_and_leave_it(service: Service) -> None
     assert worker.stop() == 0
 
     assert Worker.all(service.redis) == []
+
+
+def test_a_worker_on_an_empty_data_folder_makes_its_tables_itself(service: Service) -> None:
+    (service.data_dir / "sira.db").unlink()
+
+    ended = start(service, "--burst")
+
+    assert ended.returncode == 0
+    assert enqueue("add", {"a": 1}).id

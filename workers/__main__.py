@@ -1,10 +1,11 @@
 """`python -m workers [QUEUE …]`: prints its kinds, then `ready`, and works until SIGTERM."""
 
 import argparse
+import contextlib
 import sys
 
 from workers import logs, settings
-from workers.errors import BadSettings, SiraError
+from workers.errors import BadSettings, DatabaseDown, SiraError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +42,7 @@ def _work(given: argparse.Namespace) -> int:
     if unknown:
         raise BadSettings(reason=f"unknown queue {', '.join(unknown)}; there are {', '.join(registry.QUEUES)}")
     wire.refuse_unsafe_server()
+    _prepare_database()
     for name, kind in sorted(registry.kinds().items()):
         print(f"  . {name} ({kind.queue})")
     print("ready", flush=True)
@@ -52,6 +54,15 @@ def _work(given: argparse.Namespace) -> int:
         burst=given.burst,
     )
     return Fleet(orders).run()
+
+
+def _prepare_database() -> None:
+    """The embedded database gets its tables; a server must have them. One that is away is waited for while working."""
+    from workers import db, migrations
+
+    with contextlib.suppress(DatabaseDown):
+        migrations.ready()
+    db.close()
 
 
 if __name__ == "__main__":

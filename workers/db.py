@@ -26,7 +26,7 @@ NAMES = {
 }
 metadata = MetaData(naming_convention=NAMES)
 NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
-_engines: dict[tuple[str, int], Engine] = {}
+_engines: dict[tuple[settings.Settings, int], Engine] = {}
 
 
 class Base(DeclarativeBase):
@@ -78,9 +78,9 @@ def writing() -> Iterator[Session]:
 
 def engine() -> Engine:
     """The engine of this process; a forked child gets its own, because sockets must not cross a fork."""
-    key = (settings.current().database, os.getpid())
+    key = (settings.current(), os.getpid())
     if key not in _engines:
-        _engines[key] = _open(key[0])
+        _engines[key] = _open(key[0].database)
     return _engines[key]
 
 
