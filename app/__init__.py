@@ -1,0 +1,79 @@
+"""THE FACE: the HTTP API. Translates between HTTP and the engine, and holds no rules of its own."""
+
+from flask import Flask, g, request
+from flask_openapi3 import Info, OpenAPI
+from flask_openapi3.types import SecuritySchemesDict
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import auth, errors, headers, rate
+from app.json import JsonRequest, OrJson, has_body
+from workers import settings
+from workers.errors import InvalidInput
+
+PUBLIC = frozenset({"/api/openapi.json", "/api/docs"})
+BEARER: SecuritySchemesDict = {
+    "token": {"type": "http", "scheme": "bearer", "description": "`flask tokens create` prints one."}
+}
+
+
+class Face(OpenAPI):
+    json_provider_class = OrJson
+    request_class = JsonRequest
+
+
+def create_app(chosen: settings.Settings | None = None) -> Flask:
+    """The WSGI application; opens neither the database nor Redis before the first request."""
+    if chosen:
+        settings.use(chosen)
+    app = Face(
+        __name__,
+        info=Info(title="Sıra", version="1.0.0", description="Background jobs for companies that send paper."),
+        security_schemes=BEARER,  # without any the document says null, which is invalid
+        validation_error_model=errors.Problem,
+        validation_error_callback=errors.refuse_invalid,
+        doc_ui=False,
+    )
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = settings.current().max_upload_mb * 2**20
+    errors.register(app)
+    app.before_request(_identify)
+    rate.register(app)
+    app.before_request(_admit)
+    headers.register(app)
+    _routes(app)
+    if settings.current().public_url.startswith("https://"):
+        # TLS ends at a proxy, which alone knows the caller's address
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    return app
+
+
+def _routes(app: OpenAPI) -> None:
+    from app import cli, pages
+    from app.api import blueprints
+
+    for blueprint in blueprints():
+        app.register_api(blueprint)
+    app.register_blueprint(pages.pages)
+    cli.register(app)
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/") and request.path not in PUBLIC
+
+
+def _identify() -> None:
+    g.caller = auth.identify() if _is_api() else None
+
+
+def _admit() -> None:
+    """What holds for every API request, cheapest first: content type, token, JSON."""
+    if not _is_api():
+        return
+    if has_body() and not request.is_json:
+        raise UnsupportedMediaType("Send the body as application/json.")
+    auth.caller()
+    if request.content_length is None and len(request.get_data()) >= (request.max_content_length or 0):
+        raise RequestEntityTooLarge()  # werkzeug cuts a chunked body off at the limit without a word
+    if has_body() and not isinstance(request.get_json(), dict):
+        raise InvalidInput([{"field": "body", "message": "must be a JSON object"}])

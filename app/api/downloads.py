@@ -1,0 +1,54 @@
+"""Results as downloads: always attachments, never opened in the browser."""
+
+import unicodedata
+from urllib.parse import quote
+
+from flask import Response, jsonify
+
+from workers import db, settings, storage
+from workers.engine.tasks import Task
+from workers.errors import Conflict, NotFound
+from workers.models import File
+
+DOCUMENTED = {
+    "description": "The file, or the result as JSON where it is no file",
+    "content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        "application/json": {"schema": {}},
+    },
+}
+
+
+def result_of(task: Task) -> Response:
+    """The task's result; Conflict while there is none."""
+    if not task.ended:
+        raise Conflict(reason="the task has not ended yet")
+    if task.state != "SUCCESS" or task.result is None:
+        raise Conflict(reason="the task ended without a result")
+    if isinstance(task.result, dict) and task.result.get("file_id"):
+        return file_response(task.result["file_id"])
+    return jsonify(task.result)
+
+
+def file_response(file_id: str) -> Response:
+    """The file, streamed from the storage; NotFound when it has been cleaned up."""
+    with db.reading() as session:
+        file = session.get(File, file_id)
+    if file is None:
+        raise NotFound()
+    chunks = storage.open_storage(settings.current().storage).stream(file.storage_key)
+    answer = Response(chunks, mimetype=file.content_type, direct_passthrough=True)
+    answer.content_length = file.size
+    answer.headers["Content-Disposition"] = disposition(file.filename)
+    return answer
+
+
+def disposition(filename: str) -> str:
+    """An attachment of that name (RFC 6266): plain ASCII for old clients, RFC 8187 for the rest.
+
+    >>> disposition("Mutabakat Çınar.pdf")
+    'attachment; filename="Mutabakat Cnar.pdf"; filename*=UTF-8\\'\\'Mutabakat%20%C3%87%C4%B1nar.pdf'
+    """
+    plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    plain = "".join(char for char in plain if char.isprintable() and char not in '"\\/;%')
+    return f"attachment; filename=\"{plain or 'file'}\"; filename*=UTF-8''{quote(filename, safe='')}"

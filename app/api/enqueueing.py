@@ -1,0 +1,78 @@
+"""The one way in over HTTP: who may enqueue what for whom, before the engine accepts it."""
+
+import hashlib
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from app.api.status import language, status_url
+from app.auth import Caller, caller, known_company, owned
+from app.json import body
+from workers.engine import registry
+from workers.engine.queues import enqueue
+from workers.engine.registry import Kind
+from workers.engine.tasks import Task
+from workers.errors import InvalidInput, NotAllowed
+
+OPERATORS_QUEUE = "maintenance"
+MAX_KEY_CHARS = 255
+
+
+def accept(name: str) -> tuple[Response, int]:
+    """Enqueue the kind `name` with the body of this request as parameters; answers 202."""
+    kind, who = registry.get(name), caller()
+    if kind.queue == OPERATORS_QUEUE and not who.is_operator:
+        raise NotAllowed()
+    params = dict(body())
+    company_id = _company(kind, params, who)
+    key = idempotency_key(who)
+    params = kind.check(params)
+    if who.is_operator and company_id is not None:
+        known_company(company_id)
+    owned(kind.references(params), company_id)
+    task = enqueue(name, params, scope=None if company_id is None else str(company_id), key=key)
+    return accepted(task, kind.accepted)
+
+
+def accepted(task: Task, sentences: dict[str, str]) -> tuple[Response, int]:
+    """202 with where to look."""
+    url = status_url(task)
+    answer = jsonify(task_id=task.id, status_url=url, status=sentences[language()])
+    answer.headers["Location"] = url
+    if task.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer, 202
+
+
+def _company(kind: Kind, params: dict[str, Any], who: Caller) -> int | None:
+    """The company that the task is for; in `params` only if the kind itself takes it."""
+    named = params.get("company_id")
+    if named is not None and type(named) is not int:
+        raise InvalidInput([{"field": "company_id", "message": "must be a whole number"}])
+    if not who.is_operator and named not in (None, who.company_id):
+        raise NotAllowed()
+    company_id = named if who.is_operator else who.company_id
+    if kind.takes("company_id") and company_id is not None:
+        params["company_id"] = company_id
+    elif not kind.takes("company_id"):
+        params.pop("company_id", None)
+    return company_id
+
+
+def idempotency_key(who: Caller) -> str | None:
+    """The Idempotency-Key, hashed with the caller's company and role, so that no two of them ever meet."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise InvalidInput([{"field": "Idempotency-Key", "message": "must be 1 to 255 printable ASCII characters"}])
+    return hashlib.sha256(f"{who.company_id} {who.role} {key}".encode()).hexdigest()
+
+
+def request_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema of what may be posted for a kind: its parameters and a `company_id` that may be left out."""
+    schema = kind.schema()
+    company = {"type": "integer", "description": "For operators: the company that the task is for."}
+    schema["properties"] = {**schema.get("properties", {}), "company_id": company}
+    schema["required"] = [name for name in schema.get("required", []) if name != "company_id"]
+    return schema

@@ -1,0 +1,55 @@
+"""For load balancers: is the process alive, and can it take work?"""
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from app.api.documented import named_after_function
+from workers import db
+from workers.engine import queues
+from workers.errors import DatabaseDown
+
+api = APIBlueprint(
+    "health",
+    __name__,
+    abp_tags=[Tag(name="health", description="Health: for load balancers")],
+    operation_id_callback=named_after_function,
+)
+
+
+class Alive(BaseModel):
+    status: str
+
+
+class Ready(BaseModel):
+    """`degraded`: Redis is away. Tasks are accepted all the same and run when it is back, so the status stays 200."""
+
+    status: str
+    database: bool
+    redis: bool
+
+
+@api.get("/healthz", responses={200: Alive})
+def healthz() -> Response:
+    """Tell that the process lives."""
+    return jsonify(status="ok")
+
+
+@api.get("/readyz", responses={200: Ready, 503: Ready})
+def readyz() -> tuple[Response, int]:
+    """Tell whether work can be taken: the database answers."""
+    found: dict[str, Any] = {"database": _database(), "redis": queues.ping()}
+    status = "ok" if all(found.values()) else "degraded" if found["database"] else "down"
+    return jsonify(status=status, **found), 200 if found["database"] else 503
+
+
+def _database() -> bool:
+    try:
+        with db.reading() as session:
+            session.execute(text("SELECT 1"))
+    except DatabaseDown:
+        return False
+    return True

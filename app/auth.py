@@ -1,0 +1,119 @@
+"""Who calls: bearer tokens, company scope and roles. Tokens count only in the Authorization header."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from flask import g, request
+from sqlalchemy import bindparam, select
+
+from workers import db
+from workers.errors import NotAllowed, NotFound, NotSignedIn
+from workers.models import Company, File, Mutabakat, Token
+
+IDS_PER_QUERY = 500
+MAX_ID = 2**31 - 1  # what an id column holds on PostgreSQL
+
+# Made once and in plain SQL: these run in every request, where the ORM would cost more than the database does.
+_tokens = Token.__table__.c
+_HOLDER = select(_tokens.company_id, _tokens.role, _tokens.expires_at, _tokens.revoked_at).where(
+    _tokens.digest == bindparam("digest")
+)
+_RECORDS = {"mutabakat": Mutabakat.__table__.c, "file": File.__table__.c}
+_EXISTING = {name: select(c.id).where(c.id.in_(bindparam("ids", expanding=True))) for name, c in _RECORDS.items()}
+_OWNED = {name: query.where(_RECORDS[name].company_id == bindparam("company_id")) for name, query in _EXISTING.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a valid token. `digest` is the SHA-256 of the token."""
+
+    company_id: int
+    role: str
+    digest: str
+
+    @property
+    def is_operator(self) -> bool:
+        return self.role == "operator"
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token: its SHA-256 in hex. (256 random bits need no slow hash.)"""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def identify() -> Caller | None:
+    """Who holds the token of this request; None without a valid one (`caller()` refuses it behind the rate limit)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return holder(digest_of(token.strip())) if scheme.lower() == "bearer" and token.strip() else None
+
+
+def holder(digest: str) -> Caller | None:
+    """The caller whose token has that digest; None if it is unknown, expired or revoked."""
+    with db.reading() as session:
+        found = session.connection().execute(_HOLDER, {"digest": digest}).one_or_none()
+    if found is None or found.revoked_at or (found.expires_at and found.expires_at <= db.now()):
+        return None
+    return Caller(found.company_id, found.role, digest)
+
+
+def caller() -> Caller:
+    """Who calls; raises NotSignedIn."""
+    if g.get("caller") is None:
+        raise NotSignedIn()
+    return g.caller
+
+
+def company_scope() -> str | None:
+    """The scope whose tasks the caller may see: its company's, or None (all) for an operator."""
+    return None if caller().is_operator else str(caller().company_id)
+
+
+def require_operator() -> None:
+    if not caller().is_operator:
+        raise NotAllowed()
+
+
+def sees(company_id: int | str | None) -> bool:
+    """Whether records of that company (or of none) are the caller's to see."""
+    return caller().is_operator or (company_id is not None and str(company_id) == str(caller().company_id))
+
+
+def known_company(company_id: int) -> int:
+    """The id, if such a company exists; else NotFound."""
+    with db.reading() as session:
+        if not 1 <= company_id <= MAX_ID or session.get(Company, company_id) is None:
+            raise NotFound()
+    return company_id
+
+
+def record_id(text: str) -> int:
+    """The number in a path; whatever is no id of ours in form is NotFound, as an unknown one is."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and text == str(int(text)) and int(text) <= MAX_ID):
+        raise NotFound()
+    return int(text)
+
+
+def owned(references: Mapping[str, Iterable[Any]], company_id: int | None) -> None:
+    """All records named must exist and belong to `company_id` (None: to any company), else NotFound.
+
+    `references`: ids by record, `{"mutabakat": {1, 2}, "file": {"…"}}`, as a kind's `references()` gives them.
+    """
+    for record, ids in references.items():
+        query = _EXISTING[record] if company_id is None else _OWNED[record]
+        with db.reading() as session:
+            for chunk in _chunks(ids):
+                found = session.connection().execute(query, {"ids": chunk, "company_id": company_id})
+                if len(found.all()) != len(chunk):
+                    raise NotFound()
+
+
+def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
+    """At most IDS_PER_QUERY at a time; an id that the database's integers can't hold does not exist."""
+    rest = iter(ids)
+    while chunk := list(islice(rest, IDS_PER_QUERY)):
+        if any(isinstance(one, int) and not 1 <= one <= MAX_ID for one in chunk):
+            raise NotFound()
+        yield chunk
