@@ -12,8 +12,8 @@ import pdfplumber
 import pytest
 from sqlalchemy import func, select
 
-from tests.conftest import Service, wait_until
 from tests import face as faces
+from tests.conftest import Service, wait_until
 from tests.face import Face
 from workers import db, files
 from workers.engine import find, ledger

@@ -25,7 +25,7 @@ def test_the_readmes_job_kind_is_all_that_a_new_kind_needs(monkeypatch: pytest.M
     kind = registry.get("count_words")
     assert kind.check({"texts": ["bir iki", "üç"]}) == {"texts": ["bir iki", "üç"]}
     assert module.count_words(["bir iki", "üç"]) == {"words": 3}
-    assert len(source[1].strip().splitlines()) <= 10
+    assert len([line for line in source[1].splitlines() if line.strip()]) <= 10
 
 
 def test_the_map_names_only_what_is_there() -> None:
