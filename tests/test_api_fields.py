@@ -1,0 +1,54 @@
+"""What comes in over HTTP as text and money: kept as it was meant, or refused."""
+
+import unicodedata
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import fields
+from app.currencies import CURRENCIES
+
+
+@given(st.decimals(min_value=0, max_value=10**15, places=2, allow_nan=False))
+def test_every_sum_is_kept_as_it_was_sent(amount: Decimal) -> None:
+    assert Decimal(fields.amount(f"{amount:f}")) == amount
+
+
+@given(st.integers(min_value=0, max_value=10**15 - 1))
+def test_json_numbers_mean_what_they_show_or_are_refused(kurus: int) -> None:
+    number = float(f"{kurus // 100}.{kurus % 100:02d}")
+    try:
+        kept = fields.amount(number)
+    except ValueError:
+        assert number >= fields.EXACT_FLOAT_BELOW
+    else:
+        assert Decimal(kept) == Decimal(kurus) / 100
+
+
+@given(st.text())
+def test_a_line_of_text_is_refused_or_safe(text: str) -> None:
+    try:
+        kept = fields.line(text)
+    except ValueError:
+        return
+    assert kept == fields.line(kept)
+    assert len(kept.splitlines()) <= 1
+    assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in kept)
+
+
+@given(st.from_regex(r"[^\s]{0,30}@[^\s]{0,40}"))
+def test_an_address_is_refused_or_one_address(text: str) -> None:
+    try:
+        kept = fields.email(text)
+    except ValueError:
+        return
+    assert kept.count("@") == 1
+    assert not set(kept) & set(' ,;<>()[]\\"\r\n\x00')
+
+
+def test_the_currencies_are_codes_of_three_letters() -> None:
+    assert {"TRY", "USD", "EUR", "GBP", "CHF", "JPY", "XAU"} <= CURRENCIES
+    assert all(len(code) == 3 and code.isascii() and code.isupper() for code in CURRENCIES)
+    assert not {"TL", "XXX", "XTS", "TRL", "DEM"} & CURRENCIES
+    assert len(CURRENCIES) > 170

@@ -1,0 +1,220 @@
+"""The database: one writer at a time and none who fails, all or nothing, and one error for every way of being down."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from sqlalchemy import event, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from tests.conftest import SECRET, Service, wait_until
+from tests.hands import at_once
+from workers import db, settings
+from workers.engine.queues import new_id
+from workers.engine.tables import history, keys
+from workers.errors import DatabaseDown
+
+WRITERS, TRANSACTIONS = 4, 50
+ROW: dict[str, Any] = {"scope": "", "key": "k", "request_hash": "0", "task_id": new_id(), "created_at": db.now()}
+
+
+@pytest.fixture
+def chosen() -> Iterator[None]:
+    """Room for settings of the test's own."""
+    yield
+    db.close()
+    settings.use(None)
+
+
+def use(**variables: Any) -> None:
+    settings.use(settings.load(secret_key=SECRET, **variables))
+
+
+def write_row(number: int) -> None:
+    with db.writing() as session:
+        session.execute(insert(keys), {**ROW, "key": str(number)})
+
+
+def rows() -> int:
+    with db.reading() as session:
+        return len(session.execute(select(keys)).all())
+
+
+def test_writers_in_four_processes_all_get_their_turn(anywhere: Service) -> None:
+    with db.writing() as session:
+        session.execute(insert(keys), ROW)
+
+    def write(writer: int) -> float:
+        longest_s = 0.0
+        for number in range(TRANSACTIONS):
+            began = time.monotonic()
+            with db.writing() as session:
+                told = {"task_id": ROW["task_id"], "event_id": f"{writer}-{number}", "state": "STARTED", "at": db.now()}
+                session.execute(insert(history).values(**told))
+                read = session.scalars(select(keys.c.request_hash).with_for_update()).one()
+                session.execute(update(keys).values(request_hash=str(int(read) + 1)))
+            longest_s = max(longest_s, time.monotonic() - began)
+        return longest_s
+
+    at_once(WRITERS, write)
+
+    with db.reading() as session:
+        assert session.scalars(select(keys.c.request_hash)).one() == str(WRITERS * TRANSACTIONS), "no write was lost"
+        assert len(session.execute(select(history.c.id)).all()) == WRITERS * TRANSACTIONS
+
+
+def waiters(lock: Path) -> int:
+    """How many processes and threads the kernel lets wait for this file lock."""
+    inode = f":{lock.stat().st_ino} "
+    return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def test_writers_of_sqlite_queue_at_one_lock_in_the_kernel_while_readers_go_on(service: Service) -> None:
+    lock = service.data_dir / "sira.db.lock"
+    with lock.open("w") as holder, ThreadPoolExecutor(2) as pool:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        writers = [pool.submit(write_row, number) for number in range(2)]
+        wait_until(lambda: waiters(lock) == 2)
+        assert rows() == 0
+
+        fcntl.flock(holder, fcntl.LOCK_UN)
+        for writer in writers:
+            writer.result(timeout=10)
+
+    assert rows() == 2
+
+
+def test_a_transaction_that_fails_leaves_nothing(anywhere: Service) -> None:
+    def stumble() -> None:
+        with db.writing() as session:
+            session.execute(insert(keys), ROW)
+            _ = 1 / 0
+
+    def insert_twice() -> None:
+        with db.writing() as session:
+            session.execute(insert(keys), {**ROW, "key": "another"})
+            session.execute(insert(keys), ROW)
+            session.execute(insert(keys), ROW)
+
+    for work, error in ((stumble, ZeroDivisionError), (insert_twice, IntegrityError)):
+        with pytest.raises(error):
+            work()
+
+    assert rows() == 0
+    with db.writing() as session:
+        session.execute(insert(keys), ROW)
+    assert rows() == 1, "the turn was given back"
+
+
+def test_readers_are_not_held_up_by_a_writer_and_see_only_what_is_committed(anywhere: Service) -> None:
+    with db.writing() as session:
+        session.execute(insert(keys), ROW)
+        assert rows() == 0
+
+    assert rows() == 1
+
+
+@pytest.mark.parametrize("place", ["under a file", "a folder", "nobody listens"])
+def test_a_database_that_cannot_be_opened_is_down(chosen: None, tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    urls = {
+        "under a file": f"sqlite:///{tmp_path}/file/sira.db",
+        "a folder": f"sqlite:///{tmp_path}",
+        "nobody listens": "postgresql://sira@127.0.0.1:1/sira",
+    }
+    use(database_url=urls[place])
+
+    with pytest.raises(DatabaseDown), db.reading() as session:
+        session.execute(text("SELECT 1 FROM tasks"))
+    with pytest.raises(DatabaseDown), db.writing() as session:
+        session.execute(text("SELECT 1"))
+
+
+def test_a_database_that_can_only_be_read_is_down_for_writers_alone(service: Service) -> None:
+    event.listen(db.engine(), "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+
+    with pytest.raises(DatabaseDown), db.writing() as session:
+        session.execute(insert(keys), ROW)
+
+    assert rows() == 0
+
+
+def test_a_lock_file_that_cannot_be_opened_means_down(service: Service) -> None:
+    lock = service.data_dir / "sira.db.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+
+    with pytest.raises(DatabaseDown), db.writing():
+        pytest.fail("nobody holds the turn")
+
+
+@pytest.mark.parametrize("anywhere", ["postgresql"], indirect=True)
+def test_a_server_that_goes_away_is_down_and_comes_back_by_itself(anywhere: Service) -> None:
+    assert rows() == 0
+    with pytest.raises(DatabaseDown), db.writing() as session:
+        session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    assert rows() == 0
+
+
+def test_an_error_of_the_work_itself_is_not_called_a_database_error(service: Service) -> None:
+    with pytest.raises(FileNotFoundError), db.writing():
+        Path("/no/such/file").read_text()
+
+
+INSTANTS = st.datetimes(datetime(1900, 1, 2), datetime(2100, 1, 1), timezones=st.timezones() | st.just(UTC))
+
+
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(instant=INSTANTS)
+def test_an_instant_comes_back_as_the_same_instant_in_utc(anywhere: Service, instant: datetime) -> None:
+    with db.reading() as session:
+        kept = session.scalar(select(literal(instant, db.Utc)))
+
+    assert kept == instant.astimezone(UTC)
+    assert kept.tzinfo is UTC
+
+
+def test_a_naive_time_is_the_time_on_this_machines_clock_as_python_has_it(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with db.reading() as session:
+            kept = session.scalar(select(literal(datetime(2026, 1, 5, 9, 0), db.Utc)))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert kept == datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
+
+
+def test_no_time_stays_no_time(service: Service) -> None:
+    with db.reading() as session:
+        assert session.scalar(select(literal(None, db.Utc))) is None
+
+
+def test_a_fork_gets_an_engine_of_its_own_and_leaves_its_parents_alone(anywhere: Service) -> None:
+    ours = db.engine()
+    assert rows() == 0
+
+    def write(_: int) -> tuple[bool, int]:
+        with db.writing() as session:
+            session.execute(insert(keys), ROW)
+        return db.engine() is ours, os.getpid()
+
+    [(shared, pid)] = at_once(1, write)
+
+    assert (shared, pid == os.getpid()) == (False, False)
+    assert db.engine() is ours
+    assert rows() == 1

@@ -1,0 +1,204 @@
+"""What comes of an execution: every way to end, decided as a value before anything is written."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rq.job import Retry as RQRetry
+
+from workers import settings
+from workers.engine import outcome
+from workers.engine.outcome import KEEP_S, LOSSES_AT_MOST, RETRY_INTERVALS_S, Outcome, Retry
+from workers.engine.seal import Seal
+from workers.errors import (
+    MissingRecord,
+    NotSerializable,
+    SiraError,
+    SoftTimeLimitExceeded,
+    TimeLimitExceeded,
+    WorkerLost,
+)
+
+
+@pytest.fixture(autouse=True)
+def key() -> Iterator[None]:
+    settings.use(settings.load(secret_key="a key of the tests that is long enough"))
+    yield
+    settings.use(None)
+
+
+def about(seconds: float) -> Any:
+    """A pause of so many seconds, 20 % more or less."""
+    return pytest.approx(seconds * 1000, rel=outcome.JITTER + 0.001)
+
+
+def lost(**given: Any) -> Outcome:
+    case: dict[str, Any] = {"losses": 0, "cancelled": False, "child_died": True, "retries_left": 3, "retries": 3}
+    return outcome.lost(**case | given, error=outcome.child_lost("killed by SIGKILL"))
+
+
+def test_a_success_carries_its_result_sealed_and_is_kept_for_a_day() -> None:
+    ended = outcome.finished({"sum": 42})
+
+    assert (ended.name, ended.ttl_s, ended.delay_ms, ended.error) == ("finished", KEEP_S, 0, b"")
+    assert Seal.loads(b64decode(ended.result)) == Seal.loads(ended.payload) == {"sum": 42}
+
+
+def test_a_success_without_a_result_carries_nothing() -> None:
+    assert outcome.finished(None) == Outcome("finished", ttl_s=KEEP_S)
+    assert outcome.finished(None, helper=True).ttl_s < KEEP_S
+
+
+def test_a_result_that_json_cannot_hold_is_refused_by_name() -> None:
+    with pytest.raises(NotSerializable, match="bytes"):
+        outcome.finished({"pdf": b"%PDF"})
+
+
+@pytest.mark.parametrize(
+    ("error", "left", "retries", "name", "pause_s"),
+    [
+        (ValueError("no"), 3, 3, "retry", 2),
+        (ValueError("no"), 2, 3, "retry", 8),
+        (ValueError("no"), 1, 3, "retry", 30),
+        (ValueError("no"), 1, 9, "retry", 120),
+        (ValueError("no"), 0, 3, "failed", 0),
+        (ValueError("no"), 0, 0, "failed", 0),
+        (MissingRecord(what="mutabakat", id=7), 3, 3, "failed", 0),
+        (TimeLimitExceeded(limit_s=5), 1, 1, "retry", 2),
+        (SoftTimeLimitExceeded(), 1, 1, "retry", 2),
+        (MemoryError(), 1, 1, "retry", 2),
+    ],
+)
+def test_a_failure_is_tried_again_while_that_can_help(
+    error: BaseException, left: int, retries: int, name: str, pause_s: float
+) -> None:
+    decided = outcome.failed(error, retries_left=left, retries=retries)
+
+    assert (decided.name, decided.delay_ms) == (name, about(pause_s))
+    assert decided.error == decided.payload
+    assert Seal.loads(decided.error)["type"] == type(error).__name__
+    assert decided.lost == ""
+
+
+@pytest.mark.parametrize("make", [Retry, RQRetry])
+@pytest.mark.parametrize(
+    ("tries", "asked", "name", "pause_s"),
+    [
+        (1, {"max": 2}, "retry", 0),
+        (2, {"max": 2}, "retry", 0),
+        (3, {"max": 2}, "failed", 0),
+        (1, {"max": 3, "interval": 5}, "retry", 5),
+        (1, {"max": 3, "interval": [1, 10]}, "retry", 1),
+        (2, {"max": 3, "interval": [1, 10]}, "retry", 10),
+        (3, {"max": 3, "interval": [1, 10]}, "retry", 10),
+        (1, {"max": 3, "interval": []}, "retry", 0),
+    ],
+)
+def test_a_job_that_asks_to_be_tried_again_gets_its_own_count_and_pauses(
+    make: Any, tries: int, asked: dict[str, Any], name: str, pause_s: float
+) -> None:
+    decided = outcome.asked_again(make(**asked), tries=tries)
+
+    assert (decided.name, decided.delay_ms) == (name, pause_s * 1000)
+    assert Seal.loads(decided.error)["message"] == "The job asked to be tried again."
+
+
+def test_a_retry_can_be_asked_for_after_part_of_a_second_and_with_a_reason() -> None:
+    decided = outcome.asked_again(Retry(max=1, interval=0.5, reason="the gateway is busy"), tries=1)
+
+    assert decided.delay_ms == 500
+    assert Seal.loads(decided.error) == {"type": "Retry", "message": "the gateway is busy"}
+
+
+@pytest.mark.parametrize("asked", [{"max": 0}, {"interval": -1}, {"interval": [1, -1]}])
+def test_a_retry_that_makes_no_sense_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"max|interval"):
+        Retry(**asked)
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ({}, "retry"),
+        ({"retries_left": 0}, "failed"),
+        ({"child_died": False}, "back"),
+        ({"child_died": False, "retries_left": 0}, "back"),
+        ({"losses": LOSSES_AT_MOST - 1}, "retry"),
+        ({"losses": LOSSES_AT_MOST - 1, "child_died": False}, "back"),
+        ({"losses": LOSSES_AT_MOST}, "failed"),
+        ({"losses": LOSSES_AT_MOST, "child_died": False}, "failed"),
+        ({"cancelled": True}, "revoked"),
+        ({"cancelled": True, "child_died": False}, "revoked"),
+        ({"cancelled": True, "losses": LOSSES_AT_MOST}, "revoked"),
+    ],
+)
+def test_what_becomes_of_a_job_whose_worker_is_gone(case: dict[str, Any], name: str) -> None:
+    decided = lost(**case)
+
+    assert decided.name == name
+    assert decided.lost == ("" if name == "revoked" else "1")
+
+
+def test_a_lost_worker_a_dead_machine_and_poison_are_told_apart() -> None:
+    assert Seal.loads(lost().error)["type"] == "WorkerLost"
+    assert "killed by SIGKILL" in Seal.loads(lost().error)["message"]
+    assert lost(child_died=False).error == b"", "to be put back is not to fail"
+    assert Seal.loads(lost(losses=LOSSES_AT_MOST).error)["type"] == "Poison"
+    assert "4 times" in Seal.loads(lost(losses=LOSSES_AT_MOST).error)["message"]
+
+
+@given(used=st.integers(-3, 100))
+def test_a_back_off_is_that_of_its_attempt_give_or_take_a_fifth(used: int) -> None:
+    expected = RETRY_INTERVALS_S[min(max(used, 0), len(RETRY_INTERVALS_S) - 1)]
+
+    assert 800 * expected <= outcome.back_off_ms(used) <= 1200 * expected
+
+
+def test_what_failed_together_does_not_come_back_together() -> None:
+    assert len({outcome.back_off_ms(3) for _ in range(50)}) > 25
+
+
+class Unnamed(Exception):
+    """An error that says nothing."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ValueError("kâğıt bitti"), "ValueError", "kâğıt bitti"),
+        (Unnamed(), "Unnamed", "Unnamed"),
+        (MissingRecord(what="mutabakat", id=7), "MissingRecord", "mutabakat 7 does not exist"),
+        (WorkerLost(reason="exit code 1"), "WorkerLost", "exit code 1"),
+        (SoftTimeLimitExceeded(), "SoftTimeLimitExceeded", "ran longer than its soft limit"),
+        (SiraError(), "SiraError", "has no name yet"),
+        (ValueError("a\0b"), "ValueError", "ab"),
+        (ValueError("rapor\udcfe.xlsx"), "ValueError", "rapor?.xlsx"),
+    ],
+)
+def test_an_error_is_described_by_its_type_and_a_sentence_that_can_always_be_stored(
+    error: BaseException, kind: str, message: str
+) -> None:
+    described = Seal.loads(outcome.failed(error, retries_left=0, retries=0).error)
+
+    assert described["type"] == kind
+    assert message in described["message"]
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_a_traceback_is_kept_from_its_end_on() -> None:
+    def deeper(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("x" * 2 * outcome.TRACEBACK_CHARS + "the end")
+        deeper(depth - 1)
+
+    with pytest.raises(ValueError, match="the end") as raised:
+        deeper(50)
+
+    described = outcome.description(raised.value)
+    assert described["traceback"].endswith("the end\n")
+    assert len(described["traceback"]) == outcome.TRACEBACK_CHARS
+    assert "traceback" not in outcome.description(ValueError("never raised"))
