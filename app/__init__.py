@@ -8,8 +8,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import auth, errors, headers, rate
 from app.json import JsonRequest, OrJson, has_body
-from workers import settings
 from workers.errors import InvalidInput
+from workers.settings import Settings, current, use
 
 PUBLIC = frozenset({"/api/openapi.json", "/api/docs"})
 BEARER: SecuritySchemesDict = {
@@ -22,10 +22,10 @@ class Face(OpenAPI):
     request_class = JsonRequest
 
 
-def create_app(chosen: settings.Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application; opens neither the database nor Redis before the first request."""
-    if chosen:
-        settings.use(chosen)
+    if settings:
+        use(settings)
     app = Face(
         __name__,
         info=Info(title="Sıra", version="1.0.0", description="Background jobs for companies that send paper."),
@@ -35,14 +35,14 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
         doc_ui=False,
     )
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = settings.current().max_upload_mb * 2**20
+    app.config["MAX_CONTENT_LENGTH"] = current().max_upload_mb * 2**20
     errors.register(app)
     app.before_request(_identify)
     rate.register(app)
     app.before_request(_admit)
     headers.register(app)
     _routes(app)
-    if settings.current().public_url.startswith("https://"):
+    if current().public_url.startswith("https://"):
         # TLS ends at a proxy, which alone knows the caller's address
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app

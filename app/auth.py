@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 from flask import g, request
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, or_, select
 
+from app import lookup
 from workers import db
 from workers.errors import NotAllowed, NotFound, NotSignedIn
 from workers.models import Company, File, Mutabakat, Token
@@ -16,14 +17,14 @@ from workers.models import Company, File, Mutabakat, Token
 IDS_PER_QUERY = 500
 MAX_ID = 2**31 - 1  # what an id column holds on PostgreSQL
 
-# Made once and in plain SQL: these run in every request, where the ORM would cost more than the database does.
 _tokens = Token.__table__.c
-_HOLDER = select(_tokens.company_id, _tokens.role, _tokens.expires_at, _tokens.revoked_at).where(
-    _tokens.digest == bindparam("digest")
+_HOLDER = select(_tokens.company_id, _tokens.role).where(
+    _tokens.digest == bindparam("digest"),
+    _tokens.revoked_at.is_(None),
+    or_(_tokens.expires_at.is_(None), _tokens.expires_at > func.current_timestamp()),
 )
 _RECORDS = {"mutabakat": Mutabakat.__table__.c, "file": File.__table__.c}
-_EXISTING = {name: select(c.id).where(c.id.in_(bindparam("ids", expanding=True))) for name, c in _RECORDS.items()}
-_OWNED = {name: query.where(_RECORDS[name].company_id == bindparam("company_id")) for name, query in _EXISTING.items()}
+_COMPANY_OF = {name: select(c.company_id).where(c.id == bindparam("id")) for name, c in _RECORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,9 @@ def identify() -> Caller | None:
 
 def holder(digest: str) -> Caller | None:
     """The caller whose token has that digest; None if it is unknown, expired or revoked."""
-    with db.reading() as session:
-        found = session.connection().execute(_HOLDER, {"digest": digest}).one_or_none()
-    if found is None or found.revoked_at or (found.expires_at and found.expires_at <= db.now()):
-        return None
-    return Caller(found.company_id, found.role, digest)
+    for company_id, role in lookup.rows(_HOLDER, digest=digest):
+        return Caller(company_id, role, digest)
+    return None
 
 
 def caller() -> Caller:
@@ -102,18 +101,25 @@ def owned(references: Mapping[str, Iterable[Any]], company_id: int | None) -> No
     `references`: ids by record, `{"mutabakat": {1, 2}, "file": {"…"}}`, as a kind's `references()` gives them.
     """
     for record, ids in references.items():
-        query = _EXISTING[record] if company_id is None else _OWNED[record]
-        with db.reading() as session:
-            for chunk in _chunks(ids):
-                found = session.connection().execute(query, {"ids": chunk, "company_id": company_id})
-                if len(found.all()) != len(chunk):
-                    raise NotFound()
+        for chunk in _chunks(ids):
+            owners = _companies_of(record, chunk)
+            if len(owners) != len(chunk) or (company_id is not None and set(owners) != {company_id}):
+                raise NotFound()
+
+
+def _companies_of(record: str, ids: list[Any]) -> list[int | None]:
+    """The companies of those ids that exist."""
+    if len(ids) == 1:
+        return [company_id for (company_id,) in lookup.rows(_COMPANY_OF[record], id=ids[0])]
+    columns = _RECORDS[record]
+    with db.reading() as session:
+        return list(session.scalars(select(columns.company_id).where(columns.id.in_(ids))))
 
 
 def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:
-    """At most IDS_PER_QUERY at a time; an id that the database's integers can't hold does not exist."""
+    """At most IDS_PER_QUERY at a time; NotFound for what no id column can hold."""
     rest = iter(ids)
     while chunk := list(islice(rest, IDS_PER_QUERY)):
-        if any(isinstance(one, int) and not 1 <= one <= MAX_ID for one in chunk):
+        if not all(1 <= one <= MAX_ID if isinstance(one, int) else db.storable(one) == one for one in chunk):
             raise NotFound()
         yield chunk

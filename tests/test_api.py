@@ -1,8 +1,11 @@
 """The API as its callers see it: what is accepted, for whom, and in which words."""
 
+from pathlib import Path
+
 import pytest
 from werkzeug.test import TestResponse
 
+from app import create_app
 from tests import face as faces
 from tests.conftest import Service
 from tests.face import Face, Person, at_once, open_face
@@ -45,6 +48,20 @@ def test_what_is_accepted_answers_at_once_and_says_where_to_look(face: Face) -> 
     assert status["created_at"].endswith("Z")
     assert status["links"]["result"] is None
     assert status["links"]["cancel"] == f"/api/tasks/{status['task_id']}/cancel"
+
+
+def test_making_the_application_opens_neither_database_nor_redis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    create_app(settings.load(data_dir=tmp_path / "none"))
+    create_app(settings.load(redis_url="redis://127.0.0.1:1", secret_key="x" * 40, data_dir=tmp_path / "none"))
+    settings.use(None)
+
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

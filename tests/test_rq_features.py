@@ -12,6 +12,7 @@ from rq.repeat import Repeat
 from rq.suspension import resume, suspend
 
 from tests.conftest import ROOT, Service, wait_until
+from workers.engine import enqueue, find
 from workers.engine.job import Job
 from workers.engine.seal import Seal
 
@@ -130,17 +131,31 @@ def test_rq_info_shows_the_truth_and_changes_nothing(service: Service, queue: Qu
     wait_until(lambda: status(job) == JobStatus.FINISHED)
 
 
-def test_a_stock_worker_with_our_classes_works_beside_ours(service: Service, queue: Queue) -> None:
-    jobs = [queue.enqueue("add", a=number) for number in range(30)]
+def stock_worker(service: Service, queue: str) -> "subprocess.Popen[bytes]":
     code = "import sys, tests.kinds; from rq.cli import main; sys.argv[0] = 'rq'; main()"
     arguments = ["worker", "--burst", "-u", service.settings.redis_url, "-S", "workers.engine.seal.Seal"]
-    stock = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments, "-j", "workers.engine.job.Job", "maintenance"],
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "-j", "workers.engine.job.Job", queue],
         cwd=ROOT,
         env=service.env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def test_a_stock_worker_does_a_whole_bulk(service: Service, tmp_path: Any) -> None:
+    task = enqueue("write_lines", {"lines": ["a", "b", "c"], "path": str(tmp_path / "out"), "pause_s": 0.0})
+
+    stock_worker(service, "excel").wait(40)
+
+    assert (tmp_path / "out").read_text().split() == ["a", "b", "c"]
+    assert find(task.id).counts["done"] == 3  # type: ignore[index]
+    assert find(task.id).state == "SUCCESS"
+
+
+def test_a_stock_worker_with_our_classes_works_beside_ours(service: Service, queue: Queue) -> None:
+    jobs = [queue.enqueue("add", a=number) for number in range(30)]
+    stock = stock_worker(service, "maintenance")
     service.run_worker()
 
     wait_until(lambda: all(status(job) == JobStatus.FINISHED for job in jobs), timeout_s=40)

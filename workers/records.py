@@ -11,7 +11,7 @@ CHUNK = 500
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
     select(M.id, M.company_id, M.as_of, M.reply_by, M.variant, M.created_at, A.code.label("account_code"), M.snapshot)
-    .join_from(Mutabakat, Account, A.id == M.account_id)
+    .join_from(Mutabakat.__table__, Account.__table__, A.id == M.account_id)
     .where(M.id.in_(bindparam("ids", expanding=True)))
 )
 

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 from app.api import documented
 from app.api.documented import problems
 from app.api.status import iso
-from app.auth import caller, record_id, sees
+from app.auth import record_id, require_operator, sees
 from app.fields import Email, Input, Lines, OneLine, Phone
 from workers import db
-from workers.errors import NotAllowed, NotFound
+from workers.errors import NotFound
 from workers.models import Company
 
 SHOWN = ("id", "name", "vkn", "tax_office", "address", "phone", "email", "legal_text")
@@ -58,8 +58,7 @@ def show_company(path: CompanyPath) -> Response:
 def change_company(path: CompanyPath, body: CompanyChange) -> Response:
     """Change a company (operators)."""
     company_id = _visible(path.company_id)
-    if not caller().is_operator:
-        raise NotAllowed()
+    require_operator()
     with db.writing() as session:
         company = session.get(Company, company_id)
         if company is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from app.api.status import language, status_url
-from app.auth import Caller, caller, known_company, owned
+from app.auth import Caller, caller, known_company, owned, require_operator
 from app.json import body
 from workers.engine import registry
 from workers.engine.queues import enqueue
@@ -21,8 +21,8 @@ MAX_KEY_CHARS = 255
 def accept(name: str) -> tuple[Response, int]:
     """Enqueue the kind `name` with the body of this request as parameters; answers 202."""
     kind, who = registry.get(name), caller()
-    if kind.queue == OPERATORS_QUEUE and not who.is_operator:
-        raise NotAllowed()
+    if kind.queue == OPERATORS_QUEUE:
+        require_operator()
     params = dict(body())
     company_id = _company(kind, params, who)
     key = idempotency_key(who)

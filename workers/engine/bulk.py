@@ -1,12 +1,16 @@
 """How a job works through its items: in batches, in slices, beside helpers; the ledger decides, not memory."""
 
+import math
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from workers.engine import ledger, running, wire
+from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
 from workers.engine.progress import report
+from workers.engine.registry import Kind
 from workers.errors import SiraError
 
 SIDE_BY_SIDE_AT_MOST = 8
@@ -45,7 +49,6 @@ class Items:
                 if item.state == "sending":
                     item.done()
             ledger.settle(self.run.tag, batch)
-            self.run.moved = True
             self._tell()
             if time.monotonic() > self.run.slice_ends:
                 raise running.Yielded()
@@ -125,3 +128,22 @@ class Listed:
 def items(values: Any) -> Items | Listed:
     """What a bulk job works through: the ledger in a worker, the given list where the function is simply called."""
     return values if isinstance(values, Items | Listed) else Listed(list(values))
+
+
+def arguments(kind: Kind, params: dict[str, Any], run: running.Run) -> dict[str, Any]:
+    """What the kind's function is called with: its parameters, and the ledger in the place of the items."""
+    called_with = kind.arguments(params)
+    if kind.items:
+        total = sum(ledger.counts(run.task_id).values())
+        called_with[kind.items] = Items(run, total, parallel=kind.parallel and run.leased)
+    return called_with
+
+
+def run_whole(kind: Kind, job_id: str, params: dict[str, Any]) -> Any:
+    """Run a job in one piece, as a stock worker does: it does the same work less well."""
+    run = running.Run(job_id, task_of(job_id), f"stock-{os.getpid()}", slice_ends=math.inf, leased=False)
+    token = running.present.set(run)
+    try:
+        return kind.function(**arguments(kind, params, run))
+    finally:
+        running.present.reset(token)

@@ -18,7 +18,7 @@ def report(current: int, total: int, status: str | None = None) -> None:
     """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out."""
     global _last_sent
     run = running.present.get()
-    if run is None:
+    if run is None or not run.leased:
         return
     running.check()
     total = max(int(total), 0)

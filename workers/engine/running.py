@@ -38,7 +38,10 @@ class Helped(Leave):
 
 @dataclass
 class Run:
-    """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`)."""
+    """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`).
+
+    Without a lease (a stock worker runs it) it makes no slices and reports nothing.
+    """
 
     job_id: str
     task_id: str
@@ -46,7 +49,7 @@ class Run:
     scope: str | None = None
     slice_ends: float = field(default_factory=lambda: time.monotonic() + SLICE_S)
     meta: dict[str, Any] = field(default_factory=dict)
-    moved: bool = False
+    leased: bool = True
 
     @property
     def helps(self) -> bool:

@@ -219,10 +219,8 @@ class Worker(RQWorker):
     def _call(self, claim: Claim, run: running.Run) -> Any:
         job = self.job_class(claim.job_id, connection=self.connection, serializer=self.serializer)
         job.restore(claim.hash)
-        kind, arguments = _opened(job)
-        if kind.items:
-            total = sum(ledger.counts(run.task_id).values())
-            arguments[kind.items] = bulk.Items(run, total, parallel=kind.parallel)
+        kind = _kind(job)
+        arguments = bulk.arguments(kind, dict(job.kwargs), run)
         run.meta = job.meta if "current" in job.meta else {}
         token = running.present.set(run)
         signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
@@ -234,13 +232,12 @@ class Worker(RQWorker):
             running.clear()
 
 
-def _opened(job: Any) -> tuple[registry.Kind, dict[str, Any]]:
-    """The kind and the arguments of a job; raises SealBroken or NotInCatalogue before anything of it is run."""
+def _kind(job: Any) -> registry.Kind:
+    """The kind of a job; raises SealBroken, NotInCatalogue or NotHere before anything of it is run."""
     try:
-        kind = job.kind
+        return job.kind
     except DeserializationError as error:
         raise SealBroken(reason=str(error) or "it is no job of ours") from error
-    return kind, kind.arguments(dict(job.kwargs))
 
 
 def name_for(fleet_pid: int, slot: int, generation: int) -> str:
