@@ -18,7 +18,7 @@ from bench.table import Measured, Row, alternate, cost, gain
 from workers import db
 from workers.models import Token
 
-REQUESTS, WARM, CONNECTIONS, ROUNDS = 1_500, 200, 8, 5
+REQUESTS, WARM, CONNECTIONS, ROUNDS = 1_000, 200, 8, 7
 LETTERS = 240
 OURS, PEER = "/api/mutabakat/generate-pdf-async", "/enqueue"
 

@@ -13,7 +13,7 @@ from workers.engine.tasks import Task
 from workers.services import letters, snapshots
 
 BULK, SINGLES, WARM = 1_000, 300, 50
-ROUNDS = 5
+ROUNDS = 9
 WITHIN_S = 300.0
 
 

@@ -12,7 +12,7 @@ from bench.table import Measured, Row, alternate, gain
 from workers import records, settings
 from workers.services import letters, snapshots
 
-BULK, WARM, ROUNDS = 1_000, 50, 5
+BULK, WARM, ROUNDS = 1_000, 50, 9
 
 
 def two_workers() -> list[Row]:

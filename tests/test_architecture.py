@@ -58,7 +58,7 @@ HOMES = {
     "rq_scheduler": ["workers/engine/clock.py"],
     "rq_dashboard": ["app/*.py"],
     "flask": ["app/*.py", "wsgi.py"],
-    "flask_limiter": ["app/*.py"],
+    "limits": ["app/*.py"],
     "flask_openapi3": ["app/*.py"],
     "werkzeug": ["app/*.py"],
     "click": ["app/*.py"],

@@ -26,6 +26,7 @@ NAMES = {
 }
 metadata = MetaData(naming_convention=NAMES)
 NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
+QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
 _engines: dict[tuple[settings.Settings, int], Engine] = {}
 
 
@@ -93,13 +94,14 @@ def close() -> None:
 
 def _open(url: str) -> Engine:
     if url.startswith("sqlite"):
-        made = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=40)
+        made = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=40, **QUIET)
         with suppress(OSError):  # SQLite will say that it can't open the file
             Path(str(made.url.database)).parent.mkdir(parents=True, exist_ok=True)
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
         return made
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30, connect_args={"connect_timeout": 5})
+    options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 30, **QUIET}
+    return create_engine(url, connect_args={"connect_timeout": 5}, **options)
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
