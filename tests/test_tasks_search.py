@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Service
 from tests.hands import put_row
-from workers.engine.queues import new_id
+from workers.engine.queues import enqueue, new_id
 from workers.engine.seal import Seal
 from workers.engine.tasks import Task, search
 from workers.errors import InvalidInput
@@ -66,3 +66,11 @@ def test_a_list_shows_no_results(service: Service) -> None:
     put_row(state="SUCCESS", result=Seal.dumps("large"))
 
     assert search()[0][0].result is None
+
+
+def test_bulks_are_listed_with_the_counts_of_their_items(service: Service) -> None:
+    single, bulk = enqueue("nothing"), enqueue("square_all", {"numbers": [1, 2, 3]})
+
+    listed = {task.id: task.counts for task in search()[0]}
+
+    assert listed == {bulk.id: {"pending": 3, "done": 0, "failed": 0, "skipped": 0, "unknown": 0}, single.id: None}

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from workers.errors import InvalidInput, QueueDown, SealBroken, SiraError, Unkno
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
+COUNTED = ("pending", "done", "failed", "skipped", "unknown")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
 
@@ -93,8 +95,7 @@ def find(task_id: str) -> Task:
         if row is None or not row["released"]:
             raise UnknownTask()
         task = _from_row(row, detailed=True)
-        if row["item_count"] is not None:
-            task = replace(task, counts=_counts(session, task_id))
+        task = _counted(session, [row], [task])[0]
     return task if task.ended else _merge_live([task])[0]
 
 
@@ -120,8 +121,8 @@ def search(
         query = query.where(tasks.c.id < _checked(cursor))
     with reading() as session:
         rows = session.execute(query).mappings().all()
-    page = _merge_live([_from_row(row, detailed=False) for row in rows[:limit]])
-    return page, rows[limit - 1]["id"] if len(rows) > limit else None
+        page = _counted(session, rows[:limit], [_from_row(row, detailed=False) for row in rows[:limit]])
+    return _merge_live(page), rows[limit - 1]["id"] if len(rows) > limit else None
 
 
 _SEARCHED = (tasks.c.status, tasks.c.error_message)
@@ -133,11 +134,14 @@ def _checked(cursor: str) -> str:
     return cursor
 
 
-def _counts(session: Any, task_id: str) -> dict[str, int]:
-    query = select(items.c.state, func.count()).where(items.c.task_id == task_id).group_by(items.c.state)
-    found = dict(map(tuple, session.execute(query)))
-    found["pending"] = found.get("pending", 0) + found.pop("sending", 0)
-    return {state: found.get(state, 0) for state in ("pending", "done", "failed", "skipped", "unknown")}
+def _counted(session: Any, rows: Sequence[RowMapping], found: list[Task]) -> list[Task]:
+    """The tasks, bulks with the counts of their items; an item in work counts as pending."""
+    counts: dict[str, dict[str, int]] = {row["id"]: dict.fromkeys(COUNTED, 0) for row in rows if row["item_count"]}
+    if counts:
+        query = select(items.c.task_id, items.c.state, func.count()).where(items.c.task_id.in_(counts))
+        for task_id, state, count in session.execute(query.group_by(items.c.task_id, items.c.state)):
+            counts[task_id]["pending" if state == "sending" else state] += count
+    return [replace(task, counts=counts.get(task.id)) for task in found]
 
 
 def _from_row(row: RowMapping, *, detailed: bool) -> Task:
