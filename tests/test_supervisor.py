@@ -226,9 +226,10 @@ def test_all_together_stop_in_the_time_there_is(supervise: Callable[..., Running
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_during_the_start_stops_what_has_started(supervise: Callable[..., Running], signum: int) -> None:
     up = supervise("program('a', WAITS), program('b', WAITS, ready=lambda: False), program('c', WAITS)")
-    up.wait_for("b starts")
+    for name in "ab":
+        up.wait_for(f"{name} starts")
     assert up.stop(signum) == 0
-    assert up.told() == ["a starts", "b starts", "b stops", "a stops"]
+    assert up.told()[2:] == ["b stops", "a stops"]
     assert '"program": "c"' not in up.log()
     assert up.left() == []
 
