@@ -12,7 +12,8 @@ import pytest
 
 from tests.letter_samples import LETTER, SEVERAL, pages
 from workers.errors import InvalidLetter
-from workers.services.letters import Letter, Line, Party, draw, draw_book, file_name, merge_books
+from workers.services.books import join
+from workers.services.letters import Letter, Line, Party, draw, draw_book, file_name
 
 
 def font_programs(pdf: bytes) -> int:
@@ -74,7 +75,7 @@ def test_the_document_names_its_title_author_language_and_day():
         lambda: replace(LETTER, lines=()),
         lambda: replace(LETTER, lines=LETTER.lines * 21),
         lambda: draw_book([]),
-        lambda: merge_books([], io.BytesIO()),
+        lambda: join([], io.BytesIO()),
     ],
 )
 def test_a_letter_that_makes_no_sense_is_refused(bad):
@@ -95,7 +96,7 @@ def test_merged_books_keep_their_order_and_share_their_fonts():
     greek = numbered(10, 12, "Ελλάς")
     books = [draw_book(numbered(0, 10)), draw_book(greek), draw_book(numbered(12, 20))]
     out = io.BytesIO()
-    merge_books(iter(books), out)
+    join(iter(books), out)
     merged = out.getvalue()
     assert pages(merged) == [page for book in books for page in pages(book)]
     assert font_programs(books[1]) == 3  # Greek in bold is in a program of its own
@@ -108,7 +109,7 @@ def test_merged_books_keep_their_order_and_share_their_fonts():
 
 def test_two_programs_of_a_face_have_two_names():
     out = io.BytesIO()
-    merge_books([draw_book(numbered(0, 1, name)) for name in ("Ελλάς", "Кириллица")], out)
+    join([draw_book(numbered(0, 1, name)) for name in ("Ελλάς", "Кириллица")], out)
     with pikepdf.open(out) as document:
         fonts = [page.Resources.Font for page in document.pages]
         names = {str(font["/F1+1"].BaseFont) for font in fonts}
@@ -118,7 +119,7 @@ def test_two_programs_of_a_face_have_two_names():
 def test_the_same_books_merge_to_the_same_bytes_also_in_two_steps():
     def merge(*books: bytes) -> bytes:
         out = io.BytesIO()
-        merge_books(books, out)
+        join(books, out)
         return out.getvalue()
 
     one, two, three = (draw_book(numbered(n, n + 2)) for n in (0, 2, 4))

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from tests.conftest import Service, wait_until
 from tests.hands import FORK, row_of
 from workers.db import now, reading
-from workers.engine import enqueue, find, ledger, reconcile
+from workers.engine import enqueue, find, ledger, queues, reconcile, registry
 from workers.engine.seal import Seal
 from workers.engine.tables import items, keys, tasks
 from workers.engine.tasks import search
@@ -134,3 +134,41 @@ def test_a_crash_in_the_middle_of_a_bulk_leaves_nothing_visible_and_is_tidied_up
     monkeypatch.setattr(reconcile, "UNRELEASED_FOR", ALREADY)
     assert reconcile.drop_unreleased() == 1
     assert (how_many(tasks), how_many(items)) == (0, 0)
+
+
+def test_of_rows_committed_together_only_the_one_with_a_taken_key_is_refused(service: Service) -> None:
+    queues.enqueue("nothing", key="taken")
+    rows = [queues._new_row(registry.get("add"), {"a": n}, None, scope=None, due_at=None) for n in range(3)]
+    key_rows = [
+        {"scope": "", "key": key, "request_hash": "", "task_id": row["id"], "created_at": row["created_at"]}
+        for key, row in zip(("first", "taken", "free"), rows, strict=True)
+    ]
+    waiting = [queues._Waiting(row, key_row, Future()) for row, key_row in zip(rows, key_rows, strict=True)]
+
+    queues._commit(waiting)
+
+    assert [one.outcome.exception() is None for one in waiting] == [True, False, True]
+    with reading() as session:
+        kept = set(session.scalars(select(tasks.c.id).where(tasks.c.kind == "add")))
+    assert kept == {rows[0]["id"], rows[2]["id"]}
+
+
+def test_an_enqueue_that_is_interrupted_leaves_nothing_for_others_to_commit(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(_: Any) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(queues, "_commit", interrupt)
+    with pytest.raises(Interrupted):
+        enqueue("nothing")
+    monkeypatch.undo()
+
+    enqueue("add", {"a": 1})
+
+    assert not queues._waiting
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(tasks)) == 1

@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
 
 
 def seal(plain: bytes) -> bytes:
-    name, cipher = _ciphers(tuple(settings.current().sealing_keys()))[0]
+    name, cipher = _ciphers(settings.current())[0]
     packed = b"z" + zlib.compress(plain, 1) if len(plain) >= COMPRESS_FROM_BYTES else b"-" + plain
     nonce = os.urandom(12)
     return MARK + name + nonce + cipher.encrypt(nonce, packed, PURPOSE)
@@ -53,7 +53,7 @@ def seal(plain: bytes) -> bytes:
 def unseal(sealed: bytes) -> bytes:
     if sealed[:2] != MARK or len(sealed) < 34:
         raise SealBroken(reason="it does not carry our mark")
-    for name, cipher in _ciphers(tuple(settings.current().sealing_keys())):
+    for name, cipher in _ciphers(settings.current()):
         if name == sealed[2:6]:
             try:
                 packed = cipher.decrypt(sealed[6:18], sealed[18:], PURPOSE)
@@ -64,8 +64,8 @@ def unseal(sealed: bytes) -> bytes:
 
 
 @lru_cache(maxsize=4)
-def _ciphers(keys: tuple[str, ...]) -> list[tuple[bytes, AESGCM]]:
-    derived = [hashlib.sha256(b"sira seal " + key.encode()).digest() for key in keys]
+def _ciphers(chosen: settings.Settings) -> list[tuple[bytes, AESGCM]]:
+    derived = [hashlib.sha256(b"sira seal " + key.encode()).digest() for key in chosen.sealing_keys()]
     return [(hashlib.sha256(key).digest()[:4], AESGCM(key)) for key in derived]
 
 

@@ -1,8 +1,6 @@
 """PDF letters: one, or thousands as a zip or as one document."""
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -93,15 +91,12 @@ def _manifest(letter: "letters.Letter", pdf: bytes) -> dict[str, Any]:
 
 
 def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
-    from workers.services import bundles, letters
+    from workers.services import books, bundles
 
     place = files.storage()
     if format == "pdf":
         parts = dict.fromkeys(item.output["part"] for item in done)
-        with tempfile.TemporaryFile() as whole:  # a PDF is not written from front to back
-            letters.merge_books((place.read(part) for part in parts), whole)
-            whole.seek(0)
-            shutil.copyfileobj(whole, file)
+        books.join((place.read(part) for part in parts), file)
     else:
         bundles.write_zip(_entries(done, place), file)
 

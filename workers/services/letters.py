@@ -1,14 +1,11 @@
 """The *cari hesap mutabakat mektubu* as PDF: data in, bytes out; the same letter always gives the same bytes."""
 
-import contextlib
 import datetime
 import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from hashlib import sha256
-from typing import Any, BinaryIO, cast
 
 from workers.errors import InvalidLetter
 from workers.services import turkish, words
@@ -99,34 +96,6 @@ def _pdf(letters: list[Letter], *, title: str, author: str) -> bytes:
         letter_pages.draw_letter(canvas, letter)
     canvas.save()
     return out.getvalue()
-
-
-def merge_books(books: Iterable[bytes], out: BinaryIO) -> None:
-    """Books in the order given, as one PDF written to `out`; font programs that are the same are embedded once."""
-    import pikepdf
-
-    fonts: dict[bytes, Any] = {}
-    with contextlib.ExitStack() as opened:  # until `save`, which reads from them
-        sources = [opened.enter_context(pikepdf.open(io.BytesIO(book))) for book in books]
-        _require(sources, "a book needs at least one letter")
-        merged = opened.enter_context(pikepdf.new())
-        for source in sources:
-            first = len(merged.pages)
-            merged.pages.extend(source.pages)
-            of_pages = [page.Resources.Font for page in merged.pages[first:]]
-            for page_fonts in {shared.objgen: shared for shared in of_pages}.values():
-                _share_fonts(page_fonts, fonts)
-        merged.Root.Lang = sources[0].Root.Lang
-        merged.Root.ViewerPreferences = merged.copy_foreign(sources[0].Root.ViewerPreferences)
-        merged.docinfo = cast(pikepdf.Dictionary, merged.copy_foreign(sources[0].docinfo))
-        merged.save(out, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-
-
-def _share_fonts(page_fonts: Any, fonts: dict[bytes, Any]) -> None:
-    """Point `page_fonts`, the fonts of a book's pages, to those of an earlier book where they are the same."""
-    for name, font in page_fonts.items():
-        streams = font.FontDescriptor.FontFile2.read_raw_bytes(), font.ToUnicode.read_raw_bytes()
-        page_fonts[name] = fonts.setdefault(sha256(b"".join(streams)).digest(), font)
 
 
 def file_name(letter: Letter) -> str:
