@@ -10,6 +10,11 @@ from workers.engine import enqueue, find, rescue
 from workers.engine.worker import LEASE_MS
 
 
+def lines(path: Path) -> int:
+    """How many lines a file has; none where it is not there yet."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
 def expire_leases(service: Service) -> None:
     """What the clock does in 30 s, done at once."""
     for member in service.redis.zrange("sira:leases", 0, -1):
@@ -35,12 +40,12 @@ def test_a_poison_job_is_failed_at_its_fourth_death_and_others_go_on(service: Se
     assert [task.get(timeout=20) for task in others] == [{"sum": number + 2} for number in range(20)]
 
     for deaths in (1, 2, 3):
-        wait_until(lambda deaths=deaths: len(path.read_text().splitlines()) == deaths)
+        wait_until(lambda deaths=deaths: lines(path) == deaths)
         wait_until(lambda: find(poison.id).state == "RETRY")
         service.redis.zadd("rq:scheduled:maintenance", {poison.id: 0})
 
     assert poison.wait(20).state == "FAILURE"
-    assert len(path.read_text().splitlines()) == 4
+    assert lines(path) == 4
 
 
 def test_a_dead_fleet_takes_its_children_with_it_and_another_gives_their_work_back(
