@@ -158,6 +158,20 @@ class InvalidLetter(SiraError):
     final = True
 
 
+class GatewayBusy(SiraError):
+    """The gateway asks to wait {retry_after_s} s ({reason}). Nothing was sent; it goes on by itself."""
+
+
+class GatewayAway(SiraError):
+    """The gateway can't be reached ({reason}). Nothing was sent; it is tried again."""
+
+
+class GatewayRefused(SiraError):
+    """The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."""
+
+    final = True
+
+
 class SoftTimeLimitExceeded(BaseException):
     """The task ran longer than its soft limit. (A BaseException, so that `except Exception` does not swallow it.)"""
 
