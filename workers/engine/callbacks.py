@@ -8,9 +8,9 @@ from workers.errors import UnknownTask
 log = logs.get("callbacks")
 
 
-def after_end(task_id: str, *, succeeded: bool) -> None:
-    """Call what the task's kind declares; its failure is logged and changes nothing."""
-    if not any(kind.on_success or kind.on_failure for kind in registry.kinds().values()):
+def after_end(task_id: str, *, succeeded: bool, kind: registry.Kind | None = None) -> None:
+    """Call what the task's kind declares (`kind`, where it is known); its failure is logged and changes nothing."""
+    if not any(known.on_success or known.on_failure for known in ([kind] if kind else registry.kinds().values())):
         return
     try:
         task = find(task_id)

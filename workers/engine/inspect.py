@@ -49,8 +49,10 @@ def stats() -> list[dict[str, Any]]:
     for key in sorted(connection.smembers("rq:workers")):
         found = {name.decode(): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
-            names = ("state", "queues", "current_job", "successful_job_count", "failed_job_count", "last_heartbeat")
-            workers.append({"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}})
+            names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat")
+            row = {"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
+            running = [both.decode().partition(":")[0] for both in connection.smembers(key + b":executions")]
+            workers.append({**row, "current_job": running[0] if running else None})
     return workers + queues()
 
 

@@ -33,22 +33,14 @@ class Job(RQJob):
 
     def _deserialize_data(self) -> None:
         try:
-            body = Seal.loads(self.data)
-            if body["id"] != self.id:
-                raise SealBroken(reason="it was sealed for another task")
+            self._func_name, self._kwargs = opened(self.id, self.data)
         except SealBroken as error:
             raise DeserializationError(error.fields["reason"]) from error
-        except Exception as error:
-            raise DeserializationError("it is no job of ours") from error
-        self._func_name, self._instance, self._args, self._kwargs = body["kind"], None, [], body["params"]
+        self._instance, self._args = None, []
 
     @property
     def kind(self) -> registry.Kind:
-        try:
-            return registry.get(str(self.func_name))
-        except UnknownKind as error:
-            name = str(self.func_name)
-            raise (NotHere if name.isidentifier() else NotInCatalogue)(name=name) from error
+        return kind_of(str(self.func_name))
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -80,3 +72,24 @@ class Job(RQJob):
 def sealed_data(task_id: str, kind: str, params: dict[str, Any]) -> bytes:
     """The `data` field of a job hash."""
     return Seal.dumps({"id": task_id, "kind": kind, "params": params})
+
+
+def opened(task_id: str, data: bytes) -> tuple[str, dict[str, Any]]:
+    """Kind and parameters that a `data` field holds for this id; raises SealBroken before anything of it is run."""
+    try:
+        body = Seal.loads(data)
+        if body["id"] == task_id:
+            return body["kind"], body["params"]
+    except SealBroken:
+        raise
+    except Exception as error:
+        raise SealBroken(reason="it is no job of ours") from error
+    raise SealBroken(reason="it was sealed for another task")
+
+
+def kind_of(name: str) -> registry.Kind:
+    """The kind of that name; raises NotHere (another worker may know it) or NotInCatalogue (nobody ever will)."""
+    try:
+        return registry.get(name)
+    except UnknownKind as error:
+        raise (NotHere if name.isidentifier() else NotInCatalogue)(name=name) from error

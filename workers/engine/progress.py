@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from workers.db import storable
 from workers.engine import running, wire
 from workers.engine.seal import Seal
-from workers.errors import QueueDown
+from workers.errors import QueueDown, SealBroken
 
 EVERY_S = 0.05
 _last_sent = 0.0
@@ -41,6 +41,15 @@ def send(run: running.Run) -> None:
         raise running.Lost()
     if answer == 2:
         raise running.Cancelled()
+
+
+def kept(sealed: bytes) -> dict[str, Any]:
+    """What an earlier slice or attempt of the task reported; nothing if that can't be read or is no report."""
+    try:
+        meta = Seal.loads(sealed)
+    except SealBroken:
+        return {}
+    return meta if isinstance(meta, dict) and "current" in meta else {}
 
 
 def _meta(before: dict[str, Any], current: int, total: int, status: str | None) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import os
 import time
 from functools import lru_cache
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -87,6 +88,35 @@ def _script(connection: Any, name: str) -> Any:
 def run(connection: Any, name: str, *args: Any) -> Any:
     """Run a script; its arguments stand at the top of its file."""
     return _script(connection, name)(keys=(), args=args)
+
+
+class Line:
+    """One connection for one process that says one script over and over: a third of what a pool's call costs."""
+
+    def __init__(self, connection: Any, name: str) -> None:
+        self._pool, self._text = connection.connection_pool, _text(name)
+        self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self._line: Any = None
+
+    def run(self, *args: Any) -> Any:
+        """The script's answer. After any failure the connection is closed: an answer is never read by the wrong one."""
+        line = self._line = self._line or self._pool.get_connection()
+        try:
+            try:
+                line.send_command("EVALSHA", self._sha, 0, *args)
+                return line.read_response()
+            except NoScriptError:
+                line.send_command("EVAL", self._text, 0, *args)
+                return line.read_response()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.disconnect()
+            self._pool.release(self._line)
+            self._line = None
 
 
 def refuse_unsafe_server() -> None:

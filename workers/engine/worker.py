@@ -18,35 +18,35 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from rq import Worker as RQWorker
-from rq.exceptions import DeserializationError
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, ledger, outcome, registry, running, wire
+from workers.engine import bulk, callbacks, ledger, outcome, progress, registry, running, wire
 from workers.engine.helpers import task_of
-from workers.engine.job import Job
+from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
 from workers.engine.waiting import Waiter
-from workers.errors import NotHere, QueueDown, SealBroken, SoftTimeLimitExceeded
+from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
 LEASE_MS = 30_000
 IDLE_FROM_S, IDLE_TO_S = 0.002, 0.2
 WAIT_S = 5.0
 AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
+ROUTINE = ("finished", "yield")  # these stand in the history; a line for each would cost as much as a small job
 log = logs.get("worker")
 
 
 class Claim:
-    """A job that this worker holds: what the claim script gave."""
+    """A job that this worker holds: what the claim script gave. `attempts` counts this one too."""
+
+    kind: registry.Kind | None = None
 
     def __init__(self, packed: list[Any]) -> None:
-        job_id, execution, queue, flat = packed
+        job_id, execution, queue, self.data, self.meta, scope, *numbers = packed
         self.job_id, self.execution, self.queue = job_id.decode(), execution.decode(), queue.decode()
-        self.hash = dict(zip(flat[::2], flat[1::2], strict=True))
-
-    def number(self, name: bytes) -> int:
-        return int(self.hash.get(name) or 0)
+        self.scope = scope.decode() or None
+        self.attempts, self.retries_left, self.retries, self.waits = map(int, numbers)
 
     @property
     def ended_as(self) -> tuple[str, str, str]:
@@ -65,6 +65,7 @@ class Worker(RQWorker):
         super().__init__(queues, name, **options)
         self.max_memory_mb = max_memory_mb
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._line = wire.Line(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
         self._turn = 0
         self._stop_asked = False
@@ -121,6 +122,7 @@ class Worker(RQWorker):
             run.slice_ends = 0.0
 
     def _leave(self) -> None:
+        self._line.close()
         self._waiter.close()
         try:
             self.register_death()
@@ -147,7 +149,7 @@ class Worker(RQWorker):
         arguments: list[Any] = [self.name, LEASE_MS, uuid.uuid4().hex if claim_next else "", len(order), *order]
         if claim and ended:
             arguments += [*claim.ended_as, *ended.arguments]
-        settled, packed = wire.run(self.connection, "exchange", *arguments)
+        settled, packed = self._line.run(*arguments)
         if claim and ended:
             self._told(claim, ended, bool(settled))
         return Claim(packed) if packed else None
@@ -156,7 +158,7 @@ class Worker(RQWorker):
         if not settled:
             log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
         elif ended.name in ("finished", "failed") and task_of(claim.job_id) == claim.job_id:
-            callbacks.after_end(claim.job_id, succeeded=ended.name == "finished")
+            callbacks.after_end(claim.job_id, succeeded=ended.name == "finished", kind=claim.kind)
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
@@ -176,13 +178,13 @@ class Worker(RQWorker):
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
         started = time.monotonic()
-        scope = claim.hash.get(b"sira_scope", b"").decode() or None
-        run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, scope)
+        run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         decided = self._decide(claim, run)
         if decided.name in ("failed", "revoked") and not run.helps:
             self._close(run.task_id, decided.name)
         took_s = round(time.monotonic() - started, 4)
-        log.info("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
+        say = log.debug if decided.name in ROUTINE else log.info
+        say("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
         return decided
 
     def _close(self, task_id: str, name: str) -> None:
@@ -192,14 +194,13 @@ class Worker(RQWorker):
             log.exception("items left open", task_id=task_id)
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
-        tries, left = claim.number(b"sira_attempts"), claim.number(b"retries_left")
         try:
             result = self._call(claim, run)
             if isinstance(result, RQRetry):
-                return outcome.asked_again(result, tries=tries)
+                return outcome.asked_again(result, tries=claim.attempts)
             return outcome.finished(result)
         except outcome.Retry as retry:
-            return outcome.asked_again(retry, tries=tries)
+            return outcome.asked_again(retry, tries=claim.attempts)
         except running.Yielded:
             return Outcome("yield", payload=Seal.dumps(run.meta))
         except running.Cancelled:
@@ -210,18 +211,18 @@ class Worker(RQWorker):
             return outcome.finished(None, helper=True)
         except SoftTimeLimitExceeded as error:
             db.close()
-            return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
+            return outcome.failed(error, retries_left=claim.retries_left, retries=claim.retries)
         except (ImportError, NotHere) as error:
-            return outcome.missing_here(error, waits=claim.number(b"sira_waits"))
+            return outcome.missing_here(error, waits=claim.waits)
         except Exception as error:
-            return outcome.failed(error, retries_left=left, retries=claim.number(b"sira_retries"))
+            return outcome.failed(error, retries_left=claim.retries_left, retries=claim.retries)
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
-        job = self.job_class(claim.job_id, connection=self.connection, serializer=self.serializer)
-        job.restore(claim.hash)
-        kind = _kind(job)
-        arguments = bulk.arguments(kind, dict(job.kwargs), run)
-        run.meta = job.meta if "current" in job.meta else {}
+        name, params = opened(claim.job_id, claim.data)
+        kind = claim.kind = kind_of(name)
+        arguments = bulk.arguments(kind, params, run)
+        if claim.meta:
+            run.meta = progress.kept(claim.meta)
         token = running.present.set(run)
         signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
         try:
@@ -230,14 +231,6 @@ class Worker(RQWorker):
             signal.setitimer(signal.ITIMER_REAL, 0)
             running.present.reset(token)
             running.clear()
-
-
-def _kind(job: Any) -> registry.Kind:
-    """The kind of a job; raises SealBroken, NotInCatalogue or NotHere before anything of it is run."""
-    try:
-        return job.kind
-    except DeserializationError as error:
-        raise SealBroken(reason=str(error) or "it is no job of ours") from error
 
 
 def name_for(fleet_pid: int, slot: int, generation: int) -> str:

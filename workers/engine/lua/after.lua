@@ -19,14 +19,17 @@ local function met(id, allow_failures)
   return true
 end
 
+-- True if there are any.
 local function wake_dependents(id, now)
-  for _, dependent in ipairs(redis.call('SMEMBERS', 'rq:job:' .. id .. ':dependents')) do
+  local dependents = redis.call('SMEMBERS', 'rq:job:' .. id .. ':dependents')
+  for _, dependent in ipairs(dependents) do
     local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
     if job[1] == 'deferred' and met(dependent, job[3]) then
       redis.call('ZREM', 'rq:deferred:' .. job[2], dependent)
       enqueue(dependent, job[2], now, job[4])
     end
   end
+  return #dependents > 0
 end
 
 -- The next run of a job enqueued with Repeat; true if there is one.

@@ -15,8 +15,7 @@ end
 if status ~= 'queued' and status ~= 'scheduled' and status ~= 'deferred' then return 'ended' end
 redis.call('LREM', 'rq:queue:' .. queue, 1, id)
 redis.call('ZREM', 'rq:scheduled:' .. queue, id)
-redis.call('HSET', key, 'sira_state', 'REVOKED')
-finish(id, queue, 'revoked', now_ms(), ttl_s)
+local gone = finish(id, queue, 'revoked', now_ms(), ttl_s)
 tell(id, 'REVOKED', '', '')
-publish()
+publish(gone)
 return 'waiting'

@@ -1,11 +1,17 @@
 -- Prelude: Redis' own clock, in the forms that we and RQ keep.
+local now
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not now then
+    local time = redis.call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return now
 end
 
 -- 2025-12-31T23:59:59.123000Z (RQ's form); days to civil date as in Hinnant's chrono algorithms.
+local written
 local function iso(ms)
+  if ms == now and written then return written end
   local days, rest = math.floor(ms / 86400000), ms % 86400000
   local z = days + 719468
   local era = math.floor(z / 146097)
@@ -16,15 +22,18 @@ local function iso(ms)
   local day, month = doy - math.floor((153 * mp + 2) / 5) + 1, mp < 10 and mp + 3 or mp - 9
   local year = yoe + era * 400 + (month <= 2 and 1 or 0)
   local seconds = math.floor(rest / 1000)
-  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z', year, month, day,
+  local text = string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z', year, month, day,
     math.floor(seconds / 3600), math.floor(seconds / 60) % 60, seconds % 60, rest % 1000)
+  if ms == now then written = text end
+  return text
 end
 
 -- Changes of this call, told in one entry of the stream: c1 = id, state, scope, queue, attempt, worker; p1 = payload.
+-- job: {scope, queue, attempts, helps} of the hash, where the caller has read them already.
 local changes, told = {}, {}
-local function tell(id, state, worker, payload)
+local function tell(id, state, worker, payload, job)
   local n = #told + 1
-  local job = redis.call('HMGET', 'rq:job:' .. id, 'sira_scope', 'origin', 'sira_attempts', 'sira_helps')
+  job = job or redis.call('HMGET', 'rq:job:' .. id, 'sira_scope', 'origin', 'sira_attempts', 'sira_helps')
   if job[4] then return end
   changes[#changes + 1] = 'c' .. n
   changes[#changes + 1] = table.concat({id, state, job[1] or '', job[2] or '', job[3] or '0', worker}, '\t')
@@ -35,11 +44,12 @@ local function tell(id, state, worker, payload)
   told[n] = id
 end
 
-local function publish()
+-- gone: the id of a job whose hash was deleted in this call.
+local function publish(gone)
   if #told == 0 then return end
   local event = redis.call('XADD', 'sira:events', '*', unpack(changes))
   for _, id in ipairs(told) do
-    if redis.call('EXISTS', 'rq:job:' .. id) == 1 then redis.call('HSET', 'rq:job:' .. id, 'sira_event', event) end
+    if id ~= gone then redis.call('HSET', 'rq:job:' .. id, 'sira_event', event) end
   end
   return event
 end

@@ -1,18 +1,22 @@
 -- One round trip per job: settle what was done (if any) and claim the next (if asked), telling both in one event.
 -- ARGV: worker, lease_ms, next execution id ('' claims nothing), n, n queue names in order,
 --       then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died
--- Returns: {1 if settled else 0, nothing or {id, execution, queue, hash}}
-local n = tonumber(ARGV[4])
-local queues = {unpack(ARGV, 5, 4 + n)}
-local settled = 0
+-- Returns: {1 if settled else 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits}}
+local worker, n = ARGV[1], tonumber(ARGV[4])
+local settled, gone, done = 0, nil, nil
 if #ARGV > 4 + n then
   local id, execution, queue, outcome, delay_ms, ttl_s, result, failure, payload, lost = unpack(ARGV, 5 + n)
-  settled = settle({id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
-    ttl_s = tonumber(ttl_s), worker = ARGV[1], result = result, error = failure, payload = payload, lost = lost == '1'})
-  local counter = outcome == 'failed' and 'failed_job_count' or 'successful_job_count'
-  local known = redis.call('EXISTS', 'rq:worker:' .. ARGV[1]) == 1
-  if settled == 1 and STATUS[outcome] and known then redis.call('HINCRBY', 'rq:worker:' .. ARGV[1], counter, 1) end
+  done = {id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
+    ttl_s = tonumber(ttl_s), worker = worker, result = result, error = failure, payload = payload, lost = lost == '1'}
+  settled, gone = settle(done)
 end
-local claimed = ARGV[3] ~= '' and start(queues, ARGV[1], ARGV[3], tonumber(ARGV[2]))
-publish()
+local claimed = ARGV[3] ~= '' and start({unpack(ARGV, 5, 4 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
+local me = 'rq:worker:' .. worker
+if (claimed or done) and redis.call('EXISTS', me) == 1 then
+  if not (claimed and done) then redis.call('HSET', me, 'state', claimed and 'busy' or 'idle') end
+  if settled == 1 and STATUS[done.outcome] then
+    redis.call('HINCRBY', me, done.outcome == 'failed' and 'failed_job_count' or 'successful_job_count', 1)
+  end
+end
+publish(gone)
 return {settled, claimed or false}

@@ -21,6 +21,7 @@ for _, claim in ipairs(claims) do
     redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
     redis.call('SREM', 'rq:worker:' .. worker .. ':executions', id .. ':' .. execution)
     redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
+    redis.call('ZREM', 'rq:executions:' .. id, execution)
   else
     lost[#lost + 1] = {id, execution, queue, worker, tonumber(job[1] or 0), job[2] and 1 or 0, tonumber(job[4] or 0), tonumber(job[5] or 0)}
   end

@@ -8,7 +8,9 @@ local found
 if job[1] == 'queued' and not redis.call('LPOS', 'rq:queue:' .. queue, id) then
   found = 'waiting'
 elseif job[1] == 'started' and job[2] and not redis.call('ZSCORE', 'sira:leases', queue .. ':' .. id .. ':' .. job[2]) then
-  release(queue, id, job[2], redis.call('HGET', key, 'worker_name') or '')
+  local worker = redis.call('HGET', key, 'worker_name') or ''
+  release(queue, id, job[2], worker)
+  if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
   redis.call('HDEL', key, 'sira_execution', 'worker_name')
   redis.call('HSET', key, 'sira_between', 1)
   found = 'running'

@@ -12,10 +12,6 @@ local function release(queue, id, execution, worker)
   redis.call('ZREM', 'rq:wip:' .. queue, both)
   redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
   redis.call('SREM', 'rq:worker:' .. worker .. ':executions', both)
-  if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then
-    redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle')
-    redis.call('HDEL', 'rq:worker:' .. worker, 'current_job')
-  end
 end
 
 local function lifetime(outcome, result_ttl, failure_ttl, default_s)
@@ -24,17 +20,19 @@ local function lifetime(outcome, result_ttl, failure_ttl, default_s)
 end
 
 -- The end: into its registry for ttl_s seconds. 0 forgets a finished job at once, a negative one keeps it for good.
+-- Returns the id if nothing is left of it.
 local function finish(id, queue, outcome, now, ttl_s)
   local key, results = 'rq:job:' .. id, 'rq:results:' .. id
-  redis.call('DEL', 'rq:executions:' .. id)
-  redis.call('HSET', key, 'status', STATUS[outcome], 'ended_at', iso(now))
-  wake_dependents(id, now)
+  redis.call('HSET', key, 'status', STATUS[outcome], 'ended_at', iso(now), 'sira_state', STATES[outcome])
+  local kept = {key, results}
+  if wake_dependents(id, now) then kept[3] = key .. ':dependents' end
+  if redis.call('HEXISTS', key, 'dependency_ids') == 1 then kept[#kept + 1] = dependencies_of(id) end
   if ttl_s == 0 then
-    redis.call('DEL', key, results, key .. ':dependents', dependencies_of(id))
-    return
+    redis.call('DEL', unpack(kept))
+    return id
   end
   redis.call('ZADD', 'rq:' .. STATUS[outcome] .. ':' .. queue, ttl_s > 0 and math.floor(now / 1000) + ttl_s or '+inf', id)
-  for _, each in ipairs({key, results, key .. ':dependents', dependencies_of(id)}) do
+  for _, each in ipairs(kept) do
     if ttl_s > 0 then redis.call('EXPIRE', each, ttl_s) else redis.call('PERSIST', each) end
   end
 end
@@ -42,6 +40,7 @@ end
 -- Back into a queue: at the tail for a slice that yields, at the front for work that a stop interrupted.
 local function later(id, queue, outcome, now, delay_ms)
   local key = 'rq:job:' .. id
+  redis.call('HSET', key, 'sira_state', STATES[outcome])
   if outcome == 'retry' then redis.call('HINCRBY', key, 'retries_left', -1) else redis.call('HSET', key, 'sira_between', 1) end
   if outcome == 'wait' then redis.call('HINCRBY', key, 'sira_waits', 1) end
   if delay_ms > 0 then
@@ -53,37 +52,41 @@ local function later(id, queue, outcome, now, delay_ms)
   end
 end
 
+local function keep_result(o, claimed, now)
+  local entry = {'type', RESULT_TYPE[o.outcome], 'worker_name', o.worker, 'execution_id', o.execution,
+    'execution_started_at', (tonumber(claimed) or now) / 1000, 'execution_ended_at', now / 1000}
+  if o.result ~= '' then entry[#entry + 1] = 'return_value'; entry[#entry + 1] = o.result end
+  redis.call('XADD', 'rq:results:' .. o.id, 'MAXLEN', '10', '*', unpack(entry))
+end
+
 -- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64), error (sealed), payload (sealed), lost (a worker died)
+-- Returns 1 or 0, and the id if nothing is left of the job.
 local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
   local held = redis.call('HMGET', key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
-    'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency')
+    'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
+    'sira_attempts', 'sira_helps', 'sira_retries')
   release(o.queue, o.id, o.execution, o.worker)
   if held[1] ~= o.execution then return 0 end
-  local outcome = o.outcome
-  if held[2] and not STATUS[outcome] then outcome = 'revoked' end
-  redis.call('HDEL', key, 'sira_execution', 'worker_name')
+  if held[2] and not STATUS[o.outcome] then o.outcome = 'revoked' end
+  redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
+  if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
   if o.lost then redis.call('HINCRBY', key, 'sira_losses', 1) end
-  if outcome == 'yield' then
+  if o.outcome == 'yield' then
     redis.call('HDEL', key, 'sira_losses')
-    redis.call('HSET', key, 'retries_left', redis.call('HGET', key, 'sira_retries') or 0)
+    redis.call('HSET', key, 'retries_left', held[14] or 0)
   end
-  redis.call('HSET', key, 'sira_state', STATES[outcome])
-  if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) else redis.call('HDEL', key, 'sira_error') end
-  if RESULT_TYPE[outcome] then
-    local entry = {'type', RESULT_TYPE[outcome], 'worker_name', o.worker, 'execution_id', o.execution,
-      'execution_started_at', (tonumber(held[3]) or now) / 1000, 'execution_ended_at', now / 1000}
-    if o.result ~= '' then entry[#entry + 1] = 'return_value'; entry[#entry + 1] = o.result end
-    redis.call('XADD', 'rq:results:' .. o.id, 'MAXLEN', '10', '*', unpack(entry))
-  end
-  if outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
+  if RESULT_TYPE[o.outcome] then keep_result(o, held[3], now) end
+  local gone
+  if o.outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
+    redis.call('HSET', key, 'sira_state', STATES[o.outcome])
     wake_dependents(o.id, now)
-  elseif STATUS[outcome] then
-    finish(o.id, o.queue, outcome, now, lifetime(outcome, held[4], held[5], o.ttl_s))
+  elseif STATUS[o.outcome] then
+    gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s))
   else
-    later(o.id, o.queue, outcome, now, o.delay_ms)
+    later(o.id, o.queue, o.outcome, now, o.delay_ms)
   end
   if held[8] and redis.call('HGET', key, 'status') ~= 'queued' then free_slot(o.id, held[8], held[9], now) end
-  tell(o.id, STATES[outcome], o.worker, o.payload)
-  return 1
+  tell(o.id, STATES[o.outcome], o.worker, o.payload, {held[10], held[11], held[12], held[13]})
+  return 1, gone
 end

@@ -2,37 +2,47 @@
 -- A job is claimed only if its hash says `queued`: second ids of one push and ids without a hash fall out here.
 local SKIP_AT_MOST = 100
 
+-- {status, between, attempts, started, ttl, scope, helps, data, meta, retries left, retries, waits} of the job and its id
 local function claimable(queue)
   for _ = 1, SKIP_AT_MOST do
     local id = redis.call('LPOP', 'rq:queue:' .. queue)
     if not id then return end
-    if redis.call('HGET', 'rq:job:' .. id, 'status') == 'queued' then return id end
+    local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'sira_between', 'sira_attempts', 'sira_started', 'ttl',
+      'sira_scope', 'sira_helps', 'data', 'meta', 'retries_left', 'sira_retries', 'sira_waits')
+    if job[1] == 'queued' then return job, id end
   end
+end
+
+local function hold(id, execution, queue, worker, lease_ms)
+  local both = id .. ':' .. execution
+  redis.call('HSET', 'rq:execution:' .. both, 'id', execution, 'job_id', id, 'created_at', now / 1000,
+    'last_heartbeat', now / 1000, 'worker_name', worker)
+  redis.call('ZADD', 'rq:executions:' .. id, '+inf', execution)
+  redis.call('ZADD', 'rq:wip:' .. queue, '+inf', both)
+  redis.call('ZADD', 'sira:leases', now + lease_ms, queue .. ':' .. both)
+  redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
 end
 
 local function start(queues, worker, execution, lease_ms)
   if redis.call('EXISTS', 'rq:suspended') == 1 then return end
+  local paused = {}
+  for _, queue in ipairs(redis.call('SMEMBERS', 'sira:paused')) do paused[queue] = true end
   for _, queue in ipairs(queues) do
-    local id = redis.call('SISMEMBER', 'sira:paused', queue) == 0 and claimable(queue)
+    local job, id
+    if not paused[queue] then job, id = claimable(queue) end
     if id then
-      local now, key, both = now_ms(), 'rq:job:' .. id, id .. ':' .. execution
-      local at = iso(now)
-      redis.call('HSET', 'rq:execution:' .. both, 'id', execution, 'job_id', id, 'created_at', now / 1000,
-        'last_heartbeat', now / 1000, 'worker_name', worker)
-      redis.call('ZADD', 'rq:executions:' .. id, '+inf', execution)
-      redis.call('ZADD', 'rq:wip:' .. queue, '+inf', both)
-      redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
-      redis.call('HSET', 'rq:worker:' .. worker, 'state', 'busy', 'current_job', id)
-      redis.call('ZADD', 'sira:leases', now + lease_ms, queue .. ':' .. both)
+      local key, at = 'rq:job:' .. id, iso(now_ms())
+      local attempts = (tonumber(job[3]) or 0) + (job[2] and 0 or 1)
+      hold(id, execution, queue, worker, lease_ms)
       redis.call('HSET', key, 'status', 'started', 'worker_name', worker, 'started_at', at, 'last_heartbeat', at,
-        'sira_execution', execution, 'sira_claimed', now)
-      redis.call('HSETNX', key, 'sira_started', now)
-      redis.call('PERSIST', key)
-      if redis.call('HDEL', key, 'sira_between') == 0 then
-        redis.call('HINCRBY', key, 'sira_attempts', 1)
-        tell(id, 'STARTED', worker, '')
+        'sira_execution', execution, 'sira_claimed', now, 'sira_started', job[4] or now, 'sira_attempts', attempts)
+      if job[5] then redis.call('PERSIST', key) end
+      if job[2] then
+        redis.call('HDEL', key, 'sira_between')
+      else
+        tell(id, 'STARTED', worker, '', {job[6], queue, attempts, job[7]})
       end
-      return {id, execution, queue, redis.call('HGETALL', key)}
+      return {id, execution, queue, job[8] or '', job[9] or '', job[6] or '', attempts, job[10] or 0, job[11] or 0, job[12] or 0}
     end
   end
 end

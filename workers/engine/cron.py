@@ -1,0 +1,87 @@
+"""Cron lines: when a schedule comes next. Pure arithmetic: a line, a zone and an instant give an instant.
+
+The line names times on the wall of its zone. A local time that does not exist (the clock is put forward over it) runs
+at the next one that does; a local time that comes twice (the clock is put back) runs the first time only.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:  # 10 ms that only who has schedules should wait for
+    from croniter import croniter
+
+FORM = 'five fields (minute hour day month weekday), or six with seconds first, such as "0 9 * * 1" or "*/5 * * * * *"'
+RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
+ONE_S = timedelta(seconds=1)
+LOOKED_AT = datetime(2024, 1, 1)
+
+
+def fault_of(line: object, zone: object) -> str | None:
+    """What is wrong with this line or zone, with the fix; None where nothing is."""
+    if not isinstance(line, str) or len(line.split()) not in (5, 6):
+        return f"cron {line!r} can't be read; write {FORM}"
+    if any(RANDOM.search(field) for field in line.split()):
+        return f"cron {line!r} leaves the time to chance (H, R), so no two clocks would agree; name the time"
+    try:
+        _first(line)
+    except Exception as error:  # croniter has a family of its own, and ValueError and KeyError for some lines
+        return f"cron {line!r} never comes or can't be read ({error}); write {FORM}"
+    return _fault_of_zone(zone)
+
+
+def _fault_of_zone(zone: object) -> str | None:
+    try:
+        ZoneInfo(zone)  # type: ignore[arg-type]
+    except Exception:  # a name, a folder, an absolute path, no text: each has an error of its own
+        return f"zone {zone!r} is no IANA time zone; write one such as Europe/Istanbul"
+    return None
+
+
+def following(line: str, zone: str, after: datetime) -> datetime:
+    """The first time of this schedule later than the instant `after` (aware); UTC."""
+    return next(times(line, zone, after))
+
+
+def times(line: str, zone: str, after: datetime) -> Iterator[datetime]:
+    """The times of this schedule later than `after`, without end, each later than the one before; UTC."""
+    place, last = ZoneInfo(zone), after.astimezone(UTC)
+    wall = last.astimezone(place).replace(tzinfo=None)
+    hands = _hands(line, wall)
+    while True:
+        instant = _instant(hands.get_next(datetime), place)
+        if instant > last:
+            last = instant
+            yield instant
+
+
+def _hands(line: str, wall: datetime) -> "croniter":
+    """croniter on a wall without zones: what zones do to local times is ours to decide."""
+    from croniter import croniter
+
+    return croniter(line, wall, second_at_beginning=True)
+
+
+@lru_cache(maxsize=1024)
+def _first(line: str) -> datetime:
+    return _hands(line, LOOKED_AT).get_next(datetime)  # type: ignore[no-any-return]
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When the clocks of `zone` show `wall` for the first time, or jump over it."""
+    instant = wall.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == wall:
+        return instant
+    before, after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant
+    offset = after.astimezone(zone).utcoffset()
+    while after - before > ONE_S:  # the jump lies between: halve until it is found
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        if middle.astimezone(zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
