@@ -14,7 +14,8 @@ from workers.engine import events, queues, wire
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
 from workers.engine.tables import tasks
-from workers.engine.worker import LEASE_MS, Worker
+from workers.engine.wire import LEASE_MS
+from workers.engine.worker import Worker
 
 FORK = multiprocessing.get_context("fork")
 DEADLINE_S = 60
@@ -40,13 +41,13 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 def work_off() -> None:
     """One worker process does all that waits, and ends."""
-    at_once(1, lambda _: Worker().work(burst=True))
+    at_once(1, lambda _: Worker().work_kept(burst=True))
 
 
 def claim(queue: str, worker: str = "by-hand") -> tuple[str, str]:
     """Claim the first job of a queue as a worker would: its id and the execution."""
     execution = f"execution-{queues.new_id()}"
-    _, packed = wire.run(wire.connect(), "exchange", worker, LEASE_MS, execution, 1, queue)
+    _, packed, _ = wire.run(wire.connect(), "exchange", worker, LEASE_MS, execution, 1, queue)
     return packed[0].decode(), execution
 
 

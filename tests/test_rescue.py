@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.conftest import Service, wait_until
 from workers.engine import enqueue, find, rescue
-from workers.engine.worker import LEASE_MS
+from workers.engine.wire import LEASE_MS
 
 
 def lines(path: Path) -> int:

@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 from rq import Queue, Retry
 from rq.job import Dependency, JobStatus
+from rq.job import Job as RQJob
 from rq.rate_limit import RateLimit
 from rq.repeat import Repeat
+from rq.results import Result
+from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 
 from tests.conftest import ROOT, Service, wait_until
+from tests.hands import at_once
 from workers.engine import enqueue, find
 from workers.engine.job import Job
 from workers.engine.seal import Seal
+from workers.engine.worker import Worker
 
 
 @pytest.fixture
@@ -163,3 +168,23 @@ def test_a_stock_worker_with_our_classes_works_beside_ours(service: Service, que
     stock.wait(30)
     assert [job.return_value(refresh=True) for job in jobs] == [{"sum": number + 2} for number in range(30)]
     assert all(service.redis.xlen(f"rq:results:{job.id}") == 1 for job in jobs), "each ran once"
+
+
+def plain(text: str) -> str:
+    return text.upper()
+
+
+def broken() -> None:
+    raise ValueError("broken")
+
+
+def test_a_worker_told_so_runs_jobs_of_rqs_own_class_and_serializer(service: Service) -> None:
+    theirs = Queue("maintenance", connection=service.redis, serializer=JSONSerializer)
+    good, bad = theirs.enqueue(plain, "ada"), theirs.enqueue(broken, retry=Retry(max=1))
+
+    at_once(1, lambda _: Worker(["maintenance"], job_class=RQJob, serializer=JSONSerializer).work_kept(burst=True))
+
+    assert (status(good), good.return_value()) == (JobStatus.FINISHED, "ADA")
+    assert status(bad) == JobStatus.FAILED
+    assert [result.type for result in bad.results()] == [Result.Type.FAILED, Result.Type.RETRIED]
+    assert "ValueError: broken" in str(bad.latest_result().exc_string)

@@ -5,28 +5,24 @@ this process. Signal handlers only note; the loop acts.
 """
 
 import contextlib
-import ctypes
 import importlib
 import os
 import pkgutil
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from workers import logs
-from workers.engine import registry
+from workers.engine import forks, registry
 from workers.engine.keeper import Keeper, Periods
 from workers.engine.worker import Worker, name_for
 
 log = logs.get("fleet")
-PR_SET_PDEATHSIG = 1
 ASK_AFTER_S, KILL_AFTER_S = 14.0, 18.0
 RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.1, 10.0, 2.0
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass
@@ -113,34 +109,17 @@ class Fleet:
     def _work(self, name: str) -> None:
         orders = self.orders
         worker = Worker(list(orders.queues), name, max_memory_mb=orders.max_memory_mb)
-        worker.work(burst=orders.burst, max_jobs=None if orders.burst else orders.max_jobs_per_child)
+        worker.work_kept(burst=orders.burst, max_jobs=None if orders.burst else orders.max_jobs_per_child)
 
     def _fork(self, task: Callable[[], None], title: str) -> int:
-        main = os.getpid()
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid:
-            return pid
-        code = 1
-        try:
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
+        def named() -> None:
             if title != "keeper":
                 os.close(self._told_r)
             os.close(self._told_w)
-            if os.getppid() == main:
-                _name_process(title)
-                task()
-                code = 0
-        except BaseException:
-            log.exception("process ended by an error", title=title)
-        finally:
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(code)
+            _name_process(title)
+            task()
+
+        return forks.fork(named)
 
     def _tell(self, line: str) -> None:
         with contextlib.suppress(BrokenPipeError):

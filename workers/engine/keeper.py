@@ -9,15 +9,14 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
 from workers import logs
-from workers.engine import clock, events, outcome, reconcile, rescue, wire
-from workers.engine.worker import LEASE_MS
-from workers.errors import QueueDown, SiraError, TimeLimitExceeded
+from workers.engine import callbacks, clock, commands, control, events, forks, outcome, reconcile, rescue, wire
+from workers.errors import Conflict, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
@@ -36,6 +35,20 @@ class Periods:
     duty_lease_s: float = 30.0
 
 
+@contextlib.contextmanager
+def beside(worker: str) -> Iterator[None]:
+    """A keeper for a worker that runs alone, without a fleet, for as long as the body runs."""
+    told_r, told_w = os.pipe2(os.O_CLOEXEC)
+    pid = forks.fork(lambda: (os.close(told_w), Keeper(told_r).run())[1])
+    os.close(told_r)
+    os.write(told_w, f"born {worker} {os.getpid()}\n".encode())
+    try:
+        yield
+    finally:
+        os.close(told_w)
+        os.waitpid(pid, 0)
+
+
 class Keeper:
     """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines."""
 
@@ -45,6 +58,7 @@ class Keeper:
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, SiraError] = {}
         self._asked_at: dict[str, float] = {}
+        self._ear = commands.Ear()
         self._unsettled: list[tuple[str, SiraError]] = []
         self._rest = ""
         self._stop = False
@@ -77,6 +91,7 @@ class Keeper:
         periods = self.periods
         return [
             (self._bury, 0.0),
+            (self._obey, 0.0),
             (self._renew, periods.renew_s),
             (self._tick, periods.promote_s),
             (self._rescue, periods.rescue_s),
@@ -87,7 +102,7 @@ class Keeper:
     def _redis_is_away(self, error: Exception) -> None:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
         log.warning("redis is away", error=type(error).__name__)
-        self._rescue_from = time.monotonic() + LEASE_MS / 1000
+        self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
         time.sleep(0.5)
 
     def _listen(self, timeout_s: float) -> None:
@@ -117,9 +132,10 @@ class Keeper:
     def _renew(self) -> None:
         if not self._alive:
             return
-        for name, job_id, cancelled, running_ms, limit_s in wire.run(
-            wire.connect(), "renew", LEASE_MS, WORKER_TTL_S, *self._alive
-        ):
+        busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive)
+        asked = {job_id.decode() for _, job_id, cancelled, *_ in busy if cancelled}
+        self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}
+        for name, job_id, cancelled, running_ms, limit_s in busy:
             worker = name.decode()
             if limit_s and running_ms > limit_s * 1000:
                 self._ended_by[worker] = TimeLimitExceeded(limit_s=limit_s)
@@ -133,6 +149,17 @@ class Keeper:
         late = time.monotonic() - asked_at > self.periods.cancel_grace_s
         self._signal(worker, signal.SIGKILL if late else signal.SIGUSR1)
 
+    def _obey(self) -> None:
+        for worker, command, job_id in self._ear.heard(set(self._alive)):
+            if command == "shutdown":
+                self._signal(worker, signal.SIGTERM)
+            elif command == "kill-horse":
+                self._signal(worker, signal.SIGKILL)
+            else:
+                with contextlib.suppress(Conflict, UnknownTask):
+                    control.cancel(job_id)
+                self._due.pop(self._renew, None)
+
     def _signal(self, worker: str, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.kill(self._alive[worker], number)
@@ -143,6 +170,7 @@ class Keeper:
     def _rescue(self) -> None:
         if time.monotonic() >= self._rescue_from:
             rescue.expired()
+            callbacks.in_place_of_the_dead()
 
     def _record(self) -> None:
         if self._holds("recorder"):

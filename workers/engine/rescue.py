@@ -40,9 +40,10 @@ def _settle(lost: list[list[Any]], *, child_died: bool, error: SiraError) -> int
         helps = task_id != job_id.decode()
         if decided.name in ("failed", "revoked") and not helps:
             ledger.close(task_id, "Görevi yürüten işçi durdu")
-        arguments = (worker, 0, "", 0, job_id, execution, queue, *decided.arguments)
-        settled, _ = wire.run(wire.connect(), "exchange", *arguments)
+        calls = "1" if not helps and callbacks.wanted(None, decided.name) else ""
+        arguments = (worker, 0, "", 0, job_id, execution, queue, *decided.arguments, calls)
+        settled, *_ = wire.run(wire.connect(), "exchange", *arguments)
         log.warning("claim given back", task_id=job_id.decode(), worker=worker.decode(), outcome=decided.name)
-        if settled and decided.name == "failed" and not helps:
-            callbacks.after_end(task_id, succeeded=False)
+        if settled and calls:
+            callbacks.after_end(task_id, decided.name)
     return len(lost)

@@ -24,9 +24,13 @@ PRELUDES = {
     "renew": ("clock",),
     "lost": ("clock",),
     "promote": ("clock",),
+    "pace": ("clock",),
+    "admit": ("clock",),
+    "anew": (),
     "exchange": ("clock", "start", "after", "settle"),
     "mend": ("clock", "after", "settle"),
 }
+LEASE_MS = 30_000
 SOCKET_TIMEOUT_S = 10.0
 PUSH_TIMEOUT_S = 0.3
 LOOK_UP_EVERY_S = 5.0

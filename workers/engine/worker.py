@@ -21,7 +21,7 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, ledger, outcome, progress, registry, running, wire
+from workers.engine import bulk, callbacks, foreign, keeper, ledger, outcome, progress, registry, running, wire
 from workers.engine.helpers import task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
@@ -29,7 +29,6 @@ from workers.engine.seal import Seal
 from workers.engine.waiting import Waiter
 from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
-LEASE_MS = 30_000
 IDLE_FROM_S, IDLE_TO_S = 0.002, 0.2
 WAIT_S = 5.0
 AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
@@ -41,12 +40,18 @@ class Claim:
     """A job that this worker holds: what the claim script gave. `attempts` counts this one too."""
 
     kind: registry.Kind | None = None
+    foreign: Any = None
 
     def __init__(self, packed: list[Any]) -> None:
         job_id, execution, queue, self.data, self.meta, scope, *numbers = packed
         self.job_id, self.execution, self.queue = job_id.decode(), execution.decode(), queue.decode()
         self.scope = scope.decode() or None
         self.attempts, self.retries_left, self.retries, self.waits = map(int, numbers)
+
+    @property
+    def is_task(self) -> bool:
+        """Not a helper, nor a job of another class: neither has a row."""
+        return self.foreign is None and task_of(self.job_id) == self.job_id
 
     @property
     def ended_as(self) -> tuple[str, str, str]:
@@ -70,34 +75,43 @@ class Worker(RQWorker):
         self._turn = 0
         self._stop_asked = False
 
-    def work(self, burst: bool = False, max_jobs: int | None = None, **_: Any) -> bool:  # type: ignore[override]
-        """Work until stopped; with `burst` until nothing waits. True if any job was run."""
+    def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
+        """Work until stopped, with a keeper of its own beside it: what `rq.Worker.work` does.
+
+        `burst`: until nothing waits. `max_idle_time`: until nothing came for so many seconds. True if any job was run.
+        """
+        with keeper.beside(self.name):
+            return self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
+
+    def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> bool:
+        """Work while somebody else keeps the lease: a slot of a fleet."""
         self.register_birth()
-        self._listen()
+        before = self._listen()
         done = 0
         try:
-            done = self._loop(burst, max_jobs)
+            done = self._loop(burst, max_jobs, max_idle_s)
         finally:
-            self._leave()
+            self._leave(before)
         return done > 0
 
-    def _loop(self, burst: bool, max_jobs: int | None) -> int:
+    def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
         done, ended, claim, idle_s = 0, None, None, 0.0
+        worked_at = time.monotonic()
         while True:
             enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
             claim = self._exchange(claim, ended, claim_next=not enough)
             if claim is not None:
                 ended, idle_s = self._perform(claim), 0.0
-                done += 1
-            elif enough or burst:
+                done, worked_at = done + 1, time.monotonic()
+            elif enough or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
                 return done
             else:
-                ended, idle_s = None, self._idle(idle_s)
+                ended, idle_s = None, self._idle(idle_s, max_idle_s)
 
-    def _idle(self, idle_s: float) -> float:
+    def _idle(self, idle_s: float, max_idle_s: float | None) -> float:
         """Wait for work. After a wake for nothing (a paused queue, a faster worker) pause, longer each time."""
         time.sleep(idle_s)
-        woken = self._waiter.wait(WAIT_S)
+        woken = self._waiter.wait(min(WAIT_S, max_idle_s or WAIT_S))
         return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if woken else 0.0
 
     def _grown(self) -> bool:
@@ -106,13 +120,17 @@ class Worker(RQWorker):
             return False
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
 
-    def _listen(self) -> None:
+    def _listen(self) -> dict[int, Any]:
+        """Take the signals; gives the handlers that stood there before."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
-        signal.signal(signal.SIGUSR2, lambda *_: running.ask(running.Stopping))
-        signal.signal(signal.SIGALRM, lambda *_: running.ask(SoftTimeLimitExceeded))
+        ours = {
+            signal.SIGTERM: self._on_stop,
+            signal.SIGINT: self._on_stop,
+            signal.SIGUSR1: lambda *_: running.ask(running.Cancelled),
+            signal.SIGUSR2: lambda *_: running.ask(running.Stopping),
+            signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded),
+        }
+        return {number: signal.signal(number, handler) for number, handler in ours.items()}
 
     def _on_stop(self, *_: Any) -> None:
         """Claim nothing more; a running bulk ends its slice at the next item."""
@@ -121,7 +139,10 @@ class Worker(RQWorker):
         if run is not None:
             run.slice_ends = 0.0
 
-    def _leave(self) -> None:
+    def _leave(self, handlers: dict[int, Any]) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         self._line.close()
         self._waiter.close()
         try:
@@ -146,19 +167,25 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        arguments: list[Any] = [self.name, LEASE_MS, uuid.uuid4().hex if claim_next else "", len(order), *order]
+        arguments: list[Any] = [self.name, wire.LEASE_MS, uuid.uuid4().hex if claim_next else "", len(order), *order]
+        calls = ""
         if claim and ended:
-            arguments += [*claim.ended_as, *ended.arguments]
-        settled, packed = self._line.run(*arguments)
+            calls = "1" if claim.is_task and callbacks.wanted(claim.kind, ended.name) else ""
+            arguments += [*claim.ended_as, *ended.arguments, calls]
+        settled, packed, known = self._line.run(*arguments)
         if claim and ended:
-            self._told(claim, ended, bool(settled))
+            self._told(claim, ended, bool(settled), bool(calls))
+        if not (known or self._stop_asked):
+            self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
         return Claim(packed) if packed else None
 
-    def _told(self, claim: Claim, ended: Outcome, settled: bool) -> None:
+    def _told(self, claim: Claim, ended: Outcome, settled: bool, calls: bool) -> None:
         if not settled:
             log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
-        elif ended.name in ("finished", "failed") and task_of(claim.job_id) == claim.job_id:
-            callbacks.after_end(claim.job_id, succeeded=ended.name == "finished", kind=claim.kind)
+        elif claim.foreign is not None:
+            foreign.told(claim.foreign, ended)
+        elif calls:
+            callbacks.after_end(claim.job_id, ended.name)
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
@@ -173,14 +200,14 @@ class Worker(RQWorker):
         for job_id, execution, queue, *_ in wire.run(self.connection, "lost", self.name, 10):
             if kept is None or kept.execution != execution.decode():
                 back = (job_id, execution, queue, *Outcome("back").arguments)
-                wire.run(self.connection, "exchange", self.name, LEASE_MS, "", 0, *back)
+                wire.run(self.connection, "exchange", self.name, wire.LEASE_MS, "", 0, *back)
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
         started = time.monotonic()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         decided = self._decide(claim, run)
-        if decided.name in ("failed", "revoked") and not run.helps:
+        if decided.name in ("failed", "revoked") and claim.is_task:
             self._close(run.task_id, decided.name)
         took_s = round(time.monotonic() - started, 4)
         say = log.debug if decided.name in ROUTINE else log.info
@@ -194,6 +221,9 @@ class Worker(RQWorker):
             log.exception("items left open", task_id=task_id)
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
+        if not issubclass(self.job_class, Job):
+            claim.foreign, decided = foreign.perform(self, claim.job_id, claim.attempts)
+            return decided
         try:
             result = self._call(claim, run)
             if isinstance(result, RQRetry):

@@ -12,9 +12,15 @@ if status == 'started' then
   redis.call('HSET', key, 'sira_cancel', 1)
   return 'running'
 end
-if status ~= 'queued' and status ~= 'scheduled' and status ~= 'deferred' then return 'ended' end
+local WAITS = {queued = true, scheduled = true, deferred = true, rate_limited = true}
+if not WAITS[status] then return 'ended' end
 redis.call('LREM', 'rq:queue:' .. queue, 1, id)
 redis.call('ZREM', 'rq:scheduled:' .. queue, id)
+local limit = redis.call('HMGET', key, 'rate_limit_key', 'rate_limit_concurrency')
+if limit[1] then
+  redis.call('ZREM', 'rq:rl:' .. limit[1] .. ':rate_limited', id)
+  free_slot(id, limit[1], limit[2], now_ms())
+end
 local gone = finish(id, queue, 'revoked', now_ms(), ttl_s)
 tell(id, 'REVOKED', '', '')
 publish(gone)

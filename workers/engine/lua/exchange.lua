@@ -1,22 +1,29 @@
 -- One round trip per job: settle what was done (if any) and claim the next (if asked), telling both in one event.
 -- ARGV: worker, lease_ms, next execution id ('' claims nothing), n, n queue names in order,
---       then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died
--- Returns: {1 if settled else 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits}}
+--       then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died,
+--       '1' if somebody is to be called after its end
+-- Returns: {1 if settled else 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
+--           1 if the worker is registered}
+local CALL_WITHIN_MS = 30000
 local worker, n = ARGV[1], tonumber(ARGV[4])
 local settled, gone, done = 0, nil, nil
 if #ARGV > 4 + n then
-  local id, execution, queue, outcome, delay_ms, ttl_s, result, failure, payload, lost = unpack(ARGV, 5 + n)
+  local id, execution, queue, outcome, delay_ms, ttl_s, result, failure, payload, lost, calls = unpack(ARGV, 5 + n)
   done = {id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
     ttl_s = tonumber(ttl_s), worker = worker, result = result, error = failure, payload = payload, lost = lost == '1'}
   settled, gone = settle(done)
+  if calls == '1' and settled == 1 and STATUS[done.outcome] then
+    redis.call('ZADD', 'sira:calls', now + CALL_WITHIN_MS, id .. ':' .. done.outcome)
+  end
 end
 local claimed = ARGV[3] ~= '' and start({unpack(ARGV, 5, 4 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
 local me = 'rq:worker:' .. worker
-if (claimed or done) and redis.call('EXISTS', me) == 1 then
+local known = redis.call('EXISTS', me)
+if (claimed or done) and known == 1 then
   if not (claimed and done) then redis.call('HSET', me, 'state', claimed and 'busy' or 'idle') end
   if settled == 1 and STATUS[done.outcome] then
     redis.call('HINCRBY', me, done.outcome == 'failed' and 'failed_job_count' or 'successful_job_count', 1)
   end
 end
 publish(gone)
-return {settled, claimed or false}
+return {settled, claimed or false, known}

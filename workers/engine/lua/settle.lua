@@ -55,11 +55,14 @@ end
 local function keep_result(o, claimed, now)
   local entry = {'type', RESULT_TYPE[o.outcome], 'worker_name', o.worker, 'execution_id', o.execution,
     'execution_started_at', (tonumber(claimed) or now) / 1000, 'execution_ended_at', now / 1000}
-  if o.result ~= '' then entry[#entry + 1] = 'return_value'; entry[#entry + 1] = o.result end
+  if o.result ~= '' then
+    entry[#entry + 1] = o.outcome == 'finished' and 'return_value' or 'exc_string'
+    entry[#entry + 1] = o.result
+  end
   redis.call('XADD', 'rq:results:' .. o.id, 'MAXLEN', '10', '*', unpack(entry))
 end
 
--- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64), error (sealed), payload (sealed), lost (a worker died)
+-- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64; of a foreign failure its traceback), error (sealed), payload (sealed), lost (a worker died)
 -- Returns 1 or 0, and the id if nothing is left of the job.
 local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()

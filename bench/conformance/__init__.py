@@ -1,0 +1,1 @@
+"""RQ's own test suite with our worker in the place of `rq.Worker`: `make test-conformance`."""
