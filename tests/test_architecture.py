@@ -27,17 +27,21 @@ MAX_LINES, MAX_FUNCTION_LINES = 300, 40
 RECORDS = {"workers.db", "workers.models", "workers.settings", "workers.errors"}
 ARROWS: dict[str, set[str]] = {
     "app": {"workers.engine", "workers.models", "workers.storage", "workers.db", "workers.settings", "workers.errors"}
-    | {"workers.logs", "workers.migrations", "workers.embedded", "workers.processes", "workers.services"},
+    | {"workers.logs", "workers.migrations", "workers.embedded", "workers.processes", "workers.services"}
+    | {"workers.messages"},
     "wsgi": {"app"},
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs"},
     "workers.engine": {"workers.db", "workers.settings", "workers.errors", "workers.logs", "workers.embedded"},
     "workers.jobs": {"workers.engine", "workers.services", "workers.files", "workers.records", "workers.storage"}
+    | {"workers.messages"}
     | RECORDS,
     "workers.services": {"workers.errors"},
     "workers.files": {"workers.storage"} | RECORDS,
     "workers.records": RECORDS,
+    "workers.messages": {"workers.records", "workers.engine.ledger", "workers.engine.seal", "workers.engine.tables"}
+    | RECORDS,
     "workers.migrations": {"workers.engine.tables"} | RECORDS,
     "workers.storage": {"workers.places", "workers.settings", "workers.errors"},
     "workers.places": {"workers.settings", "workers.errors"},
@@ -50,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.logs": set(),
     "workers": set(),
 }
-RECORD_KEEPERS = ("workers/db.py", "workers/models.py", "workers/records.py", "workers/files.py")
+RECORD_KEEPERS = ("workers/db.py", "workers/models.py", "workers/records.py", "workers/files.py", "workers/messages.py")
 # The only files in which a foreign package may be imported.
 HOMES = {
     "rq": ["workers/engine/*.py"],
@@ -58,7 +62,7 @@ HOMES = {
     "rq_scheduler": ["workers/engine/clock.py"],
     "rq_dashboard": ["app/*.py"],
     "flask": ["app/*.py", "wsgi.py"],
-    "limits": ["app/*.py"],
+    "limits": ["app/*.py", "workers/engine/limits.py"],
     "flask_openapi3": ["app/*.py"],
     "werkzeug": ["app/*.py"],
     "click": ["app/*.py"],
@@ -66,7 +70,7 @@ HOMES = {
     "obstore": ["workers/places.py"],
     "sqlalchemy": ["app/*.py", "workers/engine/*.py", "workers/migrations/*.py", *RECORD_KEEPERS],
 }
-PURE_SERVICES = {"workers.services.tax_numbers"}
+PURE_SERVICES = {"workers.services.sms_rows", "workers.services.mail_servers", "workers.services.sms_gateways", "workers.services.tax_numbers", "workers.services.phones", "workers.services.sms_text"}
 BY_NAME = {"workers/engine/registry.py": "workers.jobs", "workers/engine/fleet.py": "workers.services"}
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle"}
 HEAVY = ("reportlab", "pikepdf", "openpyxl", "obstore", "alembic")
@@ -84,7 +88,8 @@ TESTED_IN = {
     "app/rate.py": "test_auth.py: the limit in front of every route",
     "scheduler.py": "test_clock.py: the process itself",
     "workers/__main__.py": "test_fleet.py: the command line",
-    "workers/engine/callbacks.py": "test_worker.py: called once with the ended task",
+    "workers/engine/foreign.py": "test_rq_features.py: a job of RQ's own class (and `make test-conformance`)",
+    "workers/engine/forks.py": "test_fleet.py: children that die with their parent",
     "workers/engine/helpers.py": "test_bulk.py: helpers beside the task's own job",
     "workers/engine/keeper.py": "test_rescue.py: leases, deaths, limits",
     "workers/engine/running.py": "test_progress.py: what is asked of a running job",
@@ -100,6 +105,8 @@ TESTED_IN = {
     "workers/services/fonts.py": "test_typesetting.py: the glyphs of every letter",
     "workers/services/letter_form.py": "test_letters.py: what stands on a letter",
     "workers/services/letter_styles.py": "test_letters.py: a table of sizes",
+    "workers/services/sms_gateways/*.py": "test_sms_gateways.py: one suite over all of them",
+    "workers/services/sending.py": "test_sms_gateways.py: every answer of a gateway is one of its words",
     "workers/services/snapshots.py": "test_pdf.py: a record becomes a letter",
     "wsgi.py": "test_up.py: the application that a server loads",
 }

@@ -5,6 +5,7 @@ this process. Signal handlers only note; the loop acts.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import pkgutil
@@ -191,11 +192,17 @@ class Fleet:
 
 
 def preload() -> None:
-    """Import what the jobs will need, once, before any fork: the catalogue and every service."""
-    registry.kinds()
+    """Import what the jobs will need, once, before any fork: the catalogue and every service.
+
+    What stands in memory then is left alone by the garbage collector, so that the children go on sharing it.
+    """
+    for kind in registry.kinds().values():
+        _ = kind.model
     services = importlib.import_module("workers.services")
     for module in pkgutil.iter_modules(services.__path__):
         importlib.import_module(f"workers.services.{module.name}")
+    gc.collect()
+    gc.freeze()
 
 
 def _name_process(title: str) -> None:

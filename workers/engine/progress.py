@@ -14,16 +14,19 @@ EVERY_S = 0.05
 _last_sent = 0.0
 
 
-def report(current: int, total: int, status: str | None = None) -> None:
-    """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out."""
+def report(current: int, total: int | None, status: str | None = None) -> None:
+    """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out.
+
+    A `total` that nobody knows yet is None; it is kept as 0, below `current`, and shown as null.
+    """
     global _last_sent
     run = running.present.get()
     if run is None or not run.leased:
         return
     running.check()
-    total = max(int(total), 0)
-    run.meta = _meta(run.meta, min(max(int(current), 0), total), total, status and storable(status))
-    if time.monotonic() - _last_sent < EVERY_S and current < total:
+    current, known = max(int(current), 0), max(int(total or 0), 0)
+    run.meta = _meta(run.meta, current if total is None else min(current, known), known, status and storable(status))
+    if time.monotonic() - _last_sent < EVERY_S and (total is None or current < known):
         return
     _last_sent = time.monotonic()
     send(run)

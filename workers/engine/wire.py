@@ -59,6 +59,7 @@ def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> Any:
         "socket_timeout": timeout_s,
         "socket_connect_timeout": min(timeout_s, 2.0),
         "retry": Retry(NoBackoff(), 0),
+        "driver_info": None,  # redis-py would read its own version from disk in each new process, and tell the server
     }
     if url.startswith("redis+sentinel://"):
         return _from_sentinel(url, options)

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import time
-import uuid
+from math import lcm
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -72,7 +72,7 @@ class Worker(RQWorker):
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._line = wire.Line(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
-        self._turn = 0
+        self._orders, self._turn = _orders(self.queue_names()), 0
         self._stop_asked = False
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
@@ -167,7 +167,13 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        arguments: list[Any] = [self.name, wire.LEASE_MS, uuid.uuid4().hex if claim_next else "", len(order), *order]
+        arguments: list[Any] = [
+            self.name,
+            wire.LEASE_MS,
+            os.urandom(16).hex() if claim_next else "",
+            len(order),
+            *order,
+        ]
         calls = ""
         if claim and ended:
             calls = "1" if claim.is_task and callbacks.wanted(claim.kind, ended.name) else ""
@@ -189,11 +195,9 @@ class Worker(RQWorker):
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
-        self._turn += 1
-        mine = self.queue_names()
-        ordered = [name for name in registry.claim_order(self._turn) if name in mine]
-        ordered += [name for name in mine if name not in ordered]
-        return sorted(ordered, key=lambda name: name == yielded)
+        self._turn = (self._turn + 1) % len(self._orders)
+        order = self._orders[self._turn]
+        return sorted(order, key=lambda name: name == yielded) if yielded else order
 
     def _give_back_strays(self, kept: Claim | None) -> None:
         """A claim whose answer never reached us is ours without our knowing: back to the front of its queue."""
@@ -261,6 +265,13 @@ class Worker(RQWorker):
             signal.setitimer(signal.ITIMER_REAL, 0)
             running.present.reset(token)
             running.clear()
+
+
+def _orders(mine: list[str]) -> list[list[str]]:
+    """Our queues in the order of each turn; those that the registry doesn't know come last."""
+    turns = [registry.claim_order(turn) for turn in range(lcm(*map(len, registry.PRIORITIES)))]
+    known = [[name for name in order if name in mine] for order in turns]
+    return [order + [name for name in mine if name not in order] for order in known]
 
 
 def name_for(fleet_pid: int, slot: int, generation: int) -> str:
