@@ -43,9 +43,6 @@ def _work(given: argparse.Namespace) -> int:
         raise BadSettings(reason=f"unknown queue {', '.join(unknown)}; there are {', '.join(registry.QUEUES)}")
     wire.refuse_unsafe_server()
     _prepare_database()
-    for name, kind in sorted(registry.kinds().items()):
-        print(f"  . {name} ({kind.queue})")
-    print("ready", flush=True)
     orders = Orders(
         queues=tuple(given.queues) or registry.QUEUES,
         concurrency=given.concurrency,
@@ -53,7 +50,15 @@ def _work(given: argparse.Namespace) -> int:
         max_memory_mb=given.max_memory_mb,
         burst=given.burst,
     )
-    return Fleet(orders).run()
+    return Fleet(orders).run(_announce)
+
+
+def _announce() -> None:
+    from workers.engine import registry
+
+    for name, kind in sorted(registry.kinds().items()):
+        print(f"  . {name} ({kind.queue})")
+    print("ready", flush=True)
 
 
 def _prepare_database() -> None:

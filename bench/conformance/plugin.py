@@ -14,8 +14,9 @@ FOLDER = Path(tempfile.mkdtemp(prefix="sira-conformance-"))
 
 
 class OurWorker(Worker):
+    job_class = rq.job.Job
+
     def __init__(self, queues: Any, *args: Any, **options: Any) -> None:
-        options["job_class"] = options.get("job_class") or rq.job.Job
         options["serializer"] = options.get("serializer") or rq.serializers.DefaultSerializer
         super().__init__(queues, *args, **options)
         _look_where(self.connection)

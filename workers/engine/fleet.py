@@ -63,12 +63,14 @@ class Fleet:
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
 
-    def run(self) -> int:
-        preload()
+    def run(self, announce: Callable[[], None] = lambda: None) -> int:
+        """`announce` is called when all is there to begin: code in memory, signals heeded."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        preload()
+        announce()
         self._fork_keeper()
         while not self._over():
             self._fork_missing()

@@ -39,7 +39,7 @@ class Periods:
 def beside(worker: str) -> Iterator[None]:
     """A keeper for a worker that runs alone, without a fleet, for as long as the body runs."""
     told_r, told_w = os.pipe2(os.O_CLOEXEC)
-    pid = forks.fork(lambda: (os.close(told_w), Keeper(told_r).run())[1])
+    pid = forks.fork(lambda: (os.close(told_w), Keeper(told_r, alone=True).run())[1])
     os.close(told_r)
     os.write(told_w, f"born {worker} {os.getpid()}\n".encode())
     try:
@@ -50,19 +50,20 @@ def beside(worker: str) -> Iterator[None]:
 
 
 class Keeper:
-    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines."""
+    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines. `alone`: the worker is in no
+    fleet, so nothing would come after it if it were killed on command."""
 
-    def __init__(self, pipe: int, periods: Periods | None = None) -> None:
-        self.pipe, self.periods = pipe, periods or Periods()
+    def __init__(self, pipe: int, periods: Periods | None = None, *, alone: bool = False) -> None:
+        self.pipe, self.periods, self.alone = pipe, periods or Periods(), alone
         self.me = f"{os.uname().nodename}-{os.getpid()}"
         self._alive: dict[str, int] = {}
-        self._ended_by: dict[str, SiraError] = {}
+        self._ended_by: dict[str, tuple[str, SiraError]] = {}
         self._asked_at: dict[str, float] = {}
         self._ear = commands.Ear()
-        self._unsettled: list[tuple[str, SiraError]] = []
+        self._unsettled: list[tuple[str, SiraError, tuple[str, SiraError] | None]] = []
         self._rest = ""
         self._stop = False
-        self._rescue_from = 0.0
+        self._rescue_from = self._reconcile_from = 0.0
         self._due: dict[Callable[[], None], float] = {}
 
     def run(self) -> None:
@@ -74,6 +75,7 @@ class Keeper:
             self._round()
         with contextlib.suppress(Exception):
             self._record()
+            self._hand_over()
 
     def _round(self) -> None:
         try:
@@ -119,14 +121,14 @@ class Keeper:
                 self._alive[name] = int(pid)
             else:
                 self._alive.pop(name, None)
-                error = self._ended_by.pop(name, None) or outcome.child_lost(" ".join(reason))
-                self._unsettled.append((name, error))
+                lost = outcome.child_lost(" ".join(reason))
+                self._unsettled.append((name, lost, self._ended_by.pop(name, None)))
 
     def _bury(self) -> None:
         """What a dead child held is given back at once; a name leaves the list only when that is done."""
         while self._unsettled:
-            name, error = self._unsettled[0]
-            rescue.dead_child(name, error)
+            name, lost, ended_by_us = self._unsettled[0]
+            rescue.dead_child(name, lost, ended_by_us)
             self._unsettled.pop(0)
 
     def _renew(self) -> None:
@@ -138,7 +140,7 @@ class Keeper:
         for name, job_id, cancelled, running_ms, limit_s in busy:
             worker = name.decode()
             if limit_s and running_ms > limit_s * 1000:
-                self._ended_by[worker] = TimeLimitExceeded(limit_s=limit_s)
+                self._ended_by[worker] = (job_id.decode(), TimeLimitExceeded(limit_s=limit_s))
                 self._signal(worker, signal.SIGKILL)
             elif cancelled:
                 self._ask_to_cancel(worker, job_id.decode())
@@ -154,7 +156,7 @@ class Keeper:
             if command == "shutdown":
                 self._signal(worker, signal.SIGTERM)
             elif command == "kill-horse":
-                self._signal(worker, signal.SIGKILL)
+                self._signal(worker, signal.SIGKILL if not self.alone else signal.SIGUSR2)
             else:
                 with contextlib.suppress(Conflict, UnknownTask):
                     control.cancel(job_id)
@@ -178,8 +180,11 @@ class Keeper:
                 pass
 
     def _reconcile(self) -> None:
-        if self._holds("reconciler"):
+        """A walk over a long backlog takes seconds; it is made so seldom that it costs a twentieth at most."""
+        if time.monotonic() >= self._reconcile_from and self._holds("reconciler"):
+            began = time.monotonic()
             reconcile.reconcile()
+            self._reconcile_from = time.monotonic() + 20 * (time.monotonic() - began)
 
     def _holds(self, duty: str) -> bool:
         """One keeper in the whole service does this duty; if it dies, another takes over when the lease ends."""
@@ -191,3 +196,10 @@ class Keeper:
             return False
         connection.pexpire(key, lease_ms)
         return True
+
+    def _hand_over(self) -> None:
+        """Leave our duties to whoever comes next, at once."""
+        connection = wire.connect()
+        for duty in ("recorder", "reconciler"):
+            if connection.get(f"sira:duty:{duty}") == self.me.encode():
+                connection.delete(f"sira:duty:{duty}")

@@ -23,7 +23,7 @@ from workers.engine.registry import Kind
 from workers.engine.seal import Seal, encode
 from workers.engine.tables import keys, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
+from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
@@ -117,7 +117,9 @@ def _store(task: Row, rows: list[Any] | None, key: str | None, request_hash: str
     with writing() as session:
         if key_row:
             session.execute(insert(keys), key_row)
-        session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
+        released = session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
+        if released.rowcount != 1:  # type: ignore[attr-defined]
+            raise DatabaseDown()  # somebody cleaned up what was still being written
 
 
 def _commit_together(task: Row, key_row: Row | None) -> None:

@@ -22,7 +22,7 @@ from workers.engine.tasks import ENDED, Task, find
 CHUNK = 200
 MISSING_FOR = timedelta(seconds=60)
 NEVER_PUSHED_FOR = timedelta(seconds=3)
-UNRELEASED_FOR = timedelta(hours=1)
+UNRELEASED_FOR = timedelta(days=1)  # by the clock of another machine, and none is that wrong
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 log = logs.get("reconciler")
 
@@ -90,8 +90,8 @@ def _end(task: Task) -> dict[str, Any]:
 
 def _is_due(row: RowMapping, missing_for: timedelta) -> bool:
     """Is the row's job missing for so long that it must be pushed? Notes when it was first missed."""
-    if row["event_id"] == "0-0":
-        return bool(row["created_at"] < now() - NEVER_PUSHED_FOR)
+    if row["event_id"] == "0-0" and row["created_at"] < now() - NEVER_PUSHED_FOR:
+        return True
     if row["missing_at"] is None:
         _write(row["id"], {"missing_at": now()})
         return False

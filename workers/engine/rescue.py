@@ -11,10 +11,14 @@ AT_ONCE = 100
 log = logs.get("rescue")
 
 
-def dead_child(worker: str, error: SiraError) -> int:
-    """Give back at once what the dead child of this worker name held."""
+def dead_child(worker: str, error: SiraError, ended_by_us: tuple[str, SiraError] | None = None) -> int:
+    """Give back at once what the dead child of this worker name held. `ended_by_us`: the job for whose sake it was
+    killed, and why; it may have gone on to another in that moment."""
     connection = wire.connect()
-    rescued = _settle(wire.run(connection, "lost", worker, AT_ONCE), child_died=True, error=error)
+    lost = wire.run(connection, "lost", worker, AT_ONCE)
+    if ended_by_us and any(job_id.decode() == ended_by_us[0] for job_id, *_ in lost):
+        error = ended_by_us[1]
+    rescued = _settle(lost, child_died=True, error=error)
     connection.srem("rq:workers", f"rq:worker:{worker}")
     connection.delete(f"rq:worker:{worker}", f"rq:worker:{worker}:executions")
     return rescued

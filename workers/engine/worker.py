@@ -13,7 +13,6 @@ import os
 import resource
 import signal
 import time
-from math import lcm
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -22,6 +21,7 @@ from rq.job import Retry as RQRetry
 
 from workers import db, logs
 from workers.engine import bulk, callbacks, foreign, keeper, ledger, outcome, progress, registry, running, wire
+from workers.engine.claim import Claim, orders
 from workers.engine.helpers import task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
@@ -36,44 +36,29 @@ ROUTINE = ("finished", "yield")  # these stand in the history; a line for each w
 log = logs.get("worker")
 
 
-class Claim:
-    """A job that this worker holds: what the claim script gave. `attempts` counts this one too."""
-
-    kind: registry.Kind | None = None
-    foreign: Any = None
-
-    def __init__(self, packed: list[Any]) -> None:
-        job_id, execution, queue, self.data, self.meta, scope, *numbers = packed
-        self.job_id, self.execution, self.queue = job_id.decode(), execution.decode(), queue.decode()
-        self.scope = scope.decode() or None
-        self.attempts, self.retries_left, self.retries, self.waits = map(int, numbers)
-
-    @property
-    def is_task(self) -> bool:
-        """Not a helper, nor a job of another class: neither has a row."""
-        return self.foreign is None and task_of(self.job_id) == self.job_id
-
-    @property
-    def ended_as(self) -> tuple[str, str, str]:
-        return self.job_id, self.execution, self.queue
-
-
 class Worker(RQWorker):
     """One slot: runs one job at a time in its own process. Takes `rq.Worker`'s arguments."""
 
+    job_class = Job
+
     def __init__(
-        self, queues: Any = registry.QUEUES, name: str | None = None, *, max_memory_mb: int = 0, **options: Any
+        self,
+        queues: Any = registry.QUEUES,
+        name: str | None = None,
+        *rest: Any,
+        max_memory_mb: int = 0,
+        **options: Any,
     ) -> None:
-        options.setdefault("connection", wire.connect())
-        options["job_class"] = options.get("job_class") or Job
         options["serializer"] = options.get("serializer") or Seal
-        super().__init__(queues, name, **options)
+        if not (rest or options.get("connection") or _bound(queues)):
+            options["connection"] = wire.connect()
+        super().__init__(queues, name, *rest, **options)
         self.max_memory_mb = max_memory_mb
-        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._line = wire.Line(self.connection, "exchange")
-        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
-        self._orders, self._turn = _orders(self.queue_names()), 0
         self._stop_asked = False
+
+    def _set_connection(self, connection: Any) -> Any:
+        """RQ would have this whole process wait 415 s for a server that has gone silent."""
+        return connection
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
         """Work until stopped, with a keeper of its own beside it: what `rq.Worker.work` does.
@@ -85,6 +70,10 @@ class Worker(RQWorker):
 
     def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> bool:
         """Work while somebody else keeps the lease: a slot of a fleet."""
+        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._line = wire.Line(self.connection, "exchange")
+        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
+        self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
         before = self._listen()
         done = 0
@@ -145,6 +134,8 @@ class Worker(RQWorker):
             signal.signal(number, handler)
         self._line.close()
         self._waiter.close()
+        os.close(self._wake_r)
+        os.close(self._wake_w)
         try:
             self.register_death()
         except (RedisError, QueueDown):
@@ -178,11 +169,13 @@ class Worker(RQWorker):
         if claim and ended:
             calls = "1" if claim.is_task and callbacks.wanted(claim.kind, ended.name) else ""
             arguments += [*claim.ended_as, *ended.arguments, calls]
-        settled, packed, known = self._line.run(*arguments)
+        settled, packed, known, strays = self._line.run(*arguments)
         if claim and ended:
             self._told(claim, ended, bool(settled), bool(calls))
         if not (known or self._stop_asked):
             self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
+        if strays:
+            self._give_back_strays(None)
         return Claim(packed) if packed else None
 
     def _told(self, claim: Claim, ended: Outcome, settled: bool, calls: bool) -> None:
@@ -200,7 +193,8 @@ class Worker(RQWorker):
         return sorted(order, key=lambda name: name == yielded) if yielded else order
 
     def _give_back_strays(self, kept: Claim | None) -> None:
-        """A claim whose answer never reached us is ours without our knowing: back to the front of its queue."""
+        """A claim whose answer never reached us, or that reached Redis late, is ours without our knowing: back to the
+        front of its queue. While there is one, the script gives us no other."""
         for job_id, execution, queue, *_ in wire.run(self.connection, "lost", self.name, 10):
             if kept is None or kept.execution != execution.decode():
                 back = (job_id, execution, queue, *Outcome("back").arguments)
@@ -238,7 +232,7 @@ class Worker(RQWorker):
         except running.Yielded:
             return Outcome("yield", payload=Seal.dumps(run.meta))
         except running.Cancelled:
-            return Outcome("revoked")
+            return self._cancelled(claim)
         except (running.Stopping, running.Lost):
             return Outcome("back")
         except running.Helped:
@@ -250,6 +244,14 @@ class Worker(RQWorker):
             return outcome.missing_here(error, waits=claim.waits)
         except Exception as error:
             return outcome.failed(error, retries_left=claim.retries_left, retries=claim.retries)
+
+    def _cancelled(self, claim: Claim) -> Outcome:
+        """Unless the signal was meant for the job before. The script that writes `back` looks once more."""
+        try:
+            meant = self.connection.hexists(f"rq:job:{claim.job_id}", "sira_cancel")
+        except RedisError:
+            meant = False
+        return Outcome("revoked" if meant else "back")
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
         name, params = opened(claim.job_id, claim.data)
@@ -267,11 +269,9 @@ class Worker(RQWorker):
             running.clear()
 
 
-def _orders(mine: list[str]) -> list[list[str]]:
-    """Our queues in the order of each turn; those that the registry doesn't know come last."""
-    turns = [registry.claim_order(turn) for turn in range(lcm(*map(len, registry.PRIORITIES)))]
-    known = [[name for name in order if name in mine] for order in turns]
-    return [order + [name for name in mine if name not in order] for order in known]
+def _bound(queues: Any) -> bool:
+    """Are these RQ's Queue objects, which bring their connection?"""
+    return any(not isinstance(queue, str) for queue in ([queues] if isinstance(queues, str) else queues))
 
 
 def name_for(fleet_pid: int, slot: int, generation: int) -> str:

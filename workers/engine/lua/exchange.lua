@@ -3,7 +3,7 @@
 --       then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died,
 --       '1' if somebody is to be called after its end
 -- Returns: {1 if settled else 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
---           1 if the worker is registered}
+--           1 if the worker is registered, how many jobs it holds without knowing}
 local CALL_WITHIN_MS = 30000
 local worker, n = ARGV[1], tonumber(ARGV[4])
 local settled, gone, done = 0, nil, nil
@@ -16,7 +16,8 @@ if #ARGV > 4 + n then
     redis.call('ZADD', 'sira:calls', now + CALL_WITHIN_MS, id .. ':' .. done.outcome)
   end
 end
-local claimed = ARGV[3] ~= '' and start({unpack(ARGV, 5, 4 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
+local strays = ARGV[3] ~= '' and redis.call('SCARD', 'rq:worker:' .. worker .. ':executions') or 0
+local claimed = ARGV[3] ~= '' and strays == 0 and start({unpack(ARGV, 5, 4 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
 local me = 'rq:worker:' .. worker
 local known = redis.call('EXISTS', me)
 if (claimed or done) and known == 1 then
@@ -26,4 +27,4 @@ if (claimed or done) and known == 1 then
   end
 end
 publish(gone)
-return {settled, claimed or false, known}
+return {settled, claimed or false, known, strays}

@@ -1,6 +1,8 @@
 -- Renew the leases of the slots whose processes live.
 -- ARGV: lease_ms, worker_ttl_s, then the worker names
 -- Returns for each busy slot: {worker, job id, 1 if to be cancelled, running ms, hard limit s}
+-- RQ's own jobs time themselves out; as in RQ they are killed only if they don't.
+local RQS_GRACE_S = 60
 local now, busy = now_ms(), {}
 for i = 3, #ARGV do
   local worker = 'rq:worker:' .. ARGV[i]
@@ -11,12 +13,14 @@ for i = 3, #ARGV do
   end
   for _, both in ipairs(redis.call('SMEMBERS', worker .. ':executions')) do
     local id = string.match(both, '^[^:]+')
-    local job = redis.call('HMGET', 'rq:job:' .. id, 'origin', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_execution')
+    local job = redis.call('HMGET', 'rq:job:' .. id, 'origin', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_execution', 'sira_retries')
     if job[1] and both == id .. ':' .. (job[5] or '') then
       redis.call('ZADD', 'sira:leases', 'XX', now + tonumber(ARGV[1]), job[1] .. ':' .. both)
       redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
       redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
-      busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - tonumber(job[3] or now), tonumber(job[4] or 0)}
+      local limit = tonumber(job[4] or 0)
+      if not job[6] and limit > 0 then limit = limit + RQS_GRACE_S end
+      busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - tonumber(job[3] or now), limit}
     end
   end
 end
