@@ -37,25 +37,27 @@ def _positive(text: str) -> int:
 def _work(given: argparse.Namespace) -> int:
     from workers.engine import registry, wire
     from workers.engine.fleet import Fleet, Orders
+    from workers.engine.worker import Worker
 
     unknown = [name for name in given.queues if name not in registry.QUEUES]
     if unknown:
         raise BadSettings(reason=f"unknown queue {', '.join(unknown)}; there are {', '.join(registry.QUEUES)}")
     wire.refuse_unsafe_server()
     _prepare_database()
-    orders = Orders(
-        queues=tuple(given.queues) or registry.QUEUES,
-        concurrency=given.concurrency,
-        max_jobs_per_child=given.max_jobs_per_child,
-        max_memory_mb=given.max_memory_mb,
-        burst=given.burst,
-    )
-    return Fleet(orders).run(_announce)
+    queues = given.queues or registry.QUEUES
+    max_jobs = None if given.burst else given.max_jobs_per_child
+
+    def work(name: str) -> None:
+        Worker(queues, name, max_memory_mb=given.max_memory_mb).work_kept(given.burst, max_jobs)
+
+    return Fleet(Orders(work, concurrency=given.concurrency, once=given.burst)).run(_prepare)
 
 
-def _announce() -> None:
+def _prepare() -> None:
     from workers.engine import registry
+    from workers.engine.fleet import preload
 
+    preload()
     for name, kind in sorted(registry.kinds().items()):
         print(f"  . {name} ({kind.queue})")
     print("ready", flush=True)

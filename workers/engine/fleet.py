@@ -19,11 +19,10 @@ from typing import Any
 from workers import logs
 from workers.engine import forks, registry
 from workers.engine.keeper import Keeper, Periods
-from workers.engine.worker import Worker, name_for
 
 log = logs.get("fleet")
 ASK_AFTER_S, KILL_AFTER_S = 14.0, 18.0
-RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.1, 10.0, 2.0
+RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 
 
 @dataclass
@@ -37,17 +36,20 @@ class Slot:
     born: float = 0.0
     wait_s: float = 0.0
     not_before: float = 0.0
+    done: bool = False
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What a fleet is to do. `max_memory_mb` (0: no limit) is the resident size past which a child is replaced."""
+    """What a fleet is to do: `work` is called in a child with its worker's name, and ends when it is to be replaced.
 
-    queues: tuple[str, ...] = registry.QUEUES
+    `once`: a child that ends in order is not replaced, only one that dies. `name`: of the worker, if there is just one.
+    """
+
+    work: Callable[[str], None]
     concurrency: int = 1
-    max_jobs_per_child: int = 1000
-    max_memory_mb: int = 0
-    burst: bool = False
+    once: bool = False
+    name: str = ""
     periods: Periods = field(default_factory=Periods)
 
 
@@ -63,28 +65,35 @@ class Fleet:
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
 
-    def run(self, announce: Callable[[], None] = lambda: None) -> int:
-        """`announce` is called when all is there to begin: code in memory, signals heeded."""
+    def run(self, prepare: Callable[[], None] = lambda: None) -> int:
+        """`prepare` is called when signals are heeded and before the first fork."""
+        handlers = self._listen()
+        try:
+            prepare()
+            self._fork_keeper()
+            while not self._over():
+                self._fork_missing()
+                self._hurry()
+                self._sleep()
+                self._reap()
+            return self._leave()
+        finally:
+            signal.set_wakeup_fd(-1)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _listen(self) -> dict[int, Any]:
+        """Take the signals; gives the handlers that stood there before."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        preload()
-        announce()
-        self._fork_keeper()
-        while not self._over():
-            self._fork_missing()
-            self._hurry()
-            self._sleep()
-            self._reap()
-        return self._leave()
+        ours = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop, signal.SIGCHLD: lambda *_: None}
+        return {number: signal.signal(number, handler) for number, handler in ours.items()}
 
     def _on_stop(self, *_: Any) -> None:
         self._stop_at = self._stop_at or time.monotonic()
 
     def _over(self) -> bool:
         idle = not any(slot.pid for slot in self.slots)
-        return idle and bool(self._stop_at or (self.orders.burst and all(s.generation for s in self.slots)))
+        return idle and bool(self._stop_at or all(slot.done for slot in self.slots))
 
     def _fork_keeper(self) -> None:
         self.keeper_pid = self._fork(lambda: Keeper(self._told_r, self.orders.periods).run(), "keeper")
@@ -98,21 +107,21 @@ class Fleet:
                 if slot.pid:
                     self._tell(f"born {slot.name} {slot.pid}")
         for slot in self.slots:
-            fresh = slot.generation == 0 or not self.orders.burst
-            if not slot.pid and fresh and time.monotonic() >= slot.not_before:
+            if not (slot.pid or slot.done) and time.monotonic() >= slot.not_before:
                 self._fork_child(slot)
 
     def _fork_child(self, slot: Slot) -> None:
         slot.generation += 1
         slot.born = time.monotonic()
-        slot.name = name_for(os.getpid(), slot.number, slot.generation)
-        slot.pid = self._fork(lambda: self._work(slot.name), f"slot {slot.number}")
+        slot.name = self._name(slot)
+        slot.pid = self._fork(lambda: self.orders.work(slot.name), f"slot {slot.number}")
         self._tell(f"born {slot.name} {slot.pid}")
 
-    def _work(self, name: str) -> None:
-        orders = self.orders
-        worker = Worker(list(orders.queues), name, max_memory_mb=orders.max_memory_mb)
-        worker.work_kept(burst=orders.burst, max_jobs=None if orders.burst else orders.max_jobs_per_child)
+    def _name(self, slot: Slot) -> str:
+        """The RQ worker name of a slot: host, fleet, slot, and how often its child was replaced."""
+        if self.orders.name:
+            return self.orders.name if slot.generation == 1 else f"{self.orders.name}-{slot.generation}"
+        return f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}-{slot.number}-{slot.generation}"
 
     def _fork(self, task: Callable[[], None], title: str) -> int:
         def named() -> None:
@@ -135,14 +144,12 @@ class Fleet:
                 os.read(self._wake_r, 4096)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._buried(pid, os.waitstatus_to_exitcode(status))
+        """Our own children only: in somebody else's process there may be others."""
+        for pid in [self.keeper_pid, *(slot.pid for slot in self.slots)]:
+            if pid:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    self._buried(pid, os.waitstatus_to_exitcode(status))
 
     def _buried(self, pid: int, code: int) -> None:
         if pid == self.keeper_pid:
@@ -155,9 +162,9 @@ class Fleet:
                 self._plan_restart(slot, code)
 
     def _plan_restart(self, slot: Slot, code: int) -> None:
-        """At once after a planned end; after a crash with a growing pause, so that a broken start does not spin."""
+        """At once after an end in order, or never; after a crash with a growing pause: a broken start must not spin."""
         if code == 0 or time.monotonic() - slot.born > SETTLED_S:
-            slot.wait_s = 0.0
+            slot.wait_s, slot.done = 0.0, code == 0 and self.orders.once
         else:
             slot.wait_s = min(slot.wait_s * 2 or RESTART_FROM_S, RESTART_TO_S)
             log.warning("child died", worker=slot.name, code=code, again_in_s=slot.wait_s)

@@ -9,13 +9,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
 from workers import logs
-from workers.engine import callbacks, clock, commands, control, events, forks, outcome, reconcile, rescue, wire
+from workers.engine import callbacks, clock, commands, control, events, outcome, reconcile, rescue, wire
 from workers.errors import Conflict, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
@@ -35,26 +35,11 @@ class Periods:
     duty_lease_s: float = 30.0
 
 
-@contextlib.contextmanager
-def beside(worker: str) -> Iterator[None]:
-    """A keeper for a worker that runs alone, without a fleet, for as long as the body runs."""
-    told_r, told_w = os.pipe2(os.O_CLOEXEC)
-    pid = forks.fork(lambda: (os.close(told_w), Keeper(told_r, alone=True).run())[1])
-    os.close(told_r)
-    os.write(told_w, f"born {worker} {os.getpid()}\n".encode())
-    try:
-        yield
-    finally:
-        os.close(told_w)
-        os.waitpid(pid, 0)
-
-
 class Keeper:
-    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines. `alone`: the worker is in no
-    fleet, so nothing would come after it if it were killed on command."""
+    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines."""
 
-    def __init__(self, pipe: int, periods: Periods | None = None, *, alone: bool = False) -> None:
-        self.pipe, self.periods, self.alone = pipe, periods or Periods(), alone
+    def __init__(self, pipe: int, periods: Periods | None = None) -> None:
+        self.pipe, self.periods = pipe, periods or Periods()
         self.me = f"{os.uname().nodename}-{os.getpid()}"
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, tuple[str, SiraError]] = {}
@@ -156,7 +141,7 @@ class Keeper:
             if command == "shutdown":
                 self._signal(worker, signal.SIGTERM)
             elif command == "kill-horse":
-                self._signal(worker, signal.SIGKILL if not self.alone else signal.SIGUSR2)
+                self._signal(worker, signal.SIGKILL)
             else:
                 with contextlib.suppress(Conflict, UnknownTask):
                     control.cancel(job_id)

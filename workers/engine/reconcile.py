@@ -69,6 +69,8 @@ def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
 
 def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
     """An end that is newer than the row and that the recorder has not written: foreign tools tell no events."""
+    if found[b"status"] == b"rate_limited":
+        wire.run(wire.connect(), "vacate", row["id"])
     told = padded(found[b"event"].decode()) > row["event_id"]
     if found[b"status"] in ENDS and not told:
         task = find(row["id"])

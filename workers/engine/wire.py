@@ -27,6 +27,7 @@ PRELUDES = {
     "pace": ("clock",),
     "admit": ("clock",),
     "anew": (),
+    "vacate": ("clock", "after"),
     "exchange": ("clock", "start", "after", "settle"),
     "mend": ("clock", "after", "settle"),
 }

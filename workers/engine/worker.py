@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import time
+from mmap import mmap
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -20,8 +21,9 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, foreign, keeper, ledger, outcome, progress, registry, running, wire
+from workers.engine import bulk, callbacks, foreign, ledger, outcome, progress, registry, running, wire
 from workers.engine.claim import Claim, orders
+from workers.engine.fleet import Fleet, Orders
 from workers.engine.helpers import task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
@@ -61,27 +63,32 @@ class Worker(RQWorker):
         return connection
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
-        """Work until stopped, with a keeper of its own beside it: what `rq.Worker.work` does.
+        """Work as `rq.Worker` does, the jobs in a child, beside a keeper: a fleet of one. True if any job was run.
 
-        `burst`: until nothing waits. `max_idle_time`: until nothing came for so many seconds. True if any job was run.
+        `burst`: until nothing waits. `max_idle_time`: until nothing came for so many seconds.
         """
-        with keeper.beside(self.name):
-            return self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
+        done = mmap(-1, 8)
 
-    def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> bool:
-        """Work while somebody else keeps the lease: a slot of a fleet."""
+        def work(name: str) -> None:
+            self.name, self.pid = name, os.getpid()
+            jobs = self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
+            done[:] = (int.from_bytes(done[:]) + jobs).to_bytes(8)
+
+        Fleet(Orders(work, once=True, name=self.name)).run()
+        return any(done[:])
+
+    def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> int:
+        """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._line = wire.Line(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
         before = self._listen()
-        done = 0
         try:
-            done = self._loop(burst, max_jobs, max_idle_s)
+            return self._loop(burst, max_jobs, max_idle_s)
         finally:
             self._leave(before)
-        return done > 0
 
     def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
         done, ended, claim, idle_s = 0, None, None, 0.0
@@ -272,8 +279,3 @@ class Worker(RQWorker):
 def _bound(queues: Any) -> bool:
     """Are these RQ's Queue objects, which bring their connection?"""
     return any(not isinstance(queue, str) for queue in ([queues] if isinstance(queues, str) else queues))
-
-
-def name_for(fleet_pid: int, slot: int, generation: int) -> str:
-    """The RQ worker name of a slot: host, fleet, slot, and how often its child was replaced."""
-    return f"{os.uname().nodename.partition('.')[0]}-{fleet_pid}-{slot}-{generation}"
