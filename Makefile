@@ -4,7 +4,7 @@ BIN := .venv/bin
 export FLASK_APP := wsgi.py
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test check bench format clean
+.PHONY: demo up test test-faults test-conformance check bench format clean
 .DEFAULT_GOAL := demo
 
 .venv/run: requirements.txt
@@ -25,6 +25,12 @@ up: .venv/run
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-faults: .venv/dev
+	$(BIN)/python -m pytest -m faults
+
+test-conformance: .venv/dev
+	$(BIN)/python -m bench.conformance
+
 check: .venv/dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
@@ -39,4 +45,4 @@ format: .venv/dev
 	$(BIN)/python -m ruff check --fix .
 
 clean:
-	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench var .pytest_cache .mypy_cache .ruff_cache

@@ -79,7 +79,7 @@ def _run(suite: Path, log: Path, arguments: list[str]) -> None:
 
 
 def _judge(log: str) -> int:
-    told = dict((name, how) for how, name in re.findall(r"^(PASSED|FAILED|ERROR) (tests/\S+)", log, re.M))
+    told = {name: how for how, name in re.findall(r"^(PASSED|FAILED|ERROR) (tests/\S+)", log, re.M)}
     failed = {name for name, how in told.items() if how != "PASSED"}
     unheld = {line.partition(" ")[0] for line in UNHELD.read_text().splitlines() if line.startswith("tests/")}
     print(f"RQ's suite: {len(told)} ran, {len(told) - len(failed)} held, {len(failed & unheld)} can't hold (unheld.txt)")

@@ -33,6 +33,8 @@ def perform(worker: Any, job_id: str, attempts: int) -> tuple[Any, Outcome]:
             value = job.perform()
         job._result = value
         if isinstance(value, RQRetry):
+            if value.enqueue_at_front:
+                worker.connection.hset(job.key, "enqueue_at_front_on_retry", 1)
             return job, outcome.asked_again(value, tries=attempts)
         job._status = JobStatus.FINISHED
         execute_success_callback(job, worker.death_penalty_class, value)

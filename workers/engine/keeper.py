@@ -143,9 +143,17 @@ class Keeper:
             elif command == "kill-horse":
                 self._signal(worker, signal.SIGKILL)
             else:
-                with contextlib.suppress(Conflict, UnknownTask):
-                    control.cancel(job_id)
-                self._due.pop(self._renew, None)
+                self._stop_job(job_id)
+
+    def _stop_job(self, job_id: str) -> None:
+        """Cancel it; the next renewal, at once, brings the signal. A job of RQ's own class has no row."""
+        with contextlib.suppress(Conflict):
+            try:
+                control.cancel(job_id)
+            except UnknownTask:
+                queue = wire.connect().hget(f"rq:job:{job_id}", "origin") or b""
+                wire.run(wire.connect(), "cancel", job_id, queue, outcome.KEEP_S)
+        self._due.pop(self._renew, None)
 
     def _signal(self, worker: str, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, KeyError):

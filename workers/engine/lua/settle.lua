@@ -41,14 +41,21 @@ end
 local function later(id, queue, outcome, now, delay_ms)
   local key = 'rq:job:' .. id
   redis.call('HSET', key, 'sira_state', STATES[outcome])
-  if outcome == 'retry' then redis.call('HINCRBY', key, 'retries_left', -1) else redis.call('HSET', key, 'sira_between', 1) end
+  local front = outcome == 'back'
+  if outcome == 'retry' then
+    redis.call('HINCRBY', key, 'retries_left', -1)
+    redis.call('HINCRBY', key, 'number_of_retries', 1)
+    front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
+  else
+    redis.call('HSET', key, 'sira_between', 1)
+  end
   if outcome == 'wait' then redis.call('HINCRBY', key, 'sira_waits', 1) end
   if delay_ms > 0 then
     redis.call('HSET', key, 'status', 'scheduled')
     redis.call('ZADD', 'rq:scheduled:' .. queue, (now + delay_ms) / 1000, id)
   else
     redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now))
-    redis.call(outcome == 'back' and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, id)
+    redis.call(front and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, id)
   end
 end
 
@@ -68,10 +75,10 @@ local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
   local held = redis.call('HMGET', key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
     'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
-    'sira_attempts', 'sira_helps', 'sira_retries')
+    'sira_attempts', 'sira_helps', 'sira_retries', 'status')
   release(o.queue, o.id, o.execution, o.worker)
   if held[1] ~= o.execution then return 0 end
-  if held[2] and not STATUS[o.outcome] then o.outcome = 'revoked' end
+  if held[15] == 'canceled' or (held[2] and not STATUS[o.outcome]) then o.outcome = 'revoked' end
   redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
   if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
   if o.lost then redis.call('HINCRBY', key, 'sira_losses', 1) end
