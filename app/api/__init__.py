@@ -4,6 +4,7 @@ from flask_openapi3 import APIBlueprint
 
 
 def blueprints() -> list[APIBlueprint]:
-    from app.api import companies, docs, events, health, jobs, mutabakat, tasks
+    from app.api import companies, docs, email, events, excel, health, jobs, metrics, mutabakat, queues, schedules, sms, tasks
 
-    return [module.api for module in (mutabakat, jobs, tasks, events, companies, health, docs)]
+    resources = (mutabakat, email, sms, excel, jobs, tasks, schedules, events, companies, queues, metrics, health, docs)
+    return [module.api for module in resources]

@@ -1,22 +1,35 @@
-"""Companies: what stands at the head and the foot of their letters."""
+"""Companies: what stands at the head and the foot of their letters, how they send, and how much."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from flask import Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from app.api import documented
 from app.api.documented import problems
 from app.api.status import iso
 from app.auth import record_id, require_operator, sees
 from app.fields import Email, Input, Lines, OneLine, Phone
-from workers import db
-from workers.errors import NotFound
+from workers import db, messages
+from workers.engine import control, limits
+from workers.errors import BadSettings, NotFound
 from workers.models import Company
+from workers.services import mail_servers, sms_gateways
 
+Secret = Annotated[str, OneLine, Field(min_length=1, max_length=200)]
+OPTIONS = ("sms_daily_cap", "sms_per_number", "mail_daily_cap", "k", "password_max_age_days")
 SHOWN = ("id", "name", "vkn", "tax_office", "address", "phone", "email", "legal_text")
 
 api = documented.blueprint("companies", "Companies: the senders of letters", "/api/companies")
+
+
+def limit(text: str) -> str:
+    """A limit such as 3/10minutes."""
+    try:
+        limits.window(text)
+    except ValueError:
+        raise ValueError("must be a limit such as 3/10minutes") from None
+    return text
 
 
 class CompanyPath(BaseModel):
@@ -32,7 +45,59 @@ class CompanyView(BaseModel):
     phone: str | None
     email: str | None
     legal_text: str | None
+    sms_daily_cap: int | None
+    sms_per_number: str | None
+    mail_daily_cap: int | None
+    k: int | None
+    password_max_age_days: int | None
+    sms_provider: str | None
+    sms_paused: str | None
+    mail_paused: str | None
     created_at: str
+
+
+class SmsGateway(Input):
+    """The company's own account at an SMS gateway. Its credentials are kept sealed and never shown again."""
+
+    provider: Literal["netgsm", "iletimerkezi", "verimor", "twilio", "sandbox"]
+    usercode: Secret | None = Field(None, description="netgsm")
+    password: Secret | None = Field(None, description="netgsm, verimor")
+    header: Secret | None = Field(None, description="netgsm")
+    key: Secret | None = Field(None, description="iletimerkezi")
+    hash: Secret | None = Field(None, description="iletimerkezi")
+    sender: Secret | None = Field(None, description="iletimerkezi")
+    username: Secret | None = Field(None, description="verimor")
+    source: Secret | None = Field(None, description="verimor")
+    account_sid: Secret | None = Field(None, description="twilio")
+    auth_token: Secret | None = Field(None, description="twilio")
+    sender_number: Secret | None = Field(None, alias="from", description="twilio")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "SmsGateway":
+        given = self.credentials()
+        missing = [name for name in sms_gateways.KINDS[self.provider].options if name not in given]
+        if missing:
+            raise ValueError(f"{self.provider} also needs {', '.join(missing)}")
+        return self
+
+    def credentials(self) -> dict[str, str]:
+        return self.model_dump(exclude={"provider"}, exclude_none=True, by_alias=True)
+
+
+class MailGateway(Input):
+    """The company's own mail server and the address that it writes from."""
+
+    url: Annotated[str, OneLine, Field(max_length=500, description="smtp://user:password@host:587?tls=starttls")]
+    mail_from: Email
+
+    @field_validator("url")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        try:
+            mail_servers.read_url(url)
+        except BadSettings as error:
+            raise ValueError(error.fields["reason"]) from None
+        return url
 
 
 class CompanyChange(Input):
@@ -44,14 +109,23 @@ class CompanyChange(Input):
     phone: Phone | None = None
     email: Email | None = None
     legal_text: Annotated[str, Lines, Field(max_length=5000)] | None = None
+    sms_gateway: SmsGateway | None = Field(None, description="Its own account; null: the service's")
+    mail_gateway: MailGateway | None = Field(None, description="Its own mail server; null: the service's")
+    resume: list[Literal["sms", "email"]] = Field([], description="Channels that rest since a gateway refused them")
+    sms_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="SMS a day; null: SMS_DAILY_CAP")
+    sms_per_number: Annotated[str, AfterValidator(limit)] | None = Field(None, description="Such as 3/10minutes")
+    mail_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="Mails a day; null: no limit")
+    k: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Bulks (and 16 times as many single tasks) that may be queued or running per queue; null: 1"
+    )
+    password_max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 @api.get("/<company_id>", responses={200: CompanyView, **problems(404)})
 def show_company(path: CompanyPath) -> Response:
     """Show a company; members see their own."""
     company_id = _visible(path.company_id)
-    with db.reading() as session:
-        return jsonify(_view(session.get(Company, company_id)))
+    return _shown(company_id)
 
 
 @api.patch("/<company_id>", responses={200: CompanyView, **problems(400, 403, 404, 415, 422)})
@@ -59,12 +133,37 @@ def change_company(path: CompanyPath, body: CompanyChange) -> Response:
     """Change a company (operators)."""
     company_id = _visible(path.company_id)
     require_operator()
+    given = body.model_dump(exclude_unset=True, exclude={"sms_gateway", "mail_gateway", "resume"})
+    options = {name: given.pop(name) for name in OPTIONS if name in given}
     with db.writing() as session:
         company = session.get(Company, company_id)
-        if company is not None:
-            for name, value in body.model_dump(exclude_unset=True).items():
-                setattr(company, name, value)
-        return jsonify(_view(company))
+        if company is None:
+            raise NotFound()
+        for name, value in given.items():
+            setattr(company, name, value)
+        kept = {**company.options, **options}
+        company.options = {name: value for name, value in kept.items() if value is not None}
+    _mend(company_id, body)
+    if "k" in options:
+        limits.set_share(str(company_id), options["k"])
+    return _shown(company_id)
+
+
+def _mend(company_id: int, body: CompanyChange) -> None:
+    """Take new gateways; what waits for a channel that is mended goes on at once."""
+    mended = set(body.resume)
+    if "sms_gateway" in body.model_fields_set:
+        own = body.sms_gateway
+        messages.set_way(company_id, "sms", *((own.provider, own.credentials()) if own else (None, None)))
+        mended.add("sms")
+    if "mail_gateway" in body.model_fields_set:
+        server = body.mail_gateway
+        messages.set_way(company_id, "email", *(("smtp", server.model_dump()) if server else (None, None)))
+        mended.add("email")
+    for channel in mended:
+        messages.resume(company_id, channel)
+    if mended:
+        control.hurry(str(company_id), ("sms", "email"))
 
 
 def _visible(text: str) -> int:
@@ -74,7 +173,12 @@ def _visible(text: str) -> int:
     return company_id
 
 
-def _view(company: Company | None) -> dict[str, Any]:
+def _shown(company_id: int) -> Response:
+    with db.reading() as session:
+        company = session.get(Company, company_id)
     if company is None:
         raise NotFound()
-    return {name: getattr(company, name) for name in SHOWN} | {"created_at": iso(company.created_at)}
+    ways = {channel: messages.way(company_id, channel) for channel in ("sms", "email")}
+    view = {name: getattr(company, name) for name in SHOWN} | {name: company.options.get(name) for name in OPTIONS}
+    own = {"sms_provider": ways["sms"].provider, "sms_paused": ways["sms"].paused, "mail_paused": ways["email"].paused}
+    return jsonify(view | own | {"created_at": iso(company.created_at)})

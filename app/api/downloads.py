@@ -25,8 +25,9 @@ def result_of(task: Task) -> Response:
         raise Conflict(reason="the task has not ended yet")
     if task.state != "SUCCESS" or task.result is None:
         raise Conflict(reason="the task ended without a result")
-    if isinstance(task.result, dict) and task.result.get("file_id"):
-        return file_response(task.result["file_id"])
+    found = task.result if isinstance(task.result, dict) else {}
+    if file := found.get("file_id") or (found.get("error_file") or {}).get("file_id"):
+        return file_response(file)
     return jsonify(task.result)
 
 

@@ -44,6 +44,13 @@ def accepted(task: Task, sentences: dict[str, str]) -> tuple[Response, int]:
     return answer, 202
 
 
+def with_more(answered: tuple[Response, int], more: dict[str, Any]) -> tuple[Response, int]:
+    """An acceptance that also tells what was found in the body."""
+    answer, status = answered
+    answer.set_data(jsonify(answer.get_json() | more).get_data())
+    return answer, status
+
+
 def _company(kind: Kind, params: dict[str, Any], who: Caller) -> int | None:
     """The company that the task is for; in `params` only if the kind itself takes it."""
     named = params.get("company_id")
@@ -57,6 +64,18 @@ def _company(kind: Kind, params: dict[str, Any], who: Caller) -> int | None:
     elif not kind.takes("company_id"):
         params.pop("company_id", None)
     return company_id
+
+
+def whose(named: int | None) -> int:
+    """Whose new record it is: a member's own company's, or the one that an operator must name."""
+    who = caller()
+    if who.is_operator and named is not None:
+        return known_company(named)
+    if who.is_operator:
+        raise InvalidInput([{"field": "company_id", "message": "operators must say for which company"}])
+    if named not in (None, who.company_id):
+        raise NotAllowed()
+    return who.company_id
 
 
 def idempotency_key(who: Caller) -> str | None:

@@ -8,10 +8,9 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from app.api import documented, letters
 from app.api.documented import enqueues, problems
-from app.api.enqueueing import accept
-from app.auth import caller, known_company, record_id
+from app.api.enqueueing import accept, whose
+from app.auth import caller, record_id
 from app.fields import Amount, Currency, Day, Email, Input, OneLine, Phone, Tckn, Vkn
-from workers.errors import InvalidInput, NotAllowed
 
 api = documented.blueprint("mutabakat", "Mutabakat: reconciliation letters", "/api/mutabakat")
 
@@ -105,7 +104,7 @@ class LetterOut(BaseModel):
 @api.post("", responses={201: Made, **problems(400, 403, 404, 413, 415, 422)})
 def create_letter(body: LetterIn) -> tuple[Response, int]:
     """Record a letter; always a new one, its account is found by code or made."""
-    letter_id = letters.record(_company(body.company_id), body.model_dump(exclude_unset=True))
+    letter_id = letters.record(whose(body.company_id), body.model_dump(exclude_unset=True))
     answer = jsonify(id=letter_id)
     answer.headers["Location"] = f"/api/mutabakat/{letter_id}"
     return answer, 201
@@ -130,13 +129,7 @@ def generate_bulk_pdfs() -> tuple[Response, int]:
     return accept("generate_bulk_pdfs")
 
 
-def _company(named: int | None) -> int:
-    """Whose letter it is: a member's own company's, or the one that an operator must name."""
-    who = caller()
-    if who.is_operator and named is not None:
-        return known_company(named)
-    if who.is_operator:
-        raise InvalidInput([{"field": "company_id", "message": "operators must say for which company"}])
-    if named not in (None, who.company_id):
-        raise NotAllowed()
-    return who.company_id
+@api.post("/send-async", **enqueues("send_mutabakat"))
+def send_letters() -> tuple[Response, int]:
+    """Send letters: made as PDF, mailed as attachment, announced by SMS."""
+    return accept("send_mutabakat")

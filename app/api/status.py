@@ -53,7 +53,7 @@ class Row(BaseModel):
     queue: str
     state: str
     current: int
-    total: int
+    total: int | None
     percent: int
     status: str
     eta_seconds: int | None
@@ -104,7 +104,7 @@ def row_of(task: Task, lang: str) -> dict[str, Any]:
         "state": task.state,
         "current": current,
         "total": total,
-        "percent": min(100, current * 100 // total) if total > 0 else 0,
+        "percent": min(100, current * 100 // total) if total else 0,
         "status": sentence(task, lang),
         "eta_seconds": task.eta_seconds,
         "counts": task.counts,
@@ -120,12 +120,13 @@ def row_of(task: Task, lang: str) -> dict[str, Any]:
     }
 
 
-def _progress(task: Task) -> tuple[int, int]:
+def _progress(task: Task) -> tuple[int, int | None]:
+    """A total below the current is one that nobody knows."""
     if task.state == "SUCCESS":
         return 100, 100
     if task.state in ("PENDING", "STARTED"):
         return 0, 100
-    return task.current, task.total
+    return task.current, task.total if task.total >= task.current else None
 
 
 def sentence(task: Task, lang: str) -> str:

@@ -1,4 +1,4 @@
-"""A pytest plugin: from here on `rq.Worker` is ours, with RQ's own Job class and serializer unless a test names others."""
+"""A pytest plugin: `rq.Worker` is ours, with RQ's own Job class and serializer unless a test names others."""
 
 import tempfile
 from pathlib import Path

@@ -4,6 +4,7 @@ registry  @job, the catalogue            queues   enqueue: row, commit, push    
 control   cancel, retry                  ledger   the items of a bulk              bulk     how a job works through them
 worker    claim, run, settle             fleet    forks and replaces children      keeper   leases, rescue, recorder
 rescue    gives back dead workers' work  outcome  what comes of an execution       events   the stream and its history
+clock     what is due, with no double    schedules  rows of cron=, steered; occurrences due cron mirror beneath it
 seal job wire tables lua/                beneath all of them
 """
 
@@ -12,8 +13,9 @@ from workers.engine.outcome import Retry
 from workers.engine.progress import report
 from workers.engine.queues import enqueue
 from workers.engine.registry import Ref, job
-from workers.engine.running import this_task
+from workers.engine.running import pause_point, this_task
 from workers.engine.tasks import find
 from workers.errors import SoftTimeLimitExceeded
 
-__all__ = ["Ref", "Retry", "SoftTimeLimitExceeded", "enqueue", "find", "items", "job", "report", "this_task"]
+__all__ = ["Ref", "Retry", "SoftTimeLimitExceeded"]
+__all__ += ["enqueue", "find", "items", "job", "pause_point", "report", "this_task"]

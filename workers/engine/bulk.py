@@ -25,10 +25,13 @@ class NothingDone(SiraError):
 
 
 class Items:
-    """The items of the running task. `for value in items` does them one by one; `batches(n)` gives Items to settle."""
+    """The items of the running task. `for value in items` does them one by one; `batches(n)` gives Items to settle;
+    `requests(n)` gives messages, for `send`."""
 
-    def __init__(self, run: running.Run, total: int, *, parallel: bool) -> None:
-        self.run, self.total, self.parallel = run, total, parallel
+    def __init__(
+        self, run: running.Run, total: int, *, parallel: bool = False, values: list[Any] | None = None
+    ) -> None:
+        self.run, self.total, self.parallel, self.values = run, total, parallel, values
         self._told_at = 0.0
 
     def __len__(self) -> int:
@@ -133,6 +136,7 @@ def items(values: Any) -> Items | Listed:
 def arguments(kind: Kind, params: dict[str, Any], run: running.Run) -> dict[str, Any]:
     """What the kind's function is called with: its parameters, and the ledger in the place of the items."""
     called_with = kind.arguments(params)
+    run.single = kind.single
     if kind.items:
         total = sum(ledger.counts(run.task_id).values())
         called_with[kind.items] = Items(run, total, parallel=kind.parallel and run.leased)

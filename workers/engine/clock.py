@@ -1,32 +1,153 @@
-"""The clock: moves what has become due into its queue. Any number may run, and every keeper does the same."""
+"""The clock: moves what has become due into its queue, and makes tasks of schedules. Any number may run.
 
+rq-scheduler keeps due times in Redis alone, and loses or doubles them when it dies at the wrong moment. Here a schedule
+is a row, each of its occurrences another (occurrences.py), and they alone decide; so a clock may be killed or frozen
+between any two lines, and two that both believe to lead do no harm. The lease only keeps the others quiet. What stays
+of rq-scheduler is its face: its class, its instance keys, and its sorted set as a mirror (mirror.py).
+"""
+
+import inspect
+import os
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import LockError, RedisError
+from redis.lock import Lock
+from rq_scheduler import Scheduler
 
 from workers import logs
-from workers.engine import registry, wire
-from workers.errors import QueueDown
+from workers.engine import mirror, occurrences, registry, schedules, wire
+from workers.engine.job import Job
+from workers.engine.occurrences import time_of_redis
+from workers.engine.queues import enqueue
+from workers.engine.tasks import Task
+from workers.errors import BadSettings, DatabaseDown, QueueDown
 
-EVERY_S = 1.0
+EVERY_S = 0.5
+LEASE_S = 5
+LEASE = "sira:duty:clock"
 AT_ONCE = 500
 log = logs.get("clock")
 
 
 def tick() -> int:
-    """Move due retries and delayed tasks; how many."""
+    """Move due retries and delayed tasks; how many. Every keeper does the same."""
     return int(wire.run(wire.connect(), "promote", AT_ONCE, *registry.QUEUES))
 
 
 def run() -> int:
-    """Tick every second until SIGTERM; the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(EVERY_S):
+    """Run a clock until SIGTERM; the exit code."""
+    registry.kinds()  # a faulty declaration is told before anything begins
+    return Clock().run()
+
+
+class Clock(Scheduler):
+    """rq-scheduler's Scheduler, whose jobs are kinds of the catalogue and whose lock has an owner."""
+
+    def __init__(self, *, every_s: float = EVERY_S, lease_s: float = LEASE_S) -> None:
+        me = f"{os.uname().nodename}-{os.getpid()}"
+        super().__init__(connection=wire.connect(), interval=every_s, job_class=Job, name=me)
+        self._lease_s, self._stop = lease_s, threading.Event()
+        self._lease = Lock(self.connection, LEASE, timeout=lease_s, thread_local=False)
+        self._registered, self._settled_to, self._told = False, "", ""
+
+    def run(self, burst: bool = False) -> int:
+        """Pass after pass until SIGTERM; with `burst` one pass."""
+        self._install_signal_handlers()
+        self._pass()
+        while not burst and not self._stop.wait(self._interval):
+            self._pass()
+        with suppress(RedisError, QueueDown):
+            self.remove_lock()
+            self.register_death()
+        return 0
+
+    def _install_signal_handlers(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+
+    def _pass(self) -> None:
+        """Whatever goes wrong is told once and tried again at the next pass: a clock does not stop."""
+        told = ""
         try:
+            self._connect()
             tick()
+            self.heartbeat()
+            if not self._registered:
+                self._register()
+            if self.acquire_lock():
+                self.enqueue_jobs()
         except (RedisError, QueueDown) as error:
-            log.warning("redis is away", error=type(error).__name__)
-    return 0
+            told = f"redis is away: {type(error).__name__}"
+        except DatabaseDown as error:
+            told = error.message
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            if told != self._told:
+                log.exception("pass failed")
+        if told != self._told:
+            log.warning("clock waits", reason=told) if told else log.info("clock goes on")
+        self._told = told
+
+    def _register(self) -> None:
+        """Also makes the models of all kinds, rather than in the second when a thousand are due."""
+        for kind in registry.kinds().values():
+            _ = kind.model
+        for what, name in schedules.register(time_of_redis()):
+            log.info("schedule registered", schedule=name, what=what)
+        self._registered = True
+
+    def _connect(self) -> None:
+        """The server may have come back elsewhere; a lease that was held there ends by itself."""
+        self.connection = wire.connect()
+        if self._lease.redis is not self.connection:
+            self._lease = Lock(self.connection, LEASE, timeout=self._lease_s, thread_local=False)
+            self._lock_acquired = False
+
+    def heartbeat(self) -> None:
+        """Keep the key by which rq-scheduler's tools know that this clock lives."""
+        if not self.connection.expire(self.key, int(self._interval) + 10):
+            self.register_birth()
+
+    def acquire_lock(self) -> bool:
+        """Take the lease or renew it; whether it is ours. One that was lost meanwhile is not taken from its holder."""
+        if self._lock_acquired:
+            with suppress(LockError):
+                return bool(self._lease.reacquire())
+            log.warning("lease lost")
+        self._lock_acquired = self._lease.acquire(blocking=False, token=self.name)
+        return bool(self._lock_acquired)
+
+    def remove_lock(self) -> None:
+        """Give the lease back, if it is ours."""
+        if self._lock_acquired:
+            self._lock_acquired = False
+            with suppress(LockError):
+                self._lease.release()
+
+    def enqueue_jobs(self) -> list[dict[str, Any]]:
+        """Enqueue what is due; the tasks. First the ends of earlier runs, because a run may wait for them."""
+        at = time_of_redis()
+        self._settled_to = occurrences.settle(at, self._settled_to)
+        made = occurrences.fire(at) + occurrences.release(at)
+        mirror.show(self.connection)
+        return made
+
+    def enqueue_at(self, scheduled_time: datetime, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+        """Enqueue a kind for later, by the same door as everybody: a task, kept in SQL. Naive times are UTC."""
+        due_at = scheduled_time if scheduled_time.tzinfo else scheduled_time.replace(tzinfo=UTC)
+        params = inspect.signature(func).bind_partial(*args, **kwargs).arguments
+        return enqueue(func.__name__, params, due_at=due_at)
+
+    def enqueue_in(self, time_delta: timedelta, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+        return self.enqueue_at(time_of_redis() + time_delta, func, *args, **kwargs)
+
+    def schedule(self, *_: Any, **__: Any) -> None:
+        """Refused, as `cron` and `enqueue_job`: what only Redis knows of is lost with it."""
+        raise BadSettings(reason="schedules are declared on their kinds: @job(queue=…, cron=…)")
+
+    cron = enqueue_job = schedule

@@ -1,5 +1,7 @@
 """Steering a task from outside: cancel it, or run again what failed."""
 
+from collections.abc import Iterable
+
 from redis.exceptions import RedisError
 from sqlalchemy import select, update
 
@@ -50,8 +52,11 @@ def retry(task_id: str, only: str | None = None) -> Task:
     if task.counts is None:
         if task.state == "SUCCESS" or only == "unknown":
             raise Conflict(reason="nothing of this task failed")
-    elif not _has(task_id, AGAIN[only]) and (only or task.state == "SUCCESS"):
-        raise Conflict(reason=f"the task has no item that is {' or '.join(AGAIN[only])}")
+    elif not _has(task_id, AGAIN[only]):
+        if only or task.state == "SUCCESS":
+            raise Conflict(reason=f"the task has no item that is {' or '.join(AGAIN[only])}")
+        if not task.counts["done"] and task.counts["unknown"]:
+            raise Conflict(reason='of its items it is only unknown whether they were sent; ask for "only": "unknown"')
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
     with writing() as session:
@@ -59,6 +64,23 @@ def retry(task_id: str, only: str | None = None) -> Task:
         row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
     push(row, replace_ended=True)
     return find(task_id)
+
+
+def hurry(scope: str, queues: Iterable[str]) -> int:
+    """Let the waiting retries of a company run now, because what they waited for was mended; how many."""
+    connection, hurried = wire.connect(), 0
+    for queue in queues:
+        ids = connection.zrange(f"rq:scheduled:{queue}", 0, -1)
+        pipeline = connection.pipeline(transaction=False)
+        for job_id in ids:
+            pipeline.hmget(f"rq:job:{job_id.decode()}", "sira_scope", "sira_state")
+        theirs = [
+            job_id for job_id, told in zip(ids, pipeline.execute(), strict=True) if told == [scope.encode(), b"RETRY"]
+        ]
+        if theirs:
+            connection.zadd(f"rq:scheduled:{queue}", dict.fromkeys(theirs, 0), xx=True)
+        hurried += len(theirs)
+    return hurried
 
 
 def _has(task_id: str, states: tuple[str, ...]) -> bool:

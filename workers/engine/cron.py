@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # 10 ms that only who has schedules should wait for
 
 FORM = 'five fields (minute hour day month weekday), or six with seconds first, such as "0 9 * * 1" or "*/5 * * * * *"'
 RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
+RANGE_OF_ONE = re.compile(r"\b(\w+)-\1(/\d+)?(?=,|\s|$)")  # croniter reads 5-5 as every number there is
 ONE_S = timedelta(seconds=1)
 LOOKED_AT = datetime(2024, 1, 1)
 
@@ -62,12 +63,12 @@ def _hands(line: str, wall: datetime) -> "croniter":
     """croniter on a wall without zones: what zones do to local times is ours to decide."""
     from croniter import croniter
 
-    return croniter(line, wall, second_at_beginning=True)
+    return croniter(RANGE_OF_ONE.sub(r"\1", line), wall, second_at_beginning=True)
 
 
 @lru_cache(maxsize=1024)
 def _first(line: str) -> datetime:
-    return _hands(line, LOOKED_AT).get_next(datetime)  # type: ignore[no-any-return]
+    return _hands(line, LOOKED_AT).get_next(datetime)
 
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select
 
 from workers.db import now, reading
-from workers.engine import clock, ledger, registry, wire
+from workers.engine import clock, ledger, mirror, registry, schedules, wire
 from workers.engine.queues import push
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import ENDED
@@ -33,6 +33,7 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
     yield from _left_by_stock_workers(mend)
     yield from _open_items(mend)
     yield from _unserved_queues()
+    yield from _schedules(mend)
 
 
 def _nobody_has(mend: bool) -> Iterator[Finding]:
@@ -127,3 +128,25 @@ def _unserved_queues() -> Iterator[Finding]:
         waiting = connection.llen(f"rq:queue:{queue}")
         if waiting and not any(connection.exists(name) for name in connection.smembers(f"rq:workers:{queue}")):
             yield Finding("queue without a worker", None, f"{waiting} tasks wait in {queue}; start a worker for it.")
+
+
+def _schedules(mend: bool) -> Iterator[Finding]:
+    """Schedules that will not come, and what others left in rq-scheduler's set."""
+    late = now().timestamp() - OVERDUE_S
+    for row in schedules.rows():
+        if row.name not in registry.kinds():
+            if mend:
+                schedules.forget(row.name)
+            advice = f"No code here declares {row.name}: deploy it, or let --mend remove its schedule."
+            yield Finding("schedule without a kind", None, advice, mend or None)
+        elif row.fault:
+            advice = f"{row.name} is left out since then: {row.fault} Mend its declaration, then restart the clock."
+            yield Finding("schedule set aside", None, advice)
+        elif not row.paused and row.due_at.timestamp() < late:
+            advice = f"{row.name} was due {row.due_at.isoformat()}. Start a clock: python scheduler.py."
+            yield Finding("schedule overdue", None, advice)
+    for entry in mirror.strangers():
+        if mend:
+            mirror.drop(entry)
+        advice = f"{entry.decode(errors='backslashreplace')[:80]} in {mirror.KEY} is not ours and is never enqueued."
+        yield Finding("entry of another scheduler", None, advice, mend or None)

@@ -21,7 +21,7 @@ from workers.engine import forks, registry
 from workers.engine.keeper import Keeper, Periods
 
 log = logs.get("fleet")
-ASK_AFTER_S, KILL_AFTER_S = 14.0, 18.0
+ASK_AFTER_S, KILL_AFTER_S, SAY_AGAIN_S = 14.0, 18.0, 0.5
 RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 
 
@@ -61,7 +61,7 @@ class Fleet:
         self.slots = [Slot(number) for number in range(1, orders.concurrency + 1)]
         self.keeper_pid = 0
         self._stop_at = 0.0
-        self._asked = False
+        self._say_again_at = 0.0
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
 
@@ -175,13 +175,11 @@ class Fleet:
         if not self._stop_at:
             return
         waited_s = time.monotonic() - self._stop_at
-        if not self._asked:
-            self._signal(signal.SIGTERM)
-            self._asked = True
-        elif waited_s > KILL_AFTER_S:
+        if waited_s > KILL_AFTER_S:
             self._signal(signal.SIGKILL)
-        elif waited_s > ASK_AFTER_S:
-            self._signal(signal.SIGUSR2)
+        elif time.monotonic() >= self._say_again_at:  # a child that was just born may have missed it
+            self._say_again_at = time.monotonic() + SAY_AGAIN_S
+            self._signal(signal.SIGUSR2 if waited_s > ASK_AFTER_S else signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         for slot in self.slots:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from workers import logs
 
 PR_SET_PDEATHSIG = 1
+STOPS = (signal.SIGTERM, signal.SIGINT)
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 log = logs.get("forks")
 
@@ -22,8 +23,10 @@ def fork(task: Callable[[], None]) -> int:
     """
     parent = os.getpid()
     sys.stdout.flush()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # none may reach the child in its parent's handlers
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         return pid
     code = 1
     try:
@@ -32,6 +35,7 @@ def fork(task: Callable[[], None]) -> int:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         if os.getppid() == parent:
             task()
             code = 0

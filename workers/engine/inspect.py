@@ -43,17 +43,21 @@ def reserved() -> list[dict[str, Any]]:
 
 
 def stats() -> list[dict[str, Any]]:
-    """One row for each worker (a slot is a worker), then one for each queue."""
-    connection = wire.connect()
-    workers = []
+    """One row for each worker, then one for each queue."""
+    return workers() + queues()
+
+
+def workers() -> list[dict[str, Any]]:
+    """The workers that are registered, busy or idle; a slot is a worker."""
+    connection, rows = wire.connect(), []
     for key in sorted(connection.smembers("rq:workers")):
         found = {name.decode(): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
             names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat")
             row = {"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
             running = [both.decode().partition(":")[0] for both in connection.smembers(key + b":executions")]
-            workers.append({**row, "current_job": running[0] if running else None})
-    return workers + queues()
+            rows.append({**row, "current_job": running[0] if running else None})
+    return rows
 
 
 def queues() -> list[dict[str, Any]]:

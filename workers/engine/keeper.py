@@ -11,6 +11,8 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -20,6 +22,7 @@ from workers.errors import Conflict, QueueDown, SiraError, TimeLimitExceeded, Un
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
+PAUSE_S, LEAVE_S = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -52,39 +55,53 @@ class Keeper:
         self._due: dict[Callable[[], None], float] = {}
 
     def run(self) -> None:
-        """Until the fleet closes the pipe or SIGTERM; then a last round of recording."""
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_stop", True))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Until the fleet closes the pipe; then a last round of recording.
+
+        What may wait for SQL or runs code of jobs (callbacks) has a thread of its own, so that nothing keeps a lease
+        from being renewed.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):  # said to the whole group; the fleet needs us to the end
+            signal.signal(number, signal.SIG_IGN)
+        slow = Thread(target=self._work_slowly, daemon=True)
+        slow.start()
         while not self._stop:
-            self._listen(0.1)
-            self._round()
+            self._listen(PAUSE_S)
+            self._round([(self._renew, self.periods.renew_s)])
+        slow.join(LEAVE_S)
         with contextlib.suppress(Exception):
             self._record()
             self._hand_over()
 
-    def _round(self) -> None:
-        try:
-            for duty, period_s in self._duties():
-                if time.monotonic() >= self._due.get(duty, 0.0):
-                    duty()
-                    self._due[duty] = time.monotonic() + period_s
-        except (RedisError, QueueDown) as error:
-            self._redis_is_away(error)
-        except Exception:
-            log.exception("duty failed")
-            time.sleep(1)
-
-    def _duties(self) -> list[tuple[Callable[[], None], float]]:
+    def _work_slowly(self) -> None:
         periods = self.periods
-        return [
-            (self._bury, 0.0),
-            (self._obey, 0.0),
-            (self._renew, periods.renew_s),
-            (self._tick, periods.promote_s),
-            (self._rescue, periods.rescue_s),
-            (self._record, periods.record_s),
-            (self._reconcile, periods.reconcile_s),
-        ]
+        while not self._stop:
+            self._round(
+                [
+                    (self._bury, 0.0),
+                    (self._obey, 0.0),
+                    (clock.tick, periods.promote_s),
+                    (self._rescue, periods.rescue_s),
+                    (self._record, periods.record_s),
+                    (self._reconcile, periods.reconcile_s),
+                ]
+            )
+            time.sleep(PAUSE_S)
+        with contextlib.suppress(Exception):
+            self._bury()
+
+    def _round(self, duties: list[tuple[Callable[[], Any], float]]) -> None:
+        """Each duty that is due; one that fails keeps no other from being done."""
+        for duty, period_s in duties:
+            if time.monotonic() < self._due.get(duty, 0.0):
+                continue
+            try:
+                duty()
+                self._due[duty] = time.monotonic() + period_s
+            except (RedisError, QueueDown) as error:
+                self._redis_is_away(error)
+            except Exception:
+                log.exception("duty failed", duty=getattr(duty, "__name__", ""))
+                self._due[duty] = time.monotonic() + max(period_s, 1.0)
 
     def _redis_is_away(self, error: Exception) -> None:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
@@ -158,9 +175,6 @@ class Keeper:
     def _signal(self, worker: str, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.kill(self._alive[worker], number)
-
-    def _tick(self) -> None:
-        clock.tick()
 
     def _rescue(self) -> None:
         if time.monotonic() >= self._rescue_from:

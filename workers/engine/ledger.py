@@ -1,33 +1,55 @@
 """The ledger: the items of a bulk task, who works on them, and what became of each, exactly once.
 
-pending -> sending (committed before the work) -> done | failed | skipped | unknown. What a dead execution left
-`sending` goes back to pending where repeating is harmless (letters), and becomes `unknown` where it is not (messages).
+pending -> sending (committed before the work) -> done | failed | skipped | unknown. Items that may be repeated
+(letters) are taken with `take`: what a dead execution left `sending` goes back to pending. Messages are marked with
+`mark` under the key of the request that carries them: what a dead execution left of these becomes `unknown`, for it
+may have been sent. It stays `taken_by` the dead one, whose late answer still counts; nobody sends it again by itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Boolean, Row, Update, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from workers.db import now, reading, storable, writing
+from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
 from workers.errors import InvalidInput
 
 CHUNK_ROWS = 500
 STATES = ("pending", "sending", "done", "failed", "skipped", "unknown")
-SETTLED = ("state", "ref", "output", "error", "updated_at")
-SETTLE = (
+ENDS = ("done", "failed")
+OPEN = ("pending", "sending")
+UNTOLD = "Yanıt alınamadan işçi durdu; mesaj gönderilmiş olabilir."
+SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "updated_at")
+VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
+MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
+SETTLE = (  # an answer that comes late may end an unknown item, not set it back
     update(items)
-    .where(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
-    .values({name: bindparam(name) for name in SETTLED} | {"taken_by": None})
+    .where(MINE, or_(items.c.state == "sending", bindparam("ends", type_=Boolean)))
+    .values(VALUES | {"taken_by": None})
 )
+Note = Callable[[Session, list["Item"]], None]  # what else is to be written in the transaction of the items
+
+
+@dataclass
+class Entry:
+    """A row to be: `ref` is what may be shown of it; one that is refused from the start says why in `error`."""
+
+    value: Any
+    ref: str | None = None
+    state: str = "pending"
+    error: str | None = None
 
 
 @dataclass
 class Item:
-    """One row of a bulk: `value` is what was posted. Say what became of it with `done`, `fail` or `skip`."""
+    """One row of a bulk: `value` is what was posted. Say what became of it with `done`, `fail` or `skip`, and of a
+    message also `unsure` (it may have been sent) or `later` (it surely was not)."""
 
     id: int
     position: int
@@ -36,9 +58,14 @@ class Item:
     ref: str | None = None
     output: Any = None
     error: str | None = None
+    provider_id: str | None = None
+    request_key: str | None = None
+    due_at: datetime | None = None
+    attempts: int = 0
 
-    def done(self, output: Any = None, *, ref: str | None = None) -> None:
-        self.state, self.output, self.ref = "done", output, ref or self.ref
+    def done(self, output: Any = None, *, ref: str | None = None, provider_id: str | None = None) -> None:
+        self.state, self.output, self.error = "done", output, None
+        self.ref, self.provider_id = ref or self.ref, provider_id or self.provider_id
 
     def fail(self, reason: str) -> None:
         self.state, self.error = "failed", reason
@@ -46,22 +73,45 @@ class Item:
     def skip(self, reason: str) -> None:
         self.state, self.error = "skipped", reason
 
+    def unsure(self, reason: str) -> None:
+        self.state, self.error = "unknown", reason
+
+    def later(self, reason: str | None = None, *, pause_s: float = 0.0) -> None:
+        self.state, self.error = "pending", reason
+        self.due_at = now() + timedelta(seconds=pause_s) if pause_s else None
+
+    def settled(self) -> dict[str, Any]:
+        """What is written of it."""
+        return {
+            **{"item_id": self.id, "state": self.state, "provider_id": self.provider_id, "due_at": self.due_at},
+            **{"ref": self.ref and storable(self.ref), "error": self.error and storable(self.error)},
+            **{"output": Seal.dumps(self.output) if self.output is not None else None, "updated_at": now()},
+        }
+
+
+def entries(rows: Iterable[Any]) -> list[Entry]:
+    """Numbers are ids and may be shown; anything else may be personal and gets its ref from the job."""
+    return [Entry(row, str(row) if isinstance(row, int) else None) for row in rows]
+
 
 def fill(task_id: str, rows: list[Any]) -> None:
     """Write the items in short transactions, so that no other writer waits for a large bulk."""
     for start in range(0, len(rows), CHUNK_ROWS):
-        at = now()
-        chunk = [
-            {"task_id": task_id, "position": position, "value": Seal.dumps(value), "ref": _ref(value), "updated_at": at}
-            for position, value in enumerate(rows[start : start + CHUNK_ROWS], start + 1)
-        ]
+        chunk = rows[start : start + CHUNK_ROWS]
+        written = [row_of(task_id, position, entry) for position, entry in enumerate(_as_entries(chunk), start + 1)]
         with writing() as session:
-            session.execute(insert(items), chunk)
+            session.execute(insert(items), written)
 
 
-def _ref(value: Any) -> str | None:
-    """Numbers are ids and may be shown; anything else may be personal and gets its ref from the job."""
-    return str(value) if isinstance(value, int) else None
+def _as_entries(rows: list[Any]) -> list[Entry]:
+    return [row if isinstance(row, Entry) else entries([row])[0] for row in rows]
+
+
+def row_of(task_id: str, position: int, entry: Entry) -> dict[str, Any]:
+    return {
+        **{"task_id": task_id, "position": position, "value": Seal.dumps(entry.value), "ref": entry.ref},
+        **{"state": entry.state, "error": entry.error, "updated_at": now()},
+    }
 
 
 def drop(task_id: str) -> None:
@@ -82,60 +132,92 @@ def take(task_id: str, taken_by: str, count: int) -> list[Item]:
         query = query.where(items.c.task_id == task_id, items.c.state == "pending")
         rows = session.execute(query.order_by(items.c.position).limit(count).with_for_update(skip_locked=True)).all()
         if rows:
-            session.execute(
-                update(items)
-                .where(items.c.id.in_([row.id for row in rows]))
-                .values(state="sending", taken_by=taken_by, attempts=items.c.attempts + 1, updated_at=now())
-            )
+            session.execute(taking([row.id for row in rows], taken_by))
     return [Item(row.id, row.position, Seal.loads(row.value), ref=row.ref) for row in rows]
 
 
-def settle(taken_by: str, batch: list[Item]) -> None:
+def taking(ids: list[int], taken_by: str, **more: Any) -> Update:
+    values = {"state": "sending", "taken_by": taken_by, "attempts": items.c.attempts + 1, "updated_at": now(), **more}
+    return update(items).where(items.c.id.in_(ids), items.c.state == "pending").values(values)
+
+
+def item_of(row: Row[Any]) -> Item:
+    output = Seal.loads(row.output) if row.output else None
+    return Item(
+        **{"id": row.id, "position": row.position, "value": Seal.loads(row.value), "output": output},
+        **{name: getattr(row, name) for name in ("state", "ref", "error", "provider_id", "request_key", "attempts")},
+    )
+
+
+def settle(taken_by: str, batch: list[Item], note: Note | None = None) -> None:
     """Write what became of the batch; a row that was meanwhile taken by another execution is left to that one."""
-    at = now()
-    rows = [
-        {
-            **{"item_id": item.id, "holder": taken_by, "updated_at": at, "state": item.state},
-            **{"ref": item.ref and storable(item.ref), "error": item.error and storable(item.error)},
-            "output": Seal.dumps(item.output) if item.output is not None else None,
-        }
-        for item in batch
-    ]
+    write(SETTLE, [_told_by(taken_by, item) for item in batch], batch, note)
+
+
+def _told_by(taken_by: str, item: Item) -> dict[str, Any]:
+    return {**item.settled(), "holder": taken_by, "ends": item.state in ENDS}
+
+
+def write(query: Update, rows: list[dict[str, Any]], batch: list[Item], note: Note | None) -> None:
     if rows:
         with writing() as session:
-            session.connection().execute(SETTLE, rows)
+            session.connection().execute(query, rows)
+            if note:
+                note(session, batch)
 
 
 def give_back(task_id: str, alive: set[str]) -> int:
-    """Return to pending what executions other than `alive` left in work (only for items that may be repeated)."""
-    query = update(items).where(items.c.task_id == task_id, items.c.state == "sending")
+    """What executions other than `alive` left in work: back to pending, or unknown if it may have been sent."""
+    left = (items.c.task_id == task_id, items.c.state == "sending", items.c.taken_by.not_in(alive))
+    untold = update(items).where(*left, items.c.request_key.is_not(None))
+    back = update(items).where(*left, items.c.request_key.is_(None))
+    with reading() as session:
+        if session.execute(select(items.c.id).where(*left).limit(1)).first() is None:
+            return 0
     with writing() as session:
-        query = query.where(items.c.taken_by.not_in(alive)).values(state="pending", taken_by=None)
-        return session.execute(query).rowcount  # type: ignore[attr-defined]
+        session.execute(untold.values(state="unknown", error=UNTOLD, updated_at=now()))
+        return session.execute(back.values(state="pending", taken_by=None)).rowcount  # type: ignore[attr-defined]
 
 
 def close(task_id: str, reason: str) -> None:
-    """Skip what is still pending: a task that has ended leaves no item open."""
+    """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown."""
+    at, mine = now(), items.c.task_id == task_id
+    with writing() as session:
+        sent = and_(mine, items.c.state == "sending", items.c.request_key.is_not(None))
+        session.execute(update(items).where(sent).values(state="unknown", error=UNTOLD, updated_at=at))
     while True:
-        some = select(items.c.id).where(items.c.task_id == task_id, items.c.state.in_(("pending", "sending")))
+        some = select(items.c.id).where(mine, items.c.state.in_(OPEN)).limit(CHUNK_ROWS)
         with writing() as session:
-            query = update(items).where(items.c.id.in_(some.limit(CHUNK_ROWS)))
-            changed = session.execute(query.values(state="skipped", error=reason, taken_by=None, updated_at=now()))
+            query = update(items).where(items.c.id.in_(some))
+            changed = session.execute(query.values(state="skipped", error=reason, taken_by=None, updated_at=at))
         if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]
             return
 
 
 def reopen(task_id: str, states: Iterable[str]) -> int:
-    """Set items of these states back to pending; how many."""
+    """Set items of these states back to pending; how many. A message goes out in a new request."""
     reopened = 0
+    anew = dict.fromkeys(("error", "request_key", "taken_by", "provider_id", "due_at"))
     while True:
         some = select(items.c.id).where(items.c.task_id == task_id, items.c.state.in_(list(states))).limit(CHUNK_ROWS)
         with writing() as session:
-            values = {"state": "pending", "error": None, "updated_at": now()}
-            changed = session.execute(update(items).where(items.c.id.in_(some)).values(**values))
+            query = update(items).where(items.c.id.in_(some))
+            changed = session.execute(query.values(state="pending", updated_at=now(), **anew))
         reopened += changed.rowcount  # type: ignore[attr-defined]
         if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]
             return reopened
+
+
+def began_anew(job_id: str, task_id: str, execution: str) -> bool:
+    """Whether items were settled since this was asked last; then neither retries nor losses of the job count on."""
+    return bool(wire.run(wire.connect(), "anew", job_id, execution, settled(task_id)))
+
+
+def settled(task_id: str) -> int:
+    """How many items are no longer open."""
+    query = select(func.count()).where(items.c.task_id == task_id, items.c.state.not_in(OPEN))
+    with reading() as session:
+        return session.scalar(query) or 0
 
 
 def counts(task_id: str) -> dict[str, int]:

@@ -17,29 +17,31 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from workers.db import now, reading, writing
-from workers.engine import ledger, registry, wire
+from workers.engine import ledger, limits, registry, wire
 from workers.engine.job import sealed_data
+from workers.engine.ledger import Entry
 from workers.engine.registry import Kind
 from workers.engine.seal import Seal, encode
-from workers.engine.tables import keys, tasks
+from workers.engine.tables import items, keys, tasks
 from workers.engine.tasks import Task, find
 from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
 BREAKER_S = 2.0
-ADD_TASK, ADD_KEY = insert(tasks), insert(keys)
+ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
 _closed_until = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A task's row, and its idempotency key's if it has one, that wait for the next commit."""
+    """A task's row, and those of its idempotency key and its one item if it has them, that wait for the next commit."""
 
     task: Row
     key_row: Row | None
     outcome: Future[None]
+    item_row: Row | None = None
 
 
 _waiting: deque[_Waiting] = deque()
@@ -64,10 +66,12 @@ def enqueue(
     request_hash = hashlib.sha256(encode([kind, checked, due_at])).hexdigest() if key is not None else ""
     if key is not None and (known := _replayed(scope, key, request_hash)):
         return known
-    rows = checked.pop(declared.items) if declared.items else None
+    rows = checked.pop(declared.items) if declared.items else [None] if declared.single else None
     task = _new_row(declared, checked, rows, scope=scope, due_at=due_at)
+    entries = None if rows is None else _sifted(declared, rows, checked)
+    task["item_count"] = None if entries is None else len(entries)
     try:
-        _store(task, rows, key, request_hash)
+        _store(task, entries, key, request_hash)
     except IntegrityError:
         ledger.drop(task["id"])
         if key is not None and (known := _replayed(scope, key, request_hash)):
@@ -91,9 +95,19 @@ def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given
         "params": Seal.dumps(params),
         "created_at": now(),
         "max_attempts": kind.retries + 1,
-        "item_count": len(rows) if rows is not None else None,
         **given,
     }
+
+
+def _sifted(kind: Kind, rows: list[Any], params: dict[str, Any]) -> list[Entry]:
+    """The items that the posted rows become; InvalidInput naming the rows where none of them can be used."""
+    entries = kind.sift(rows, params) if kind.sift else ledger.entries(rows)
+    if all(entry.state == "failed" for entry in entries):
+        faults = [
+            {"field": f"{kind.items}.{n}", "message": entry.error or "can't be used"} for n, entry in enumerate(entries)
+        ]
+        raise InvalidInput(faults)
+    return list(entries)
 
 
 def new_id() -> str:
@@ -104,16 +118,17 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _store(task: Row, rows: list[Any] | None, key: str | None, request_hash: str) -> None:
+def _store(task: Row, entries: list[Entry] | None, key: str | None, request_hash: str) -> None:
     """One transaction; a bulk writes its items in chunks under a row that nobody sees before the last of them."""
     row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}
     key_row = {**row, "created_at": task["created_at"]} if key is not None else None
-    if rows is None:
-        _commit_together(task, key_row)
+    if entries is None or len(entries) == 1:
+        item_row = ledger.row_of(task["id"], 1, entries[0]) if entries else None
+        _commit_together(_Waiting(task, key_row, Future(), item_row))
         return
     with writing() as session:
         session.execute(insert(tasks).values(**task, released=False))
-    ledger.fill(task["id"], rows)
+    ledger.fill(task["id"], entries)
     with writing() as session:
         if key_row:
             session.execute(insert(keys), key_row)
@@ -122,9 +137,8 @@ def _store(task: Row, rows: list[Any] | None, key: str | None, request_hash: str
             raise DatabaseDown()  # somebody cleaned up what was still being written
 
 
-def _commit_together(task: Row, key_row: Row | None) -> None:
+def _commit_together(mine: _Waiting) -> None:
     """While one thread commits, the rows of the others gather; then one of these commits them all, in one fsync."""
-    mine = _Waiting(task, key_row, Future())
     _waiting.append(mine)
     try:
         with _turn:
@@ -144,6 +158,8 @@ def _commit(batch: list[_Waiting]) -> None:
             session.connection().execute(ADD_TASK, [one.task for one in batch])
             if key_rows := [one.key_row for one in batch if one.key_row]:
                 session.connection().execute(ADD_KEY, key_rows)
+            if item_rows := [one.item_row for one in batch if one.item_row]:
+                session.connection().execute(ADD_ITEM, item_rows)
     except DBAPIError as error:
         if len(batch) == 1:
             batch[0].outcome.set_exception(error)
@@ -183,7 +199,8 @@ def push(task: Any, *, replace_ended: bool = False) -> bool | None:
     try:
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
-        fields = [part for field in job_hash(kind, task).items() for part in field]
+        share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None)
+        fields = [part for field in (job_hash(kind, task) | share).items() for part in field]
         connection = wire.connect(wire.PUSH_TIMEOUT_S)
         return bool(wire.run(connection, "push", task["id"], task["queue"], due_ms, int(replace_ended), *fields))
     except (RedisError, QueueDown):

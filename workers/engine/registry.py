@@ -1,18 +1,21 @@
 """The catalogue of job kinds: `@job` declares one, `kinds()` reads workers/jobs/ when first asked."""
 
+import difflib
 import importlib
 import inspect
 import pkgutil
 import threading
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from typing_extensions import is_typeddict
 
 from workers import logs, settings
+from workers.engine import cron
 from workers.engine.seal import encode
 from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKind
 
@@ -43,6 +46,8 @@ class Kind:
     hard_limit_s: float | None = None
     items: str | None = None
     parallel: bool = False
+    single: bool = False
+    sift: Callable[..., Any] | None = None
     on_success: Callable[..., Any] | None = None
     on_failure: Callable[..., Any] | None = None
     cron: str | None = None
@@ -153,11 +158,14 @@ _loaded = False
 def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     """Declare a kind above a plain function: its typed parameters are the schema, calling it still just runs it.
 
-    Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter), parallel, on_success, on_failure,
-    cron, zone, overlap="skip", missed="one", accepted={"tr": …, "en": …}. `.delay(**params)` enqueues it.
+    Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter), parallel, single (a bulk of one: its
+    parameters are the item), sift (`(rows, params) -> [Entry]`: what of the posted rows becomes which item, refused
+    ones with the reason), on_success, on_failure, cron, zone, overlap="skip", missed="one",
+    accepted={"tr": …, "en": …}. `.delay(**params)` enqueues it.
     """
 
     def declare(function: Function) -> Function:
+        _refuse_misspelled(function, declared)
         kind = Kind(name=function.__name__, function=function, queue=queue, **declared)
         _refuse_faults(kind)
         _kinds[kind.name] = kind
@@ -173,6 +181,15 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     return declare
 
 
+def _refuse_misspelled(function: Callable[..., Any], declared: dict[str, Any]) -> None:
+    known = [option.name for option in fields(Kind) if option.name not in ("name", "function", "queue")]
+    for name in declared.keys() - set(known):
+        close = difflib.get_close_matches(name, known, n=1)
+        advice = f"do you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        where = f"{function.__name__} in {function.__module__}"
+        raise BadSettings(reason=f"job kind {where}: there is no option {name!r}; {advice}")
+
+
 def _refuse_faults(kind: Kind) -> None:
     parameters = inspect.signature(kind.function).parameters.values()
     known = _kinds.get(kind.name)
@@ -185,15 +202,30 @@ def _refuse_faults(kind: Kind) -> None:
         ),
         (bool(kind.items) and kind.items not in {p.name for p in parameters}, f"it has no parameter {kind.items!r}"),
         (kind.parallel and not kind.items, "parallel needs items"),
+        (kind.single and bool(kind.items), "it is either single or has items"),
+        (kind.sift is not None and not (kind.single or kind.items), "sift needs items, or single"),
         (any(s is not None and s <= 0 for s in (kind.soft_limit_s, kind.hard_limit_s)), "limits are seconds above 0"),
         ((kind.soft_limit_s or 0) > (kind.hard_limit_s or float("inf")), "soft_limit_s must not exceed hard_limit_s"),
         (kind.overlap not in ("skip", "queue", "allow"), "overlap is skip, queue or allow"),
         (kind.missed not in ("one", "all", "skip"), "missed is one, all or skip"),
+        *_faults_of_schedule(kind, parameters),
         (known is not None and known.function.__module__ != kind.function.__module__, "that name is taken"),
     ]
     for wrong, advice in faults:
         if wrong:
             raise BadSettings(reason=f"job kind {kind.name} in {kind.function.__module__}: {advice}")
+
+
+def _faults_of_schedule(kind: Kind, parameters: Iterable[inspect.Parameter]) -> list[tuple[bool, str]]:
+    if kind.cron is None:
+        return [(kind.zone is not None, "zone goes with cron, which it has not; declare cron or drop zone")]
+    wrong = cron.fault_of(kind.cron, kind.zone or "UTC")
+    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    return [
+        (wrong is not None, str(wrong)),
+        (kind.items is not None, "a bulk has no items by itself; schedule a job that enqueues it"),
+        (bool(required), f"the clock passes no parameters; give {', '.join(required)} a default, or drop cron"),
+    ]
 
 
 def kinds() -> dict[str, Kind]:

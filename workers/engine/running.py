@@ -40,7 +40,8 @@ class Helped(Leave):
 class Run:
     """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`).
 
-    Without a lease (a stock worker runs it) it makes no slices and reports nothing.
+    Without a lease (a stock worker runs it) it makes no slices and reports nothing. `single`: its parameters are the
+    one item of its ledger.
     """
 
     job_id: str
@@ -50,6 +51,8 @@ class Run:
     slice_ends: float = field(default_factory=lambda: time.monotonic() + SLICE_S)
     meta: dict[str, Any] = field(default_factory=dict)
     leased: bool = True
+    left: bool = False
+    single: bool = False
 
     @property
     def helps(self) -> bool:
@@ -83,12 +86,14 @@ _masks = 0
 
 
 def ask(reason: type[BaseException]) -> None:
-    """From a signal handler: leave the job, at once or as soon as it is safe."""
-    if present.get() is None:
+    """From a signal handler: leave the job, at once or as soon as it is safe; a job is left once."""
+    run = present.get()
+    if run is None or run.left:
         return
     if _masks:
         _asked.append(reason)
     else:
+        run.left = True
         raise reason()
 
 
@@ -112,7 +117,17 @@ def undisturbed() -> Iterator[None]:
 def check() -> None:
     """Leave now if it was asked for meanwhile."""
     if _asked and not _masks:
+        if run := present.get():
+            run.left = True
         raise _asked.pop(0)()
+
+
+def pause_point() -> None:
+    """A job that keeps its own place has just saved it: leave now if the slice is over, and go on from there later."""
+    check()
+    run = present.get()
+    if run is not None and run.leased and time.monotonic() > run.slice_ends:
+        raise Yielded()
 
 
 LEAVING = (Leave, SoftTimeLimitExceeded)

@@ -1,6 +1,6 @@
 """The engine's tables. A company is a plain `scope` string here: the engine knows no trade."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
 from workers.db import Utc, metadata
 
@@ -66,6 +66,8 @@ items = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("provider_id", String(200)),
     Column("taken_by", String(80)),
+    Column("request_key", String(40)),
+    Column("due_at", Utc),
     Column("updated_at", Utc, nullable=False),
     Index("uq_task_items_position", "task_id", "position", unique=True),
     Index("ix_task_items_state", "task_id", "state", "position"),
@@ -79,4 +81,32 @@ keys = Table(
     Column("request_hash", String(64), nullable=False),
     Column("task_id", String(36), nullable=False),
     Column("created_at", Utc, nullable=False, index=True),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("cron", String(200), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("overlap", String(10), nullable=False),
+    Column("missed", String(10), nullable=False),
+    Column("due_at", Utc, nullable=False, index=True),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("fault", Text),
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("schedule", String(100), primary_key=True),
+    Column("due_at", Utc, primary_key=True),
+    Column("state", String(10), nullable=False),
+    Column("task_id", String(36)),
+    Column("enqueued_at", Utc),
+    Column("ended_at", Utc),
+    Column("lateness_s", Float),
+    Column("message", Text),
+    Index("ix_occurrences_state", "state", "task_id"),
+    Index("ix_occurrences_schedule", "schedule", "state"),
 )

@@ -253,7 +253,7 @@ def _error(job: dict[bytes, bytes]) -> dict[str, str]:
 def _eta_s(meta: dict[str, Any]) -> int | None:
     """Seconds left at the pace since the first report; None where no pace is known."""
     done, took_ms = meta["current"] - meta.get("from", 0), meta.get("at_ms", 0) - meta.get("from_ms", 0)
-    if done <= 0 or took_ms <= 0:
+    if done <= 0 or took_ms <= 0 or not meta["total"]:
         return None
     return round((meta["total"] - meta["current"]) * took_ms / done / 1000)
 

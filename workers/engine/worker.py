@@ -84,11 +84,11 @@ class Worker(RQWorker):
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
-        before = self._listen()
+        self._listen()
         try:
             return self._loop(burst, max_jobs, max_idle_s)
         finally:
-            self._leave(before)
+            self._leave()
 
     def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
         done, ended, claim, idle_s = 0, None, None, 0.0
@@ -116,17 +116,13 @@ class Worker(RQWorker):
             return False
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
 
-    def _listen(self) -> dict[int, Any]:
-        """Take the signals; gives the handlers that stood there before."""
+    def _listen(self) -> None:
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        ours = {
-            signal.SIGTERM: self._on_stop,
-            signal.SIGINT: self._on_stop,
-            signal.SIGUSR1: lambda *_: running.ask(running.Cancelled),
-            signal.SIGUSR2: lambda *_: running.ask(running.Stopping),
-            signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded),
-        }
-        return {number: signal.signal(number, handler) for number, handler in ours.items()}
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
+        signal.signal(signal.SIGUSR2, self._on_put_back)
+        signal.signal(signal.SIGALRM, lambda *_: running.ask(SoftTimeLimitExceeded))
 
     def _on_stop(self, *_: Any) -> None:
         """Claim nothing more; a running bulk ends its slice at the next item."""
@@ -135,10 +131,17 @@ class Worker(RQWorker):
         if run is not None:
             run.slice_ends = 0.0
 
-    def _leave(self, handlers: dict[int, Any]) -> None:
+    def _on_put_back(self, *_: Any) -> None:
+        """The time for a stop in order is nearly over: the running job goes back to the front of its queue."""
+        self._stop_asked = True
+        running.ask(running.Stopping)
+
+    def _leave(self) -> None:
         signal.set_wakeup_fd(-1)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # a late one must not end in disorder what ends by itself
         self._line.close()
         self._waiter.close()
         os.close(self._wake_r)
@@ -267,10 +270,11 @@ class Worker(RQWorker):
         if claim.meta:
             run.meta = progress.kept(claim.meta)
         token = running.present.set(run)
-        signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
         try:
+            signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
             return kind.function(**arguments)
         finally:
+            run.left = True  # what a signal asks from here on comes too late for this job
             signal.setitimer(signal.ITIMER_REAL, 0)
             running.present.reset(token)
             running.clear()

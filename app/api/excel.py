@@ -1,0 +1,178 @@
+"""Sheets: upload one to import it, templates to fill in, and what a company's own headings mean."""
+
+import io
+import json
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from flask import Response, jsonify, request
+from flask_openapi3 import FileStorage
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from werkzeug.datastructures import FileStorage as FileUpload
+from werkzeug.exceptions import UnsupportedMediaType
+
+from app.api import documented
+from app.api.documented import Accepted, problems
+from app.api.downloads import disposition
+from app.api.enqueueing import accepted, idempotency_key, whose
+from app.api.status import language
+from app.auth import caller
+from app.fields import Day, Input, OneLine, Query
+from workers import db, files, settings
+from workers.engine import registry
+from workers.engine.queues import enqueue
+from workers.errors import InvalidInput, NotFound, TooLarge
+from workers.models import Company
+from workers.services import workbooks
+from workers.services.columns import COLUMNS, Column, Target
+
+KIND = "process_excel_upload"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+TEXT_NAME = re.compile(r"\.(csv|tsv|txt)$", re.IGNORECASE)
+NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]|\A(%PDF|\{\\rtf|\s*<)")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+HEAD_BYTES, MAX_NAME_CHARS = 4096, 200
+MAPPINGS = "excel_mappings"
+
+WORKBOOK = {
+    "description": "The workbook",
+    "content": {XLSX: {"schema": {"type": "string", "format": "binary"}}},
+}
+
+api = documented.blueprint("excel", "Excel: imports of users, accounts and balances", "/api/excel")
+
+Heading = Annotated[str, OneLine, Field(min_length=1, max_length=300)]
+
+
+class UploadForm(BaseModel):
+    """A sheet (xlsx, xlsm, xls, xlsb, ods, csv) and what to do with it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: FileStorage
+    target: Target = Field(alias="import", description="What its rows are")
+    sheet_name: str | None = Field(None, max_length=100, description="Default: the sheet whose headings fit best")
+    dry_run: bool = Field(False, description="Count what it would do, and do nothing")
+    mode: Literal["skip-bad", "all-or-nothing"] = "skip-bad"
+    mapping: dict[str, Heading] | None = Field(None, description='JSON: {"title": "Firma"}; the rest is found')
+    as_of: Annotated[date, Day] | None = Field(None, description="The day of balances whose sheet has no such column")
+    language: Literal["tr", "en"] | None = Field(None, description="Of the reasons; default: Accept-Language")
+    company_id: int | None = Field(None, description="For operators: whose records they are (members: their own)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_sent(cls, _: Any) -> dict[str, Any]:
+        """The fields as text: flask-openapi3 makes a number of a sheet that is called 2025."""
+        return {**request.form.to_dict(), **request.files.to_dict()}
+
+    @field_validator("mapping", mode="before")
+    @classmethod
+    def _of_json(cls, text: Any) -> Any:
+        try:
+            return json.loads(text) if isinstance(text, str) else text
+        except ValueError as error:
+            raise ValueError('must be a JSON object such as {"title": "Firma"}') from error
+
+
+class TargetPath(BaseModel):
+    target: str = Field(description="users, accounts or mutabakat")
+
+
+class Whose(Query):
+    company_id: int | None = Field(None, description="For operators: whose (members: their own)")
+
+
+class Mapping(Input):
+    """Which heading of this company's sheets is which column; an empty object forgets them."""
+
+    mapping: dict[str, Heading] = Field(max_length=50)
+
+
+class Mappings(BaseModel):
+    """By import: `{"accounts": {"title": "Firma"}}`."""
+
+    mappings: dict[str, dict[str, str]]
+
+
+@api.post("/upload-async", responses={202: Accepted, **problems(400, 403, 404, 413, 415, 422)})
+def upload_sheet(form: UploadForm) -> tuple[Response, int]:
+    """Upload a sheet and import its rows, or say what that would do."""
+    kind, company_id, key = registry.get(KIND), whose(form.company_id), idempotency_key(caller())
+    name = _checked(form.file)
+    params = form.model_dump(mode="json", exclude={"file", "company_id"}) | {"language": form.language or language()}
+    kind.check({"file_path": "", **params})
+    params["file_path"] = files.keep_upload(form.file.stream, name, form.file.mimetype[:100], company_id)
+    task = enqueue(KIND, params, scope=str(company_id), key=key)
+    return accepted(task, kind.accepted)
+
+
+@api.get("/templates/<target>", responses={200: WORKBOOK, **problems(404)})
+def sheet_template(path: TargetPath) -> Response:
+    """Download a workbook with the columns of an import, to fill in."""
+    if path.target not in COLUMNS:
+        raise NotFound()
+    lang, made = language(), io.BytesIO()
+    workbooks.template(made, [_explained(column, lang) for column in COLUMNS[path.target]], lang)
+    answer = Response(made.getvalue(), mimetype=XLSX)
+    answer.headers["Content-Disposition"] = disposition(f"{path.target}.xlsx")
+    return answer
+
+
+@api.get("/mappings", responses={200: Mappings, **problems(403, 404, 422)})
+def list_mappings(query: Whose) -> Response:
+    """Show which headings of a company's sheets were said to be which columns."""
+    with db.reading() as session:
+        return jsonify(mappings=session.get_one(Company, whose(query.company_id)).options.get(MAPPINGS, {}))
+
+
+@api.put("/mappings/<target>", responses={200: Mappings, **problems(400, 403, 404, 415, 422)})
+def save_mapping(path: TargetPath, query: Whose, body: Mapping) -> Response:
+    """Keep which headings are which columns, for the next sheets of this company."""
+    company_id = whose(query.company_id)
+    if path.target not in COLUMNS:
+        raise NotFound()
+    unknown = body.mapping.keys() - {column.name for column in COLUMNS[path.target]}
+    if unknown:
+        raise InvalidInput([{"field": f"mapping.{name}", "message": "is no column"} for name in sorted(unknown)])
+    with db.writing() as session:
+        company = session.get_one(Company, company_id, with_for_update=True)
+        kept = {**company.options.get(MAPPINGS, {}), path.target: body.mapping}
+        company.options = {**company.options, MAPPINGS: kept}
+    return jsonify(mappings=kept)
+
+
+def _explained(column: Column, lang: str) -> tuple[str, str, bool, str]:
+    return column.heading(lang), column.about[lang == "en"], column.required, column.example
+
+
+def _checked(file: Any) -> str:
+    """The upload's name; refuses what is too large or no sheet before it is stored."""
+    if not isinstance(file, FileUpload):
+        raise _wrong_file("must be a file")
+    name, limit = file.filename or "", settings.current().max_upload_mb * 2**20
+    if not name or len(name) > MAX_NAME_CHARS or not name.isprintable() or re.search(r"[/\\]|^\.+$", name):
+        raise _wrong_file(f"must have a plain name of at most {MAX_NAME_CHARS} characters, no path")
+    size = file.stream.seek(0, io.SEEK_END)
+    file.stream.seek(0)
+    if size > limit:
+        raise TooLarge(what="The file", size=size, limit=limit, advice="Split it, or save it as .xlsx.")
+    if not size:
+        raise _wrong_file("is empty")
+    if not _is_sheet(file.stream.read(HEAD_BYTES), name):
+        raise UnsupportedMediaType("The file is no sheet. Send .xlsx, .xlsm, .xlsb, .xls, .ods or .csv.")
+    file.stream.seek(0)
+    return name
+
+
+def _is_sheet(head: bytes, name: str) -> bool:
+    """By its first bytes; only text has none of its own, so there the name counts too."""
+    if head.startswith((ZIP, OLE)):
+        return True
+    text = head.startswith(UTF_16) or not NOT_IN_TEXT.search(head)
+    return text and bool(TEXT_NAME.search(name))
+
+
+def _wrong_file(message: str) -> InvalidInput:
+    return InvalidInput([{"field": "file", "message": message}])

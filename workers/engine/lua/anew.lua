@@ -1,0 +1,14 @@
+-- A job whose ledger has moved begins its attempts anew; or the coming retry is counted as none.
+-- ARGV: id, execution, how many of its items are settled ('' : the coming retry is free)
+-- Returns: 1 if it holds the job and (if asked) the ledger moved since this was asked last, else 0
+local key = 'rq:job:' .. ARGV[1]
+if redis.call('HGET', key, 'sira_execution') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then
+  redis.call('HINCRBY', key, 'retries_left', 1)
+  redis.call('HSET', key, 'sira_between', 1)
+  return 1
+end
+if (redis.call('HGET', key, 'sira_settled') or '0') == ARGV[3] then return 0 end
+redis.call('HDEL', key, 'sira_losses')
+redis.call('HSET', key, 'sira_settled', ARGV[3], 'retries_left', redis.call('HGET', key, 'sira_retries') or 0)
+return 1

@@ -1,0 +1,233 @@
+"""Occurrences: each time that a schedule is due becomes one row, and at most one task, in one transaction.
+
+waiting -> enqueued -> done | failed | cancelled | unknown (its task was deleted before anybody looked); or skipped (the
+one before had not ended), or missed. Any number of clocks may do all of this at once: who moves a schedule's due time
+writes its occurrences, and nobody else.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import Table, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from workers import logs, settings
+from workers.db import now, reading, writing
+from workers.engine import registry, wire
+from workers.engine.due import MISSED_AFTER_S, Plan, plan, state_of, task_id
+from workers.engine.queues import enqueue, push
+from workers.engine.seal import Seal
+from workers.engine.tables import occurrences, schedules, tasks
+from workers.engine.tasks import BY_RQ_STATUS, Task, find
+from workers.errors import KeyReused, QueueDown, SiraError, UnknownKind
+
+OPEN = ("enqueued", "waiting")
+ENDS = {"SUCCESS": "done", "FAILURE": "failed", "REVOKED": "cancelled"}
+TOGETHER = 25  # schedules in one transaction, which so lasts about 20 ms
+CHUNK = 1000
+ALARM_KIND = "alert_operators"
+S, OC = schedules.c, occurrences.c
+LIVE = (S.paused.is_(False), S.fault.is_(None))
+log = logs.get("clock")
+
+
+def time_of_redis() -> datetime:
+    """Redis' clock decides what is due, because hosts disagree; while it is away, ours."""
+    try:
+        seconds, microseconds = wire.connect().time()
+    except (RedisError, QueueDown):
+        return now()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+
+def fire(at: datetime) -> list[dict[str, Any]]:
+    """Write what is due at `at` and push it; the tasks. A schedule that can't be read is set aside with its fault."""
+    with reading() as session:
+        rows = session.execute(
+            select(schedules).where(S.due_at <= at, *LIVE).order_by(S.due_at, S.name).limit(CHUNK)
+        ).all()
+    plans = [made for row in rows if (made := _planned(row, at))]
+    fired: list[dict[str, Any]] = []
+    for start in range(0, len(plans), TOGETHER):
+        with writing() as session:
+            mine = [made for made in plans[start : start + TOGETHER] if _moved(session, made)]
+            new = _write(session, mine, at)
+        _push(new)
+        fired += new
+        for made in mine:
+            _tell_lateness(made, at)
+    return fired
+
+
+def _push(new: list[dict[str, Any]]) -> None:
+    """What does not arrive, because Redis is away or this clock dies here, is pushed by the reconciler."""
+    for task in new:
+        push(task)
+
+
+def _planned(row: Any, at: datetime) -> Plan | None:
+    """None for a kind that this process lacks (another clock may have it) and for what can't be read."""
+    try:
+        registry.get(row.name).check({})
+        return plan(row, at)
+    except UnknownKind:
+        return None
+    except Exception as error:
+        fault = error.message if isinstance(error, SiraError) else f"{type(error).__name__}: {error}"
+        log.error("schedule set aside", schedule=row.name, fault=fault)
+        with writing() as session:
+            session.execute(update(schedules).where(S.name == row.name).values(fault=fault))
+        return None
+
+
+def _moved(session: Session, made: Plan) -> bool:
+    """Move the due time on; False where another clock was first, or an operator paused the schedule. Until the end of
+    this transaction the schedule's row is locked, so nobody else writes its occurrences."""
+    mine = update(schedules).where(S.name == made.schedule.name, S.due_at == made.schedule.due_at, *LIVE)
+    return bool(session.execute(mine.values(due_at=made.next_due)).rowcount)  # type: ignore[attr-defined]
+
+
+def _write(session: Session, plans: list[Plan], at: datetime) -> list[dict[str, Any]]:
+    """Write the occurrences of these schedules with their tasks; the tasks."""
+    names = [made.schedule.name for made in plans]
+    slots = {due for made in plans for due in [*made.missed, *made.runs]}
+    query = select(OC.schedule, OC.due_at, OC.state, func.coalesce(OC.lateness_s, 0.0))
+    query = query.where(OC.schedule.in_(names), or_(OC.state.in_(OPEN), OC.due_at.in_(slots)))
+    found = session.execute(query).all() if plans else []
+    there = {(name, due) for name, due, _, _ in found}
+    rows = []
+    for made in plans:
+        before = [(state, late_s) for name, _, state, late_s in found if name == made.schedule.name and state in OPEN]
+        rows += [row for row in _rows(made, at, before) if (row["schedule"], row["due_at"]) not in there]
+    new = [_task(row["schedule"], row["due_at"], at) for row in rows if row["task_id"]]
+    _add_all(session, occurrences, rows)
+    _add_all(session, tasks, new)
+    return new
+
+
+def _rows(made: Plan, at: datetime, before: list[tuple[str, float]]) -> Iterator[dict[str, Any]]:
+    """The rows of what a plan asks for, beside the occurrences `before` that have not ended."""
+    row = made.schedule
+    states = [(due, "missed") for due in made.missed]
+    for due in made.runs:
+        state = state_of(row.overlap, row.missed, _late_s(due, at), before)
+        states.append((due, state))
+        before = [*before, (state, _late_s(due, at))] if state in OPEN else before
+    for due, state in states:
+        runs = {"task_id": task_id(row.name, due), "enqueued_at": at} if state == "enqueued" else {}
+        given = {"schedule": row.name, "due_at": due, "state": state, "lateness_s": _late_s(due, at)}
+        yield {"task_id": None, "enqueued_at": None, **given, **runs}
+
+
+def _late_s(due: datetime, at: datetime) -> float:
+    return (at - due).total_seconds()
+
+
+def add_new(session: Session, table: Table, **values: Any) -> bool:
+    """Insert a row unless it is there."""
+    return _add_all(session, table, [values]) > 0
+
+
+def _add_all(session: Session, table: Table, rows: list[dict[str, Any]]) -> int:
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    added = session.execute(dialect.insert(table).on_conflict_do_nothing(), rows) if rows else None
+    return added.rowcount if added else 0  # type: ignore[attr-defined]
+
+
+def _task(name: str, due: datetime, at: datetime) -> dict[str, Any]:
+    """The task of an occurrence, as `queues.push` wants it too."""
+    kind = registry.get(name)
+    row = {"id": task_id(name, due), "kind": name, "queue": kind.queue, "created_at": at, "scope": None, "due_at": None}
+    return {**row, "params": Seal.dumps(kind.check({})), "max_attempts": kind.retries + 1}
+
+
+def note_run(name: str, task: Task) -> None:
+    """A run that an operator asked for belongs to the history too."""
+    row = {"schedule": name, "due_at": task.created_at, "task_id": task.id, "enqueued_at": task.created_at}
+    with writing() as session:
+        add_new(session, occurrences, **row, state="enqueued", lateness_s=0.0)
+
+
+def release(at: datetime) -> list[dict[str, Any]]:
+    """Enqueue the oldest waiting occurrence of each schedule of which none runs; the tasks."""
+    other = aliased(occurrences)
+    busy = select(other.c.schedule).where(other.c.state == "enqueued")
+    query = select(OC.schedule, func.min(OC.due_at)).where(OC.state == "waiting", OC.schedule.not_in(busy))
+    with reading() as session:
+        free = session.execute(query.group_by(OC.schedule)).all()
+    released = []
+    for name, due in free:
+        if name in registry.kinds():
+            with writing() as session:
+                released += _release(session, name, due, at)
+    _push(released)
+    return released
+
+
+def _release(session: Session, name: str, due: datetime, at: datetime) -> list[dict[str, Any]]:
+    """Under the lock of the schedule's row, so that two clocks never release two."""
+    locked = session.execute(select(S.name).where(S.name == name, *LIVE).with_for_update()).first()
+    busy = session.execute(select(OC.due_at).where(OC.schedule == name, OC.state == "enqueued").limit(1)).first()
+    if not locked or busy:
+        return []
+    values = {"state": "enqueued", "task_id": task_id(name, due), "enqueued_at": at, "lateness_s": _late_s(due, at)}
+    mine = update(occurrences).where(OC.schedule == name, OC.due_at == due, OC.state == "waiting").values(**values)
+    if not session.execute(mine).rowcount:  # type: ignore[attr-defined]
+        return []
+    new = [_task(name, due, at)]
+    _add_all(session, tasks, new)
+    return new
+
+
+def settle(at: datetime, after: str = "") -> str:
+    """Write down what became of runs that have ended, up to a thousand behind the task id `after`; where to go on."""
+    query = select(OC.schedule, OC.due_at, OC.task_id, tasks.c.state).outerjoin(tasks, tasks.c.id == OC.task_id)
+    query = query.where(OC.state == "enqueued", OC.task_id > after).order_by(OC.task_id).limit(CHUNK)
+    with reading() as session:
+        rows = session.execute(query).all()
+    for row, state in zip(rows, _states(rows), strict=True):
+        if state:
+            _settle(row, state, at)
+    return rows[-1].task_id if len(rows) == CHUNK else ""
+
+
+def _states(rows: Sequence[Any]) -> list[str | None]:
+    """How each run ended, as far as SQL or Redis know; None for one that goes on."""
+    pipeline = wire.connect().pipeline(transaction=False)
+    for row in rows:
+        pipeline.hget(f"rq:job:{row.task_id}", "status")
+    told = [BY_RQ_STATUS.get((status or b"").decode()) for status in pipeline.execute()]
+    by_row = [row.state if row.state in ENDS else live for row, live in zip(rows, told, strict=True)]
+    return [ENDS.get(end or "") if row.state else "unknown" for row, end in zip(rows, by_row, strict=True)]
+
+
+def _settle(row: Any, state: str, at: datetime) -> None:
+    """The alarm first: it has a key of its own, so a clock that dies in between raises it once all the same."""
+    task = find(row.task_id) if state != "unknown" else None
+    message = (task.error or {}).get("message") if task and state == "failed" else None
+    if state == "failed":
+        log.warning("scheduled run failed", schedule=row.schedule, task_id=row.task_id)
+        alarm(row.schedule, f"The run of {row.due_at.isoformat()} failed: {message}", at)
+    mine = update(occurrences).where(OC.schedule == row.schedule, OC.due_at == row.due_at, OC.state == "enqueued")
+    with writing() as session:
+        session.execute(mine.values(state=state, ended_at=(task and task.ended_at) or at, message=message))
+
+
+def _tell_lateness(made: Plan, at: datetime) -> None:
+    first = min([*made.missed, *made.runs])
+    if _late_s(first, at) > MISSED_AFTER_S:
+        then = "it runs now" if made.runs else "it waits for the next time"
+        log.warning("schedule was missed", schedule=made.schedule.name, late_s=round(_late_s(first, at)), then=then)
+        alarm(made.schedule.name, f"The run of {first.isoformat()} was missed; {then}.", at)
+
+
+def alarm(schedule: str, text: str, at: datetime) -> None:
+    """Tell the operators (ALERT_URLS) by a task, at most once an hour for each schedule."""
+    if settings.current().alert_urls and ALARM_KIND in registry.kinds():
+        with suppress(KeyReused):
+            key = f"alarm:{schedule}:{at:%Y-%m-%dT%H}"
+            enqueue(ALARM_KIND, {"subject": f"Sıra: {schedule}", "text": text}, key=key)
