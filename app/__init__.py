@@ -12,6 +12,8 @@ from workers.errors import InvalidInput
 from workers.settings import Settings, current, use
 
 PUBLIC = frozenset({"/api/openapi.json", "/api/docs"})
+UPLOADS = frozenset({"/api/excel/upload-async"})
+FORM_BYTES = 64 * 2**10  # what may stand around an upload of the largest size
 BEARER: SecuritySchemesDict = {
     "token": {"type": "http", "scheme": "bearer", "description": "`flask tokens create` prints one."}
 }
@@ -49,12 +51,13 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _routes(app: OpenAPI) -> None:
-    from app import cli, pages
+    from app import cli, pages, unsubscribe
     from app.api import blueprints
 
     for blueprint in blueprints():
         app.register_api(blueprint)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(unsubscribe.pages)
     cli.register(app)
 
 
@@ -70,6 +73,9 @@ def _admit() -> None:
     """What holds for every API request, cheapest first: content type, token, JSON."""
     if not _is_api():
         return
+    if request.path in UPLOADS:
+        _admit_upload()
+        return
     if has_body() and not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     auth.caller()
@@ -77,3 +83,11 @@ def _admit() -> None:
         raise RequestEntityTooLarge()  # werkzeug cuts a chunked body off at the limit without a word
     if has_body() and not isinstance(request.get_json(), dict):
         raise InvalidInput([{"field": "body", "message": "must be a JSON object"}])
+
+
+def _admit_upload() -> None:
+    """A form with a file is read by its route alone: no part of it before the token is known to be good."""
+    auth.caller()
+    if has_body() and request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType("Send the file as multipart/form-data.")
+    request.max_content_length = (request.max_content_length or 0) + FORM_BYTES

@@ -4,11 +4,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.utils import parseaddr
 from tempfile import TemporaryFile
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from workers.errors import BadSettings, QueueDown, SiraError
+from workers.errors import BadAddress, BadSettings, QueueDown, SiraError
+from workers.services.mail_servers import LOOPBACK, read_url
+from workers.services.mail_text import sender_of
 from workers.settings import Settings
 
 MAX_CAUSE_CHARS = 200  # redis-py tells its whole connection pool
@@ -26,7 +27,8 @@ class Finding:
 
 def findings(chosen: Settings) -> Iterator[Finding]:
     """Everything that is to be known about these settings, one thing after the other."""
-    yield from (Finding("production", False, sentence) for sentence in [*chosen.unsafe(), *_guessable(chosen)])
+    unsafe = [*chosen.unsafe(), *_unsent(chosen), *_guessable(chosen)]
+    yield from (Finding("production", False, sentence) for sentence in unsafe)
     for what, attempt in ATTEMPTS.items():
         try:
             yield Finding(what, True, attempt(chosen))
@@ -42,6 +44,26 @@ def _guessable(chosen: Settings) -> list[str]:
     if chosen.app_env != "production" or all(len(set(key)) >= MIN_DIFFERENT_CHARS for key in chosen.secret_keys):
         return []
     return ["SECRET_KEY is not random: make one with `openssl rand -hex 32`."]
+
+
+def _unsent(chosen: Settings) -> list[str]:
+    """What keeps messages from leaving the house in production, or lets others read them."""
+    if chosen.app_env != "production":
+        return []
+    checks = [
+        (chosen.sms_provider == "sandbox", "SMS_PROVIDER is sandbox, which sends nothing: name a gateway."),
+        (not chosen.smtp_url, "SMTP_URL is not set: the sandbox takes mails and sends none."),
+        (_is_mailed_in_the_clear(chosen.smtp_url), "SMTP_URL is unencrypted: use tls=starttls or tls=ssl."),
+    ]
+    return [sentence for wrong, sentence in checks if wrong]
+
+
+def _is_mailed_in_the_clear(url: str) -> bool:
+    try:
+        server = read_url(url)
+    except BadSettings:  # said elsewhere
+        return False
+    return server.tls == "none" and server.host not in LOOPBACK
 
 
 def _cause(error: SiraError) -> str:
@@ -110,14 +132,22 @@ def _limits(chosen: Settings) -> str:
 def _addresses(chosen: Settings) -> str:
     if chosen.public_url and not _is_url(chosen.public_url, "http", "https"):
         raise BadSettings(reason="PUBLIC_URL is no address such as https://sira.example.com")
-    tls = parse_qs(chosen.smtp_url.partition("?")[2]).get("tls", ["starttls"])[0]
-    if chosen.smtp_url and not (_is_url(chosen.smtp_url, "smtp") and tls in ("starttls", "ssl", "none")):
-        raise BadSettings(reason="SMTP_URL is no address such as smtp://user:password@host:587?tls=starttls")
-    if chosen.mail_from and not _is_address(chosen.mail_from):
+    if chosen.smtp_url:
+        read_url(chosen.smtp_url)
+    if chosen.mail_from and not _is_sender(chosen.mail_from):
         raise BadSettings(reason="MAIL_FROM is no e-mail address")
     if not re.fullmatch(r"[A-Z]{2}(,\s*[A-Z]{2})*", chosen.sms_countries):
         raise BadSettings(reason="SMS_COUNTRIES is no list of countries such as TR,DE")
     return "can be read."
+
+
+def _gateway(chosen: Settings) -> str:
+    from workers.services.sms_gateways import open_gateway
+
+    if chosen.sms_provider == "sandbox" and not chosen.sandbox_url:
+        return "SMS go to the sandbox of `flask up`."
+    open_gateway(chosen.sms_provider, chosen.sms_options(chosen.sms_provider)).close()
+    return f"SMS go out by {chosen.sms_provider}."
 
 
 def _is_url(text: str, *schemes: str) -> bool:
@@ -128,12 +158,10 @@ def _is_url(text: str, *schemes: str) -> bool:
         return False
 
 
-def _is_address(text: str) -> bool:
-    from app.fields import email
-
+def _is_sender(text: str) -> bool:
     try:
-        return bool(email(parseaddr(text)[1]))
-    except ValueError:
+        return bool(sender_of(text))
+    except BadAddress:
         return False
 
 
@@ -144,4 +172,5 @@ ATTEMPTS: dict[str, Callable[[Settings], str]] = {
     "storage": _storage,
     "limits": _limits,
     "addresses": _addresses,
+    "SMS": _gateway,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli_records import companies, tokens, users
+from app.cli_schedules import schedules
 from app.cli_tasks import enqueue, tasks
 from app.cli_watch import doctor, events, inspect
 from app.terminal import Command, Group, say
@@ -19,7 +20,7 @@ db = Group("db", help="The database.")
 
 def register(app: "Flask") -> None:
     """Give the application its commands."""
-    for command in (companies, tokens, users, enqueue, tasks, inspect, events, doctor, db, check, up, demo):
+    for command in (companies, tokens, users, enqueue, tasks, schedules, inspect, events, doctor, db, check, up, demo):
         app.cli.add_command(command)
 
 
@@ -70,7 +71,10 @@ def up(port: int | None, concurrency: int, no_sandbox: bool) -> None:
     chosen = settings.current()
     if chosen.embedded_redis and not chosen.database_url:
         _show_the_sample()
-    sys.exit(service.run(chosen, port=port or chosen.port, concurrency=concurrency))
+    with service.sandbox(chosen, wanted=not no_sandbox) as (extra, addresses):
+        sys.exit(
+            service.run(chosen, port=port or chosen.port, concurrency=concurrency, extra=extra, addresses=addresses)
+        )
 
 
 def _show_the_sample() -> None:

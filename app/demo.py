@@ -19,7 +19,9 @@ from workers.settings import Settings
 SINGLE, BULK = "/api/mutabakat/generate-pdf-async", "/api/mutabakat/generate-bulk-pdfs-async"
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 35
-NOT_INHERITED = ("REDIS_URL", "DATABASE_URL", "STORAGE_URL", "SECRET_KEY", "RATE_LIMIT", "PUBLIC_URL", "APP_ENV")
+GATEWAYS = ("SMTP_URL", "SMS_PROVIDER", "SANDBOX_URL")  # nobody gets a message from a demonstration
+STORES = ("REDIS_URL", "DATABASE_URL", "STORAGE_URL")
+NOT_INHERITED = (*GATEWAYS, *STORES, "SECRET_KEY", "RATE_LIMIT", "PUBLIC_URL", "APP_ENV")
 
 
 def run(settings: Settings) -> int:

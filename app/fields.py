@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from app.currencies import CURRENCIES
+from workers.services.currencies import CURRENCIES
 from workers.services.tax_numbers import is_tckn, is_vkn
 
 MAX_AMOUNT = 10**15

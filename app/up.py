@@ -2,7 +2,8 @@
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -15,11 +16,18 @@ from workers.settings import Settings
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def run(settings: Settings, *, port: int | None, concurrency: int | None, extra: Sequence[Program] = ()) -> int:
+def run(
+    settings: Settings,
+    *,
+    port: int | None,
+    concurrency: int | None,
+    extra: Sequence[Program] = (),
+    addresses: Mapping[str, str] | None = None,
+) -> int:
     """Run the service until a signal: 0 after it, 1 if the migrations failed, 2 if it can't start here, said on stderr.
 
     Without `port`: PORT; without `concurrency`: what `python -m workers` takes by itself. `extra`: programs that start
-    after the migrations, before the workers (the sandbox gateways).
+    after the migrations, before the workers, which find them by `addresses` in their environment (see `sandbox`).
     """
     port = port or settings.port
     logs.setup(production=settings.app_env == "production")
@@ -28,7 +36,7 @@ def run(settings: Settings, *, port: int | None, concurrency: int | None, extra:
         valkey.claim()
         _refuse_taken(port)
         before = [_valkey_program(valkey)] if settings.embedded_redis else []
-        service = _service(settings, port=port, concurrency=concurrency)
+        service = _service(settings, port=port, concurrency=concurrency, addresses=addresses or {})
         supervisor = Supervisor([*before, *service[:1], *extra, *service[1:]], cwd=PROJECT)
         return supervisor.run(lambda: print(f"ready http://127.0.0.1:{port}", flush=True))
     except (BadSettings, NoServer) as error:
@@ -38,13 +46,36 @@ def run(settings: Settings, *, port: int | None, concurrency: int | None, extra:
         valkey.stop()
 
 
+@contextmanager
+def sandbox(settings: Settings, *, wanted: bool = True) -> Iterator[tuple[list[Program], dict[str, str]]]:
+    """The sandbox gateways as a program on two free ports, and the settings by which the others find it: those that are
+    unset. Where none is, or it is not wanted, there is nothing to start."""
+    with ExitStack() as held:
+        smtp, http = (held.enter_context(_held_port()) for _ in range(2))
+        ports = [smtp.getsockname()[1], http.getsockname()[1]]
+        addresses = {} if settings.smtp_url else {"SMTP_URL": f"smtp://127.0.0.1:{ports[0]}?tls=none"}
+        if settings.sms_provider == "sandbox" and not settings.sandbox_url:
+            addresses["SANDBOX_URL"] = f"http://127.0.0.1:{ports[1]}"
+        argv = [sys.executable, "-m", "app.sandbox", "--smtp-port", str(ports[0]), "--http-port", str(ports[1])]
+        env = {"DATA_DIR": str(settings.data_dir.resolve())}
+        program = Program("sandbox", argv, env, stop_s=2, prepare=held.close, ready=lambda: _healthy(ports[1]))
+        yield ([program], addresses) if wanted and addresses else ([], {})
+
+
+def _held_port() -> socket.socket:
+    """A free port that nobody else gets until it is needed: migrations run before, and connect from ports."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 def _valkey_program(valkey: EmbeddedValkey) -> Program:
     return Program("valkey", valkey.argv, stop_s=4, prepare=valkey.prepare, ready=valkey.answers, keep=(valkey.lock,))
 
 
-def _service(settings: Settings, *, port: int, concurrency: int | None) -> list[Program]:
+def _service(settings: Settings, *, port: int, concurrency: int | None, addresses: Mapping[str, str]) -> list[Program]:
     """Migrations, workers, clock and web."""
-    env = {"PORT": str(port), "DATA_DIR": str(settings.data_dir.resolve())}
+    env = {"PORT": str(port), "DATA_DIR": str(settings.data_dir.resolve()), **addresses}
     web = f"gunicorn wsgi:app -k gthread --threads 32 --workers {settings.web_concurrency} -b 127.0.0.1:{port}"
     quiet = "--graceful-timeout 5 --log-level warning --no-control-socket"
     python = [sys.executable, "-m"]

@@ -14,6 +14,16 @@ BENCHMARKS = {
     "two-workers": "bench.scaling:two_workers",
     "memory": "bench.memory:memory",
     "http": "bench.http:http",
+    "sheets": "bench.sheets:reading",
+    "imports": "bench.imports:imports",
+    "refusals": "bench.imports:refusals",
+    "messages": "bench.messages:messages",
+    "drain": "bench.drain:drains",
+    "latency": "bench.latency:latencies",
+    "cpu": "bench.cpu:cpu",
+    "backlog": "bench.backlog:backlog",
+    "footprint": "bench.footprint:footprint",
+    "kill": "bench.kill:kills",
 }
 
 

@@ -10,7 +10,7 @@ Measured = dict[str, float]
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `verdict` None: nothing was promised, it is told for honesty."""
+    """One figure. `verdict` None: nothing was promised, it is told for honesty. A `note` stands below the table."""
 
     what: str
     ours: str
@@ -18,6 +18,7 @@ class Row:
     ratio: str
     wanted: str = ""
     verdict: bool | None = None
+    note: str = ""
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -54,10 +55,12 @@ def _row(what: str, pair: list[float], unit: str, ratio: float, wanted: str, ver
 
 
 def show(rows: Iterable[Row]) -> str:
-    """The rows under their heads, figures right-aligned."""
+    """The rows under their heads, figures right-aligned, and what is to be said of some below."""
+    rows = list(rows)
     lines = [HEAD, *(row.cells for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return "\n".join(_line(line, widths) for line in [lines[0], tuple("-" * width for width in widths), *lines[1:]])
+    table = [_line(line, widths) for line in [lines[0], tuple("-" * width for width in widths), *lines[1:]]]
+    return "\n".join([*table, *(f"{row.what}: {row.note}" for row in rows if row.note)])
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

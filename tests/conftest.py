@@ -73,7 +73,9 @@ class Service:
         process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log.open("w"), stderr=subprocess.STDOUT)
         worker = WorkerProcess(process, log)  # type: ignore[arg-type]
         self.workers.append(worker)
-        wait_until(lambda: "\nready" in log.read_text() or process.poll() is not None, what="a ready worker")
+        wait_until(
+            lambda: "\nready" in log.read_text() or process.poll() is not None, timeout_s=60, what="a ready worker"
+        )
         return worker
 
     def end(self) -> None:
@@ -151,10 +153,21 @@ def anywhere(request: pytest.FixtureRequest, service: Service) -> Service:
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_database")
         db.close()
-        service.settings = settings.load(redis_url=service.settings.redis_url, database_url=url, secret_key=SECRET)
+        chosen = {"redis_url": service.settings.redis_url, "data_dir": service.data_dir, "secret_key": SECRET}
+        service.settings = settings.load(database_url=url, **chosen)
         service.env["DATABASE_URL"] = url
         settings.use(service.settings)
         with db.writing() as session:
             names = ", ".join(f'"{name}"' for name in db.metadata.tables)
             session.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
     return service
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The seed and the figures of each fault test, one line for each run."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    for report in reports:
+        told = dict(report.user_properties).get("figures") if report.when == "teardown" else None
+        if told:
+            said = " · ".join(f"{name} {value}" for name, value in told.items())
+            terminalreporter.write_line(f"{report.nodeid.partition('::')[2]}: {said}")

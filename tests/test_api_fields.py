@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import fields
-from app.currencies import CURRENCIES
+from workers.services.currencies import CURRENCIES
 
 
 @given(st.decimals(min_value=0, max_value=10**15, places=2, allow_nan=False))

@@ -77,3 +77,20 @@ def test_what_is_unsafe_is_wrong_in_production_only(wrong: Any) -> None:
     assert wrong(secret_key=repeated) == {}
     assert "SECRET_KEY" in wrong(secret_key=repeated, app_env="production")["production"]
     assert "DATABASE_URL" not in wrong(secret_key=repeated)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"smtp_url": ""}, "SMTP_URL is not set"),
+        ({"sms_provider": "sandbox"}, "SMS_PROVIDER is sandbox"),
+        ({"smtp_url": "smtp://mail.example.com:25?tls=none"}, "SMTP_URL is unencrypted"),
+    ],
+)
+def test_a_sandbox_in_production_is_found_and_mail_in_the_clear(wrong: Any, change: Any, sentence: str) -> None:
+    real = {"smtp_url": "smtp://127.0.0.1:25?tls=none", "sms_provider": "twilio", "app_env": "production"}
+
+    assert not any(word in str(wrong(**real)) for word in ("SMTP_URL", "SMS_PROVIDER"))
+    unsafe = [finding.text for finding in checks.findings(settings.load(**(real | change))) if not finding.fine]
+    assert any(sentence in text for text in unsafe)
+    assert "production" not in wrong(**(real | change | {"app_env": "development"}))

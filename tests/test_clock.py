@@ -1,13 +1,31 @@
-"""The clock: what is due moves, what is not stays, and a clock that is told to stop ends well."""
+"""The clock: what is due moves, what is not stays; schedules neither double nor vanish, whoever is killed or frozen."""
 
+import fcntl
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.conftest import ROOT, Service, wait_until
+from tests.hands import at_once
+from tests.timing import Declare, clocks, holder_of, only_declared, queued, rows, schedule, task_ids
 from workers.db import now
-from workers.engine import clock, queues
+from workers.engine import clock, queues, schedules
+from workers.engine.clock import Clock
+from workers.engine.reconcile import reconcile
+
+EACH_SECOND: dict[str, Any] = {"cron": "* * * * * *", "missed": "all", "overlap": "allow"}
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch, service: Service) -> Declare:
+    return only_declared(monkeypatch)
 
 
 def test_a_delayed_task_waits_until_it_is_due(service: Service) -> None:
@@ -25,8 +43,102 @@ def test_the_clock_runs_beside_others_and_ends_with_0(service: Service) -> None:
     task = queues.enqueue("nothing", due_at=now() + timedelta(seconds=1))
     clocks = [subprocess.Popen([sys.executable, "scheduler.py"], cwd=ROOT, env=service.env) for _ in range(2)]
 
-    wait_until(lambda: service.redis.lrange("rq:queue:maintenance", 0, -1) == [task.id.encode()])
+    wait_until(lambda: service.redis.lrange("rq:queue:maintenance", 0, -1) == [task.id.encode()], timeout_s=60)
+    wait_until(lambda: len(service.redis.keys("rq:scheduler_instance:*")) == 2, timeout_s=60)
 
     for process in clocks:
         process.send_signal(signal.SIGTERM)
     assert [process.wait(10) for process in clocks] == [0, 0]
+
+
+def test_a_due_schedule_becomes_one_task_and_its_next_time_is_kept(service: Service, catalogue: Declare) -> None:
+    catalogue("each_second", **EACH_SECOND)
+    one = Clock()
+    schedules.register(clock.time_of_redis())
+
+    made = wait_until(one.enqueue_jobs)
+
+    assert queued(service) == task_ids() == [task["id"] for task in made] == [row.task_id for row in rows()]
+    assert schedule("each_second").due_at > clock.time_of_redis() - timedelta(seconds=1)
+    assert schedule("each_second").due_at.microsecond == 0
+
+
+def test_clocks_that_look_at_the_same_moment_enqueue_each_occurrence_once(
+    anywhere: Service, catalogue: Declare
+) -> None:
+    for number in range(40):
+        catalogue(f"each_{number}", **EACH_SECOND)
+    schedules.register(clock.time_of_redis() - timedelta(seconds=5))
+
+    made = at_once(3, lambda _: [task["id"] for task in Clock().enqueue_jobs()])
+
+    ids = [task_id for ids in made for task_id in ids]
+    assert len(ids) == len(set(ids)) == len(rows()) >= 200
+    assert sorted(queued(anywhere)) == task_ids() == sorted(ids)
+
+
+def test_a_killed_clock_is_replaced_and_no_occurrence_is_lost_or_doubled(service: Service) -> None:
+    with clocks(service, 2, each_second=EACH_SECOND) as running:
+        wait_until(lambda: len(rows()) >= 2, timeout_s=60)
+        holder = holder_of(service, running)
+
+        holder.kill()
+
+        wait_until(lambda: holder_of(service, running) is not holder, timeout_s=60, what="a takeover")
+        seen = len(rows())
+        wait_until(lambda: len(rows()) >= seen + 3, timeout_s=60)
+        assert_no_gap_and_no_double(service)
+
+
+def test_a_frozen_clock_is_replaced_and_does_no_harm_when_it_wakes(service: Service) -> None:
+    with clocks(service, 2, each_second=EACH_SECOND) as running:
+        wait_until(lambda: len(rows()) >= 2, timeout_s=60)
+        holder = holder_of(service, running)
+        freeze_between_transactions(service, holder)
+        wait_until(lambda: holder_of(service, running) is not holder, timeout_s=60, what="a takeover")
+
+        holder.send_signal(signal.SIGCONT)
+
+        seen = len(rows())
+        wait_until(lambda: len(rows()) >= seen + 3, timeout_s=60)
+        assert holder.poll() is None
+        assert_no_gap_and_no_double(service)
+
+
+def test_what_a_flushed_redis_lost_comes_back_and_the_clock_goes_on(service: Service, catalogue: Declare) -> None:
+    catalogue("each_second", **EACH_SECOND)
+    with clocks(service, 2, each_second=EACH_SECOND) as running:
+        wait_until(lambda: len(rows()) >= 2, timeout_s=60)
+
+        service.redis.flushall()
+
+        seen = len(rows())
+        wait_until(lambda: len(rows()) >= seen + 3, timeout_s=60)
+        assert [process.poll() for process in running] == [None, None]
+        wait_until(lambda: (reconcile(), set(queued(service)) >= {row.task_id for row in rows()})[1])
+        assert_no_gap_and_no_double(service)
+
+
+def freeze_between_transactions(service: Service, process: subprocess.Popen[bytes]) -> None:
+    """Whoever is frozen inside a transaction holds SQLite's lock until it wakes, which no clock can help."""
+    process.send_signal(signal.SIGSTOP)
+    while is_locked(service.data_dir / "sira.db.lock"):
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def assert_no_gap_and_no_double(service: Service) -> None:
+    due = [row.due_at for row in rows()]
+    assert {later - earlier for earlier, later in pairwise(due)} == {timedelta(seconds=1)}
+    wait_until(lambda: set(queued(service)) >= {row.task_id for row in rows()[: len(due)]})
+    assert len(queued(service)) == len(set(queued(service)))

@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from app.api import status
 from tests.conftest import Service
 from tests.hands import claim, redis_away, settle
 from workers.engine import control, enqueue, find, outcome, progress, running
 from workers.engine.progress import report
-from workers.engine.running import Cancelled, Lost, Run, Stopping
+from workers.engine.running import Cancelled, Lost, Run, Stopping, Yielded, pause_point
 from workers.engine.seal import Seal
 
 
@@ -44,6 +45,24 @@ def test_a_report_is_what_people_see(service: Service, run: Run) -> None:
     task = find(run.task_id)
     assert (task.state, task.current, task.total, task.percent, task.status) == ("PROGRESS", 3, 10, 30, "adım 3")
     assert told(service) == 1
+
+
+def test_a_total_that_nobody_knows_is_shown_as_none(service: Service, run: Run) -> None:
+    report(3, None)
+    report(700, None)
+
+    task = find(run.task_id)
+    shown = status.row_of(task, "tr")
+    assert (task.current, task.percent, task.eta_seconds) == (3, 0, None), "the second came too soon to be told"
+    assert (shown["current"], shown["total"], shown["percent"]) == (3, None, 0)
+
+
+def test_a_job_that_keeps_its_place_leaves_when_its_slice_is_over(run: Run) -> None:
+    pause_point()
+    run.slice_ends = 0.0
+
+    with pytest.raises(Yielded):
+        pause_point()
 
 
 def test_a_report_is_sealed_in_rqs_own_meta(service: Service, run: Run) -> None:

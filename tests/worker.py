@@ -2,8 +2,14 @@
 
 import sys
 
-import tests.kinds  # noqa: F401
-from workers.__main__ import main
+from tests import saboteur
+
+saboteur.shift_clock()
+
+import tests.fault_kinds  # noqa: E402
+import tests.kinds  # noqa: E402, F401
+from workers.__main__ import main  # noqa: E402
 
 if __name__ == "__main__":
+    saboteur.arm()
     sys.exit(main())

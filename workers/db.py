@@ -3,13 +3,15 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+import orjson
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -27,6 +29,7 @@ NAMES = {
 metadata = MetaData(naming_convention=NAMES)
 NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
+QUIET |= {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 _engines: dict[tuple[settings.Settings, int], Engine] = {}
 
 
@@ -75,6 +78,38 @@ def writing() -> Iterator[Session]:
         session.connection(execution_options={"sira_writes": True})
         yield session
         session.commit()
+
+
+def many(session: Session, query: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Run the query for each row; how many rows of the database it met. Every row has the same names, all that the
+    query needs: defaults are not filled in. SQLAlchemy's own way costs twice what the database does."""
+    if not rows:
+        return 0
+    connection = session.connection()
+    sql, names, finish = _prepared(query, tuple(rows[0]), connection.dialect)
+    columns = [_finished([row[name] for row in rows], process) for name, process in zip(names, finish, strict=True)]
+    ready: Any = list(zip(*columns, strict=True))
+    if not connection.dialect.positional:
+        ready = [dict(zip(names, row, strict=True)) for row in ready]
+    return connection.exec_driver_sql(sql, ready).rowcount
+
+
+def _finished(values: list[Any], process: Any) -> list[Any]:
+    """The values of one column as the driver takes them; what is one and the same for all rows is worked out once."""
+    if process is None:
+        return values
+    if len(set(map(id, values))) == 1:
+        return [process(values[0])] * len(values)
+    return list(map(process, values))
+
+
+@lru_cache(maxsize=64)
+def _prepared(query: Any, given: tuple[str, ...], dialect: Dialect) -> tuple[str, list[str], list[Any]]:
+    """The query in the words of this database, the order of its parameters, and what each value goes through."""
+    compiled = query.compile(dialect=dialect, column_keys=list(given))
+    names = list(compiled.positiontup or compiled.binds)
+    types = (compiled.binds[name].type for name in names)
+    return str(compiled), names, [kind.dialect_impl(dialect).bind_processor(dialect) for kind in types]
 
 
 def engine() -> Engine:

@@ -158,6 +158,48 @@ class InvalidLetter(SiraError):
     final = True
 
 
+class BadPhone(SiraError):
+    """Telefon numarası kullanılamaz: {reason}."""
+
+    final = True
+
+
+class BadText(SiraError):
+    """Metin SMS olarak gönderilemez: {reason}."""
+
+    final = True
+
+
+class BadAddress(SiraError):
+    """The e-mail address can't be used: {reason}."""
+
+    final = True
+
+
+class SheetRefused(SiraError):
+    """Dosya içe aktarılamadı: {reason}."""
+
+    final = True
+
+
+class NoSuchSheet(SheetRefused):
+    """Bu adda bir sayfa yok: {reason}."""
+
+
+class NoHeader(SheetRefused):
+    """Başlık satırı bulunamadı: {reason}."""
+
+
+class SheetFull(SiraError):
+    """A sheet ends at row {limit:,}, and there is more to write. Export less at once."""
+
+    final = True
+
+
+class Superseded(SiraError):
+    """Another worker goes on with this task by now. What this one still had in hand was dropped."""
+
+
 class GatewayBusy(SiraError):
     """The gateway asks to wait {retry_after_s} s ({reason}). Nothing was sent; it goes on by itself."""
 

@@ -40,7 +40,7 @@ def setup(*, production: bool = False, level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("rq", "alembic", "sqlalchemy.engine"):
+    for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

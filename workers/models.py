@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.db import Base, Utc, now
@@ -40,6 +40,8 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(10), default="member")
     password_hash: Mapped[str] = mapped_column(String(255))
     password_changed_at: Mapped[datetime] = mapped_column(Utc, default=now)
+    password_expired_at: Mapped[datetime | None] = mapped_column(Utc)
+    password_notice_for: Mapped[date | None] = mapped_column(Date)
     created_at: Mapped[datetime] = mapped_column(Utc, default=now)
     active: Mapped[bool] = mapped_column(default=True)
 
@@ -109,3 +111,105 @@ class File(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     storage_key: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(Utc, default=now)
+
+
+class Channel(Base):
+    """A company's own way out, `channel` sms or email: its provider and credentials (a sealed dict; none: the service's
+    own), and why it rests since the gateway refused the account."""
+
+    __tablename__ = "channels"
+    __table_args__ = (UniqueConstraint("company_id", "channel"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
+    channel: Mapped[str] = mapped_column(String(5))
+    provider: Mapped[str | None] = mapped_column(String(20))
+    credentials: Mapped[bytes | None] = mapped_column()
+    paused_reason: Mapped[str | None] = mapped_column(Text)
+    paused_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class Delivery(Base):
+    """Evidence of one message on its way, kept ten years (TTK 82): to whom (sealed, and hashed with a key to be found
+    again), by which request, and what the gateway said. `state` is the item's; `report` what became of it later."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("request_key", "item_id"),
+        Index("ix_deliveries_recipient", "task_id", "recipient_hash"),
+        Index("ix_deliveries_state", "state", "sent_at"),
+        Index("ix_deliveries_company", "company_id", "channel", "sent_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"))
+    task_id: Mapped[str | None] = mapped_column(String(36))
+    item_id: Mapped[int] = mapped_column(BigInteger)
+    channel: Mapped[str] = mapped_column(String(5))
+    recipient: Mapped[bytes] = mapped_column()
+    recipient_hash: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(10))
+    provider: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str | None] = mapped_column(String(200), index=True)
+    request_key: Mapped[str] = mapped_column(String(40))
+    sent_at: Mapped[datetime] = mapped_column(Utc)
+    delivered_at: Mapped[datetime | None] = mapped_column(Utc)
+    report: Mapped[str | None] = mapped_column(Text)
+
+
+class Suppression(Base):
+    """An address that asked for no more mails of a company (RFC 8058), as a keyed hash."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (UniqueConstraint("company_id", "recipient_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
+    recipient_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Utc, default=now)
+
+
+class Import(Base):
+    """How far a task has come in applying its sheet, written in the transaction of each batch: who goes on after a
+    crash finds here what counts. `execution` alone may write it; `reached` is the key of the last row applied."""
+
+    __tablename__ = "imports"
+
+    task_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    execution: Mapped[str] = mapped_column(String(80))
+    reached: Mapped[str | None] = mapped_column(Text)
+    new: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    updated_at: Mapped[datetime] = mapped_column(Utc, default=now, onupdate=now)
+
+
+class SandboxMessage(Base):
+    """A message that the sandbox accepted instead of sending it. `key`: the request's key, or the mail's Message-ID;
+    `ref`: the sender's own name for one SMS of a request; `attachments`: `[{"name", "size" (bytes)}]`."""
+
+    __tablename__ = "sandbox_messages"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(4))
+    key: Mapped[str] = mapped_column(String(320), index=True)
+    ref: Mapped[str | None] = mapped_column(String(120))
+    sender: Mapped[str | None] = mapped_column(String(320))
+    recipient: Mapped[str] = mapped_column(String(320))
+    subject: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    html: Mapped[str | None] = mapped_column(Text)
+    attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(Utc, default=now, index=True)
+
+
+class Cleanup(Base):
+    """What a house-keeping job deleted, kept for three years. `deleted`: `{"tasks": {"count": 3, "bytes": 900}, …}`."""
+
+    __tablename__ = "cleanups"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(100))
+    task_id: Mapped[str | None] = mapped_column(String(36))
+    at: Mapped[datetime] = mapped_column(Utc, default=now, index=True)
+    deleted: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

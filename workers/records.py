@@ -1,13 +1,19 @@
-"""Reading records for the jobs: plain dicts, as few queries as possible."""
+"""Records for the jobs and the API: read as plain dicts, accounts and snapshots written the one way, in few queries."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
-from workers.db import reading
+from workers.db import many, now, reading
 from workers.models import Account, Mutabakat
 
 CHUNK = 500
+SENDER = ("name", "vkn", "tax_office", "address", "phone", "email")
+RECEIVER = ("vkn", "tckn", "tax_office", "email", "phone")
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
     select(M.id, M.company_id, M.as_of, M.reply_by, M.variant, M.created_at, A.code.label("account_code"), M.snapshot)
@@ -25,3 +31,57 @@ def mutabakat(ids: list[int]) -> dict[int, dict[str, Any]]:
             rows = session.execute(BY_IDS, {"ids": ids[start : start + CHUNK]}).mappings()
             found.update({row["id"]: dict(row) for row in rows})
     return found
+
+
+def one_number(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an account: one that has become a person is no company any more, and the other way round."""
+    for number, other in (("vkn", "tckn"), ("tckn", "vkn")):
+        if given.get(number):
+            return {**given, other: None}
+    return dict(given)
+
+
+def put_accounts(session: Session, company_id: int, rows: list[dict[str, Any]]) -> None:
+    """Add accounts or change those that have the code; every row names the same fields."""
+    at = now()
+    values = [{**row, "company_id": company_id, "updated_at": at} for row in rows]
+    if values:
+        many(session, upsert(session, Account.__table__, ("company_id", "code"), tuple(values[0])), values)
+
+
+def put_account(session: Session, company_id: int, given: Mapping[str, Any]) -> Account:
+    """The account of that code with these fields; the others stay what they were."""
+    values = {**one_number(given), "company_id": company_id, "updated_at": now()}
+    query = upsert(session, Account, ("company_id", "code"), tuple(values)).values(**values).returning(Account)
+    return session.scalars(query).one()
+
+
+def upsert(session: Session, table: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    """INSERT … ON CONFLICT of these columns; `keys` name the row, the rest of `names` is changed."""
+    return _upsert(session.get_bind().dialect.name, table, keys, names)
+
+
+@lru_cache(maxsize=64)
+def _upsert(dialect: str, table: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    row = insert(dialect, table)
+    changed = {name: row.excluded[name] for name in names if name not in keys}
+    return row.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def insert(dialect: str, table: Any) -> Any:
+    """An INSERT of the kind of that database, which knows what to do about a conflict."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+def sender(company: Any) -> dict[str, Any]:
+    """The half of a snapshot that is the Company's."""
+    return {
+        "sender": {name: getattr(company, name) for name in SENDER},
+        "legal_text": company.legal_text,
+    }
+
+
+def snapshot(sender: dict[str, Any], account: Mapping[str, Any], lines: list[dict[str, str]]) -> dict[str, Any]:
+    """What a mutabakat keeps of its `sender`, of the fields of an account, and its lines as they are now."""
+    receiver = {"name": account["title"], **{name: account[name] for name in RECEIVER}}
+    return {**sender, "receiver": receiver, "lines": lines}

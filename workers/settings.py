@@ -40,6 +40,28 @@ class Settings(BaseSettings):
     mail_rate_per_second: float = Field(20, gt=0)
     sms_daily_cap: int | None = Field(None, ge=0)
     sms_per_number: str = "3/10minutes"
+    sandbox_url: str = ""
+
+    netgsm_base_url: str = "https://api.netgsm.com.tr"
+    netgsm_usercode: str = ""
+    netgsm_password: str = ""
+    netgsm_header: str = ""
+    netgsm_batch: int = Field(100, ge=1, le=500)
+    iletimerkezi_base_url: str = "https://api.iletimerkezi.com"
+    iletimerkezi_key: str = ""
+    iletimerkezi_hash: str = ""
+    iletimerkezi_sender: str = ""
+    iletimerkezi_batch: int = Field(100, ge=1, le=500)
+    verimor_base_url: str = "https://sms.verimor.com.tr"
+    verimor_username: str = ""
+    verimor_password: str = ""
+    verimor_source: str = ""
+    verimor_batch: int = Field(100, ge=1, le=500)
+    twilio_base_url: str = "https://api.twilio.com"
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_from: str = ""
+    sandbox_batch: int = Field(100, ge=1, le=500)
 
     task_soft_time_limit: float = Field(1500, gt=0)
     task_time_limit: float = Field(1800, gt=0)
@@ -89,7 +111,7 @@ class Settings(BaseSettings):
             raise ValueError("name the service: redis+sentinel://h1:26379,h2:26379/service/0")
         return url
 
-    @field_validator("smtp_url", "public_url")
+    @field_validator("smtp_url", "public_url", "sandbox_url")
     @classmethod
     def _readable(cls, url: str) -> str:
         _refuse_unreadable(url)
@@ -118,6 +140,24 @@ class Settings(BaseSettings):
     def secret_keys(self) -> list[str]:
         """The keys, first one seals. Without SECRET_KEY: one made at first use and kept in DATA_DIR (mode 0600)."""
         return [key.strip() for key in self.secret_key.split(",") if key.strip()]
+
+    def sms_options(self, provider: str) -> dict[str, str]:
+        """What that gateway is opened with, by the names without its own: `{"base_url", "usercode", …}`."""
+        if provider == "sandbox":
+            return {"base_url": self.sandbox_url}
+        prefix = f"{provider}_"
+        named = {
+            name.removeprefix(prefix): value for name, value in self.model_dump().items() if name.startswith(prefix)
+        }
+        return {name: value for name, value in named.items() if name != "batch" and value}
+
+    def sms_batch(self, provider: str) -> int:
+        """How many messages one request carries: what one crash can leave unknown."""
+        return int(getattr(self, f"{provider}_batch", 1))
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        return tuple(code.strip() for code in self.sms_countries.split(",") if code.strip())
 
     @property
     def database(self) -> str:

@@ -47,6 +47,7 @@ def stats() -> list[dict[str, Any]]:
     return workers() + queues()
 
 
+@wire.plainly()
 def workers() -> list[dict[str, Any]]:
     """The workers that are registered, busy or idle; a slot is a worker."""
     connection, rows = wire.connect(), []
@@ -60,6 +61,7 @@ def workers() -> list[dict[str, Any]]:
     return rows
 
 
+@wire.plainly()
 def queues() -> list[dict[str, Any]]:
     """Each queue: how many wait, run, are scheduled, have failed, and whether it is paused."""
     connection = wire.connect()

@@ -1,10 +1,8 @@
 """Queues that stand still: paused, nothing is claimed from them until `resume`. What runs goes on."""
 
-from redis.exceptions import RedisError
-
 from workers import logs
 from workers.engine import registry, wire
-from workers.errors import NotFound, QueueDown
+from workers.errors import NotFound
 
 PAUSED = "sira:paused"
 log = logs.get("steering")
@@ -22,8 +20,6 @@ def resume(queue: str) -> None:
 def _change(command: str, queue: str) -> None:
     if queue not in registry.QUEUES:
         raise NotFound()
-    try:
+    with wire.plainly():
         getattr(wire.connect(), command)(PAUSED, queue)
-    except RedisError as error:
-        raise QueueDown() from error
     log.info("queue paused" if command == "sadd" else "queue resumed", queue=queue)

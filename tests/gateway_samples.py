@@ -1,0 +1,54 @@
+"""What the tests of the SMS gateways share: messages, gateways that are opened, and a server that says anything."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tests.gateways import FakeGateway
+from workers.services.sms_gateways import KINDS, Gateway, Sms, open_gateway
+
+KEY = "sms-0197b2c4-slice-3"
+GATEWAYS = sorted(KINDS)
+MANY = ["iletimerkezi", "netgsm", "sandbox", "verimor"]  # one request carries many
+CAN_TELL = ["netgsm", "sandbox", "verimor"]  # what became of a request, by its key
+TEXT = "Sayın Şükrü Çağlı, 1.250,00 TL borcunuz için: https://example.com/m?a=1&b=2 👍"
+MESSAGES = [
+    Sms("item-1", "+905551234567", TEXT),
+    Sms("item-2", "+905321234567", "Borcunuz 10 TL"),
+    Sms("item-3", "+905551110000", "Mutabakatınız 'hazır' <b>&amp;</b> {\"a\": [1]}"),
+]
+
+
+def some(gateway: Gateway) -> list[Sms]:
+    """As many messages as one request of this gateway carries."""
+    return MESSAGES[: gateway.batch]
+
+
+def opened(name: str, fake: FakeGateway, *, timeout_s: float = 5) -> Gateway:
+    return open_gateway(name, fake.options(name), timeout_s=timeout_s)
+
+
+@contextmanager
+def saying(*pieces: bytes) -> Iterator[str]:
+    """The URL of a server that reads a request, says these bytes and hangs up."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                connection.recv(65_536)
+                with suppress(OSError):  # a client may hang up before the end
+                    for piece in pieces:
+                        connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)

@@ -1,0 +1,94 @@
+"""Binary workbooks, as small as they can be: those of Excel 97 (.xls), and those of today (.xlsb)."""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+SECTOR = 512
+FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+BOF, EOF, BOUNDSHEET, LABEL, NUMBER, FILEPASS = 0x0809, 0x000A, 0x0085, 0x0204, 0x0203, 0x002F
+
+
+def _record(kind: int, data: bytes = b"") -> bytes:
+    return struct.pack("<HH", kind, len(data)) + data
+
+
+def _bof(kind: int) -> bytes:
+    return _record(BOF, struct.pack("<HHHHII", 0x0600, kind, 0x0DBB, 0x07CC, 0, 6))
+
+
+def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False) -> bytes:
+    """The stream of a workbook with one sheet; numbers and texts."""
+    name = title.encode("utf-16le")
+    lock = _record(FILEPASS, struct.pack("<HHH", 1, 1, 1)) if encrypted else b""
+    start = _bof(5) + lock
+    bound = _record(BOUNDSHEET, struct.pack("<IBBBB", 0, 0, 0, len(title), 1) + name)
+    at = len(start) + len(bound) + len(_record(EOF))
+    bound = _record(BOUNDSHEET, struct.pack("<IBBBB", at, 0, 0, len(title), 1) + name)
+    cells = b"".join(
+        _cell(r, c, value) for r, row in enumerate(rows) for c, value in enumerate(row) if value is not None
+    )
+    return start + bound + _record(EOF) + _bof(0x10) + cells + _record(EOF)
+
+
+def _cell(row: int, column: int, value: Any) -> bytes:
+    place = struct.pack("<HHH", row, column, 0)
+    if isinstance(value, str):
+        return _record(LABEL, place + struct.pack("<HB", len(value), 1) + value.encode("utf-16le"))
+    return _record(NUMBER, place + struct.pack("<d", value))
+
+
+def container(name: str, stream: bytes) -> bytes:
+    """An OLE file of one stream, which is padded past the size at which streams get sectors of their own."""
+    stream = stream.ljust(4096, b"\0")
+    stream = stream.ljust(-(-len(stream) // SECTOR) * SECTOR, b"\0")
+    count = len(stream) // SECTOR
+    chain = [FAT, END, *range(3, count + 2), END]
+    fat = struct.pack(f"<{len(chain)}I", *chain).ljust(SECTOR, b"\xff")
+    assert len(fat) == SECTOR, "one sector of the table is enough for tests"
+    directory = _entry("Root Entry", 5, 1, END, 0) + _entry(name, 2, FREE, 2, len(stream))
+    return _header() + fat + directory.ljust(SECTOR, b"\0") + stream
+
+
+def _header() -> bytes:
+    magic = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(16)
+    versions = struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    tables = struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, END, 0, END, 0)
+    return magic + versions + tables + struct.pack("<I", 0).ljust(436, b"\xff")
+
+
+def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+    text = f"{name}\0".encode("utf-16le")
+    links = struct.pack("<HBBIII", len(text), kind, 1, FREE, FREE, child)
+    return text.ljust(64, b"\0") + links + bytes(36) + struct.pack("<IQ", start, size)
+
+
+def xlsb(title: str, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
+    """The parts of a binary workbook (MS-XLSB) with one sheet; numbers and texts."""
+    sheet = _long(129) + _long(148, struct.pack("<IIII", 0, 99, 0, 9)) + _long(145)
+    for number, row in enumerate(rows):
+        sheet += _long(0, struct.pack("<IIHBBBI", number, 0, 0, 0, 0, 0, 0))
+        sheet += b"".join(_long_cell(column, value) for column, value in enumerate(row) if value is not None)
+    bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide(title)
+    return {
+        "xl/workbook.bin": _long(131) + _long(143) + _long(156, bundle) + _long(144) + _long(132),
+        "xl/worksheets/sheet1.bin": sheet + _long(146) + _long(130),
+    }
+
+
+def _long(kind: int, data: bytes = b"") -> bytes:
+    """A record: kind and length in groups of seven bits."""
+    head = bytes([kind]) if kind < 128 else bytes([kind & 127 | 128, kind >> 7])  # 129 is 81 01
+    size, length = len(data), b""
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return head + length + bytes([size]) + data
+
+
+def _long_cell(column: int, value: Any) -> bytes:
+    place = struct.pack("<II", column, 0)
+    return _long(6, place + _wide(value)) if isinstance(value, str) else _long(5, place + struct.pack("<d", value))
+
+
+def _wide(text: str) -> bytes:
+    return struct.pack("<I", len(text)) + text.encode("utf-16le")

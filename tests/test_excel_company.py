@@ -1,0 +1,111 @@
+"""Imports end to end, continued: users, exports, whose upload it is, and headings of a company's own."""
+
+from typing import Any
+
+import pytest
+
+from tests import face as faces
+from tests.conftest import Service
+from tests.face import Face
+from tests.imports_made import (
+    ACCOUNT_HEAD,
+    BALANCE_HEAD,
+    DAY,
+    account_rows,
+    counts,
+    ended,
+    imported,
+    read_back,
+    users,
+    xlsx,
+)
+from workers import db
+from workers.models import User
+
+face = faces.face
+
+
+def test_users_are_made_members_of_the_company_and_nobody_elses_is_touched(service: Service, face: Face) -> None:
+    with db.writing() as session:
+        session.add(User(company_id=face.bora.company_id, email="bora@b.example", password_hash="x", name="Bora"))
+        session.add(User(company_id=face.ayse.company_id, email="op@a.example", password_hash="x", role="operator"))
+    service.run_worker()
+    sheet = xlsx(
+        ("E-posta", "Ad Soyad", "Rol", "Telefon", "Dil"),
+        ("Ayse@A.example", "Ayşe Ak", "member", "", "tr"),
+        ("can@a.example", "Can", "operator", "", ""),
+        ("bora@b.example", "Çalıntı", "", "", ""),
+        ("op@a.example", "Çalıntı", "", "", ""),
+        ("deniz@a.example", "Deniz", "", "", "en"),
+    )
+
+    result = imported(face.ayse, sheet, "users")
+
+    assert counts(result) == (2, 0, 0, 3)
+    assert [error["row"] for error in result["errors"]] == [3, 4, 5]
+    assert "Bora" not in str(result["errors"])
+    assert result["errors"][1]["reasons"] == result["errors"][2]["reasons"], "whose it is stays untold"
+    kept = {row["email"]: row for row in users()}
+    assert kept["bora@b.example"]["name"] == "Bora"
+    assert kept["op@a.example"]["name"] is None
+    assert {kept[email]["role"] for email in ("ayse@a.example", "deniz@a.example")} == {"member"}
+    assert kept["deniz@a.example"]["language"] == "en"
+    assert counts(imported(face.ayse, sheet, "users")) == (0, 0, 2, 3)
+
+
+def test_exports_read_back_as_what_was_imported(service: Service, face: Face) -> None:
+    service.run_worker()
+    sheet = xlsx(
+        BALANCE_HEAD,
+        ("120.10", "=Çınar", "4540536920", DAY, "USD", "", 20),
+        ("120.10", "=Çınar", "4540536920", DAY, "", 1234.56, ""),
+        ("0320", "Işıl Öğüt", "17291716060", DAY, "", "", 5),
+    )
+    imported(face.ayse, sheet, "mutabakat")
+    face.bora.letter()
+
+    def export(what: str, **more: Any) -> bytes:
+        task_id = face.ayse.enqueue("export_sheet", what=what, **more)
+        assert ended(face.ayse, task_id)["result"]["filename"] == f"{what}.xlsx"
+        return face.ayse.get(f"/api/tasks/{task_id}/result").data
+
+    exported = export("mutabakat")
+    assert [row[0] for row in read_back(exported)] == ["Cari Kodu", "0320", "120.10", "120.10"]
+    assert counts(imported(face.ayse, exported, "mutabakat", name="geri.xlsx")) == (0, 0, 3, 0)
+    assert counts(imported(face.ayse, export("accounts"), "accounts", name="cariler.xlsx")) == (0, 0, 2, 0)
+
+    bulk = face.ayse.enqueue("touch", mutabakat_ids=[face.ayse.letter(), face.ayse.letter()])
+    ended(face.ayse, bulk)
+    items = read_back(export("items", task_id=bulk))
+    assert [row[0] for row in items] == ["Sıra", 1, 2]
+    foreign = face.bora.enqueue("export_sheet", what="items", task_id=bulk)
+    assert ended(face.bora, foreign)["error"]["type"] == "MissingRecord"
+
+
+def test_an_upload_of_another_company_is_unknown(service: Service, face: Face) -> None:
+    service.run_worker()
+    result = imported(face.ayse, xlsx(ACCOUNT_HEAD, *account_rows(range(2))), "accounts", dry_run="true")
+
+    for path in (result["file"]["id"], "../../etc/passwd", "/etc/passwd", "nope", ""):
+        answer = face.bora.post("/api/jobs/process_excel_upload", {"file_path": path, "target": "accounts"})
+        assert answer.status_code == 404, path
+
+    letter = face.bora.enqueue("generate_mutabakat_pdf", mutabakat_id=face.bora.letter())
+    pdf = ended(face.bora, letter)["result"]["file_id"]
+    task_id = face.bora.enqueue("process_excel_upload", file_path=pdf, target="accounts")
+    assert ended(face.bora, task_id)["error"]["type"] == "MissingRecord", "only uploads are taken"
+
+
+@pytest.mark.parametrize("given", [{"mapping": '{"title": "Kim"}'}, {}])
+def test_headings_may_be_named_for_once_or_kept_for_the_company(
+    service: Service, face: Face, given: dict[str, str]
+) -> None:
+    service.run_worker()
+    if not given:
+        saved = face.ayse.call("PUT", "/api/excel/mappings/accounts", json={"mapping": {"title": "Kim", "code": "Yok"}})
+        assert saved.status_code == 200
+        assert face.ayse.get("/api/excel/mappings").json["mappings"]["accounts"]["title"] == "Kim"
+
+    result = imported(face.ayse, xlsx(("Cari Kodu", "Kim"), ("1", "Bir")), "accounts", **given)
+
+    assert (counts(result), result["mapping"]["title"]) == ((1, 0, 0, 0), "Kim")

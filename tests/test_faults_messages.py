@@ -1,0 +1,170 @@
+"""Faults 14 and 15: senders that are killed, gateways that take and do not answer, deploys, a database that refuses."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests import faults
+from tests.conftest import wait_until
+from tests.face import new_company
+from tests.faults import Crew, sized
+from tests.gateways import FakeGateway
+from tests.mailbox import Mailbox
+from tests.messaging import FAST, configure, counts_of, items_of, letters, use_gateway
+from workers import db
+from workers.engine import enqueue, find
+
+crew = faults.crew
+REQUEST = 5  # messages: what one crash can leave unknown
+
+
+def begin(crew: Crew, gateway: FakeGateway, via: str, recipients: int) -> str:
+    """A bulk by this gateway; its id."""
+    use_gateway(crew.service, via, gateway.url, gateway.options(via))
+    configure(crew.service, **{f"{via}_batch": REQUEST}, sms_per_number="1000/minute")
+    company_id = new_company("4540536920")
+    params = {"messages": letters(recipients), "company_id": company_id}
+    return enqueue("send_bulk_sms", params, scope=str(company_id)).id
+
+
+def kill_senders(crew: Crew, task_id: str, kills: int, requests: Callable[[], int], within_s: float) -> int:
+    """SIGKILL the child that sends, at any moment of a request or just after it, and now and then the whole machine,
+    until the task has ended; how many."""
+    worker, killed = crew.start(), 0
+    while killed < kills and not find(task_id).ended:
+        seen = requests()
+        wait_until(lambda seen=seen: requests() > seen or find(task_id).ended, timeout_s=90, what="a request")
+        time.sleep(crew.random.uniform(0, within_s))
+        if crew.random.random() < 0.1:
+            crew.kill(worker)
+            worker = crew.start()
+            killed += 1
+        for pid in worker.children():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+@sized(
+    short=[{"via": via, "recipients": 40, "kills": 6} for via in ("iletimerkezi", "verimor")],
+    full=[{"via": via, "recipients": 400, "kills": 50} for via in ("iletimerkezi", "netgsm", "verimor")],
+)
+def test_14_senders_killed_again_and_again_send_nothing_twice(crew: Crew, size: dict[str, Any]) -> None:
+    crew.sabotage["sure_s"] = 2.0
+    with FakeGateway() as gateway:
+        gateway.delay_s = 0.3
+        task_id = begin(crew, gateway, size["via"], size["recipients"])
+        killed = kill_senders(crew, task_id, size["kills"], lambda: gateway.requests, 0.35)
+        wait_until(lambda: find(task_id).ended, timeout_s=120, what="the end of the bulk")
+        got, counts = gateway.per_phone(), counts_of(task_id)
+
+    crew.note(kills=killed, twice=sum(times - 1 for times in got.values()), **counts)
+    assert set(got.values()) == {1}, "nobody gets it twice"
+    assert sum(counts.values()) == size["recipients"], "nobody is forgotten"
+    assert find(task_id).state == "SUCCESS"
+    done = {item["position"] for item in items_of(task_id, state="done")}
+    assert counts.get("pending", 0) == counts.get("failed", 0) == 0
+    assert len(done) <= len(got) <= len(done) + counts.get("unknown", 0)
+    if size["via"] == "iletimerkezi":
+        assert counts.get("unknown", 0) <= killed * REQUEST
+    else:
+        assert counts == {"done": size["recipients"]}, "what can be looked up is not left unknown"
+
+
+@sized(short={"recipients": 40, "kills": 6}, full={"recipients": 400, "kills": 50})
+def test_14_mailers_killed_again_and_again_mail_nobody_twice(crew: Crew, size: dict[str, Any]) -> None:
+    with Mailbox(slow_s=0.1) as box:
+        configure(crew.service, smtp_url=box.url, mail_from="sira@sira.example", **FAST)
+        mails = [{"to": f"kisi{n}@ornek.com", "subject": "Konu", "body": "Metin"} for n in range(size["recipients"])]
+        task_id = enqueue("send_bulk_emails", {"emails": mails}).id
+        killed = kill_senders(crew, task_id, size["kills"], lambda: box.commands.count("DATA"), 0.12)
+        wait_until(lambda: find(task_id).ended, timeout_s=120, what="the end of the bulk")
+        got, counts = Counter(mail.recipients[0] for mail in box.messages), counts_of(task_id)
+
+    crew.note(kills=killed, twice=sum(times - 1 for times in got.values()), **counts)
+    assert set(got.values()) == {1}
+    assert sum(counts.values()) == size["recipients"]
+    assert set(counts) <= {"done", "unknown"}
+    assert counts.get("unknown", 0) <= killed, "one mail is under way at a time"
+    assert counts["done"] <= len(got) <= size["recipients"]
+
+
+@sized(short={"recipients": 60}, full={"recipients": 400})
+@pytest.mark.parametrize("via", ["iletimerkezi", "sandbox"])
+def test_15_what_a_gateway_takes_without_an_answer_is_never_sent_twice(
+    crew: Crew, size: dict[str, Any], via: str
+) -> None:
+    with FakeGateway() as gateway:
+        gateway.trouble, gateway.share = "drop", 0.3
+        task_id = begin(crew, gateway, via, size["recipients"])
+        crew.start()
+        wait_until(lambda: find(task_id).ended, timeout_s=120, what="the end of the bulk")
+        got, counts = gateway.per_phone(), counts_of(task_id)
+
+    crew.note(via=via, **counts)
+    assert set(got.values()) == {1}
+    assert len(got) == size["recipients"]
+    assert set(counts) <= {"done", "unknown"}
+    assert sum(counts.values()) == size["recipients"]
+
+
+@sized(short={"recipients": 60, "trouble": "throttle"}, full={"recipients": 400, "trouble": "throttle"})
+@pytest.mark.parametrize("trouble", ["throttle", "closed"])
+def test_15_a_gateway_that_wants_a_rest_gets_it_and_nothing_is_lost(
+    crew: Crew, size: dict[str, Any], trouble: str
+) -> None:
+    with FakeGateway() as gateway:
+        gateway.trouble, gateway.share, gateway.retry_after_s, gateway.times = trouble, 0.3, 1, 6
+        task_id = begin(crew, gateway, "netgsm", size["recipients"])
+        crew.start()
+        wait_until(lambda: find(task_id).ended, timeout_s=120, what="the end of the bulk")
+
+        assert counts_of(task_id) == {"done": size["recipients"]}
+        assert set(gateway.per_phone().values()) == {1}
+
+
+@sized(short={"recipients": 300, "every_s": 1.5}, full={"recipients": 2_000, "every_s": 3.0})
+def test_a_deploy_through_a_bulk_costs_nothing(crew: Crew, size: dict[str, Any]) -> None:
+    with FakeGateway() as gateway:
+        gateway.delay_s = 0.1
+        task_id = begin(crew, gateway, "netgsm", size["recipients"])
+        worker, stops = crew.start(), 0
+        while not find(task_id).ended:
+            time.sleep(size["every_s"])
+            after = crew.start()
+            assert worker.stop() == 0
+            worker, stops = after, stops + 1
+
+    crew.note(stops=stops, **counts_of(task_id))
+    assert stops > 1
+    assert counts_of(task_id) == {"done": size["recipients"]}
+    assert set(gateway.per_phone().values()) == {1}
+    assert find(task_id).attempts == 1, "a deploy uses no attempt"
+
+
+def test_nothing_is_sent_that_can_not_be_recorded(crew: Crew) -> None:
+    """SQLite's file becomes read-only for a while, as a full disk would make it."""
+    with FakeGateway() as gateway:
+        gateway.delay_s = 0.1
+        task_id = begin(crew, gateway, "netgsm", 100)
+        crew.start()
+        wait_until(lambda: len(gateway.accepted) >= 3 * REQUEST)
+        blocker = db.engine().raw_connection()
+        blocker.cursor().execute("BEGIN IMMEDIATE")
+        time.sleep(1.0)
+        before = len(gateway.accepted)
+        time.sleep(2.0)
+        assert len(gateway.accepted) <= before, "the request that was under way, and no other"
+        blocker.rollback()
+        blocker.close()
+        wait_until(lambda: find(task_id).ended, timeout_s=90, what="the end of the bulk")
+
+        assert set(gateway.per_phone().values()) == {1}
+        assert counts_of(task_id) == {"done": 100}

@@ -1,0 +1,48 @@
+"""Signals that reach a child too late, too often or all at once: only the job that they are for may feel them."""
+
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests import faults
+from tests.conftest import wait_until
+from tests.faults import Crew, alive, lines, runs, sized
+from workers.engine import enqueue, find
+
+crew = faults.crew
+
+
+def test_a_cancel_that_was_meant_for_an_earlier_job_ends_nobody_else(crew: Crew) -> None:
+    release = crew.service.data_dir / "release"
+    worker = crew.start()
+    task = enqueue("linger", {"path": str(crew.effects), "release": str(release)})
+    wait_until(lambda: lines(crew.effects))
+
+    os.kill(worker.children()[0], signal.SIGUSR1)
+    release.touch()
+
+    assert task.wait(20).state == "SUCCESS"
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["cancel", "stop"])
+@sized(short={"jobs": 40, "seconds": 2.0}, full={"jobs": 400, "seconds": 20.0})
+def test_a_storm_of_signals_costs_no_job_and_no_child(crew: Crew, size: dict[str, Any], number: signal.Signals) -> None:
+    worker = crew.start()
+    child = wait_until(worker.children)[0]
+    crew.enqueue(1)[0].wait(20)
+    crew.enqueue(size["jobs"], ("email", "sms"), seconds=0.01)
+
+    ends = time.monotonic() + size["seconds"]
+    while time.monotonic() < ends and alive(child):
+        os.kill(child, number)
+        time.sleep(crew.random.uniform(0.0, 0.003))
+    settled_s = crew.settle(60 + size["jobs"] / 10)
+
+    ran = runs(crew.effects)
+    states = crew.states()
+    crew.note(jobs=size["jobs"], settled_s=settled_s, runs=sum(ran.values()), states=dict(states))
+    assert states == {"SUCCESS": size["jobs"] + 1}, "nobody cancelled any of them"
+    assert {find(task.id).attempts for task in crew.tasks} == {1}, "being put back is no attempt"

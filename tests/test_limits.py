@@ -1,0 +1,152 @@
+"""Limits: pace, caps, and a company's share of a queue, whatever the depth of its backlog."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from tests import messaging
+from tests.conftest import Service, wait_until
+from tests.messaging import Office, configure, letters, phone
+from workers.engine import enqueue, find, limits, wire
+from workers.engine.control import cancel
+from workers.engine.limits import Caps
+from workers.engine.reconcile import reconcile
+
+office = messaging.office
+REAL = examples(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+
+
+def caps(**more: Any) -> Caps:
+    return Caps("7", "sms", "2026-01-01", **more)
+
+
+def test_the_pace_lets_a_second_of_messages_pass_and_then_names_the_wait(service: Service) -> None:
+    assert limits.pace("netgsm:a", 100, 100) == 0
+    assert limits.pace("netgsm:a", 100, 1) == 0
+    wait_s = limits.pace("netgsm:a", 100, 1)
+    assert 0 < wait_s <= 0.02
+    assert limits.pace("netgsm:b", 100, 1) == 0, "another account has its own"
+    time.sleep(wait_s + 0.01)
+    assert limits.pace("netgsm:a", 100, 50) == 0
+    assert 0.3 < limits.pace("netgsm:a", 100, 1) <= 0.52
+
+
+@REAL
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=20))
+def test_over_any_time_no_more_than_the_rate_and_a_second_of_it_pass(service: Service, counts: list[int]) -> None:
+    wire.connect().flushall()
+    began, passed = time.monotonic(), 0
+    for count in counts:
+        if limits.pace("gateway", 50, count) == 0:
+            passed += count
+    elapsed_s = time.monotonic() - began
+
+    assert passed <= 50 * (elapsed_s + 1) + max(counts)
+
+
+def test_a_number_gets_as_many_as_it_may_and_then_says_when(service: Service) -> None:
+    mine = caps(per_number="2/10minutes")
+
+    assert limits.admit(mine, ["a", "b", "a"]) == [("", 0)] * 3
+    [(what, seconds)] = limits.admit(mine, ["a"])
+
+    assert (what, 590 < seconds <= 600) == ("number", True)
+    assert limits.admit(mine, ["b"]) == [("", 0)]
+    assert limits.admit(Caps("8", "sms", "2026-01-01", per_number="2/10minutes"), ["a"]) == [("", 0)]
+
+
+def test_the_cap_of_a_day_stops_at_its_number_and_a_new_day_begins_anew(service: Service) -> None:
+    assert [what for what, _ in limits.admit(caps(daily=2), ["a", "b", "c"])] == ["", "", "day"]
+    assert [what for what, _ in limits.admit(Caps("7", "sms", "2026-01-02", daily=2), ["a"])] == [""]
+    assert [what for what, _ in limits.admit(caps(), ["d"])] == [""]
+    assert [what for what, _ in limits.admit(caps(daily=0), ["e"])] == ["day"]
+
+
+@pytest.mark.parametrize("text", ["", "three", "3/aeon"])
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        limits.window(text)
+
+
+def statuses(service: Service, tasks: list[Any]) -> list[str]:
+    return [service.redis.hget(f"rq:job:{task.id}", "status").decode() for task in tasks]
+
+
+def bulks(count: int, scope: str, pause_s: float = 0.01, lines: int = 5) -> list[Any]:
+    return [
+        enqueue("write_lines", {"lines": ["x"] * lines, "path": "/dev/null", "pause_s": pause_s}, scope=scope)
+        for _ in range(count)
+    ]
+
+
+def test_one_bulk_of_a_company_waits_in_the_queue_and_the_others_beside_it(service: Service) -> None:
+    first, second, third = bulks(3, "1")
+    other = bulks(1, "2")
+    nobody = [enqueue("write_lines", {"lines": ["x"], "path": "/dev/null"}) for _ in range(2)]
+
+    assert statuses(service, [first, second, third, *other, *nobody]) == [
+        *["queued", "rate_limited", "rate_limited", "queued"],
+        *["queued", "queued"],
+    ]
+    assert find(second.id).state == "PENDING"
+    cancel(first.id)
+    assert statuses(service, [second, third]) == ["queued", "rate_limited"]
+    cancel(third.id)
+    assert find(third.id).state == "REVOKED"
+
+
+def test_what_waits_beside_the_queue_runs_in_its_turn(service: Service) -> None:
+    tasks = bulks(4, "1")
+
+    service.run_worker()
+
+    assert {task.wait(30).state for task in tasks} == {"SUCCESS"}
+
+
+def test_a_companys_own_k_lets_more_of_it_run_side_by_side(service: Service) -> None:
+    limits.set_share("1", 3)
+    assert statuses(service, bulks(4, "1")) == ["queued"] * 3 + ["rate_limited"]
+    limits.set_share("1", None)
+    assert statuses(service, bulks(1, "1")) == ["rate_limited"]
+
+
+def test_places_held_by_what_foreign_tools_deleted_are_given_to_who_waits(service: Service) -> None:
+    first, second = bulks(2, "1")
+    service.redis.delete(f"rq:job:{first.id}")
+
+    reconcile()
+
+    assert statuses(service, [second]) == ["queued"]
+
+
+def test_many_bulks_of_one_company_delay_the_sms_of_another_by_one_slice(office: Office) -> None:
+    office.gateway.delay_s = 0.05
+    configure(office.service, netgsm_batch=5)
+    office.service.run_worker()
+    company = office.face.ayse.company_id
+    backlog = [
+        enqueue("send_bulk_sms", {"messages": letters(1_500), "company_id": company}, scope=str(company))
+        for _ in range(3)
+    ]
+    singles = [
+        enqueue("send_sms", {"phone": phone(9_000 + n), "message": "m", "company_id": company}, scope=str(company))
+        for n in range(30)
+    ]
+    wait_until(lambda: find(backlog[0].id).state == "PROGRESS")
+
+    waits = []
+    for number in range(3):
+        began = time.monotonic()
+        answer = office.face.bora.post("/api/sms/send-async", {"phone": phone(99_000 + number), "message": "Merhaba"})
+        assert find(answer.json["task_id"]).wait(30).state == "SUCCESS"
+        waits.append(time.monotonic() - began)
+
+    assert max(waits) < 6, f"a slice lasts about 2 s, and these waited {waits}"
+    assert find(backlog[0].id).state == "PROGRESS"
+    assert {task.wait(30).state for task in singles} == {"SUCCESS"}, "nor does its own backlog hold them up"
+    for task in backlog:
+        cancel(task.id)

@@ -1,0 +1,183 @@
+"""House-keeping: what is old goes with all that hangs on it, evidence stays, and what was deleted is on record."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from tests.conftest import Service
+from tests.face import new_company
+from tests.hands import put_row
+from workers import db, files, settings
+from workers.db import now
+from workers.engine import find, queues, registry
+from workers.engine.seal import Seal
+from workers.engine.tables import history, items, keys, occurrences, tasks
+from workers.errors import InvalidInput
+from workers.housekeeping import leftovers
+from workers.jobs import maintenance
+from workers.models import Cleanup, Delivery, File, SandboxMessage
+
+OLD, RECENT = now() - timedelta(days=91), now() - timedelta(days=89)
+
+
+def count(table: Any, **where: Any) -> int:
+    with db.reading() as session:
+        return session.scalar(select(func.count()).select_from(table).filter_by(**where)) or 0
+
+
+def an_ended_task(at: Any, state: str = "SUCCESS", **values: Any) -> str:
+    """A task from that time with an item, history, a key and a result file."""
+    uuid7 = f"{int(at.timestamp() * 1000):012x}"
+    made = {"id": f"{uuid7[:8]}-{uuid7[8:]}-7{queues.new_id()[15:]}", "created_at": at, "ended_at": at, "state": state}
+    task_id = put_row(**made, result=Seal.dumps("x" * 1000), **values)
+    with files.new("mektup.pdf", "application/pdf", task_id=task_id, company_id=None) as file:
+        file.write(b"x" * 500)
+    with db.writing() as session:
+        session.execute(update(File).where(File.task_id == task_id).values(created_at=at))
+        session.execute(insert(keys).values(scope="", key=task_id, request_hash="", task_id=task_id, created_at=at))
+        session.execute(insert(items).values(task_id=task_id, position=1, value=b"sealed", updated_at=at))
+        session.execute(insert(history).values(task_id=task_id, event_id=task_id[:32], state=state, at=at))
+    return task_id
+
+
+def test_what_is_old_goes_with_all_that_hangs_on_it_and_the_rest_stays(anywhere: Service) -> None:
+    old, recent = an_ended_task(OLD), an_ended_task(RECENT)
+    living = put_row(created_at=OLD)
+
+    told = maintenance.cleanup_old_logs(days=90)
+
+    with db.reading() as session:
+        assert set(session.scalars(select(tasks.c.id))) == {recent, living}
+    for table in (items, history, keys, File):
+        assert (count(table, task_id=old), count(table, task_id=recent)) == (0, 1)
+    assert len(list(files.storage().list("files"))) == 1
+    assert told["deleted"]["tasks"]["count"] == told["deleted"]["results"]["count"] == 1
+    assert told["deleted"]["results"]["bytes"] == 500
+    assert told["count"] == sum(one["count"] for one in told["deleted"].values()) == 5
+    assert told["bytes"] > 500
+
+
+def test_messages_log_files_and_the_history_of_schedules_go_too(service: Service) -> None:
+    logs = service.data_dir / "logs"
+    logs.mkdir()
+    for at in (OLD, RECENT):
+        with db.writing() as session:
+            session.add(SandboxMessage(channel="sms", key=str(at), recipient="+90", body="ş" * 10, created_at=at))
+            session.execute(insert(occurrences).values(schedule="nightly", due_at=at, state="done"))
+        for path in (logs / f"web.log.{at:%j}", service.data_dir / f"service.log.{at:%j}"):
+            path.write_text("old news")
+            os.utime(path, (at.timestamp(), at.timestamp()))
+    with db.writing() as session:
+        session.execute(insert(occurrences).values(schedule="stuck", due_at=OLD, state="waiting"))
+
+    told = maintenance.cleanup_old_logs()
+
+    assert [path.name for path in sorted(logs.iterdir())] == [f"web.log.{RECENT:%j}"]
+    assert told["deleted"]["log_files"] == {"count": 2, "bytes": 16}
+    assert told["deleted"]["sandbox_messages"] == {"count": 1, "bytes": 10}
+    assert (count(SandboxMessage), count(occurrences)) == (1, 2)
+
+
+def test_evidence_is_never_deleted(service: Service) -> None:
+    company_id = new_company("4540536920")
+    task_id = an_ended_task(OLD)
+    evidence = {"company_id": company_id, "task_id": task_id, "item_id": 1, "channel": "email", "recipient": b"sealed"}
+    evidence |= {"recipient_hash": "h", "state": "done", "provider": "smtp", "request_key": "r", "sent_at": OLD}
+    with db.writing() as session:
+        session.add(Delivery(**evidence))
+        row = {"task_id": task_id, "purpose": "sent", "filename": "mektup.pdf", "content_type": "application/pdf"}
+        row |= {"size": 1, "sha256": "", "storage_key": "letters/1/sent.pdf", "created_at": OLD}
+        session.add(File(id="sent", **row))
+    files.storage().put("letters/1/sent.pdf", b"x")
+
+    maintenance.cleanup_old_logs(days=1)
+    for _ in range(2):
+        maintenance.tidy_up()
+
+    assert (count(Delivery), count(File)) == (1, 1)
+    assert files.storage().exists("letters/1/sent.pdf")
+
+
+def test_a_dry_run_counts_the_same_and_deletes_nothing(anywhere: Service) -> None:
+    for _ in range(3):
+        an_ended_task(OLD)
+
+    dry = maintenance.cleanup_old_logs(dry_run=True)
+
+    assert count(tasks) == count(File) == 3
+    assert (count(Cleanup), dry["dry_run"]) == (0, True)
+    wet = maintenance.cleanup_old_logs()
+    assert {**dry, "dry_run": False} == wet
+    assert maintenance.cleanup_old_logs()["count"] == 0
+
+
+def test_what_was_deleted_is_on_record_also_when_the_run_is_killed_half_way(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_ended_task(OLD)
+    place = files.storage()
+    monkeypatch.setattr(type(place), "delete", lambda *_: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        maintenance.cleanup_old_logs()
+    monkeypatch.undo()
+    maintenance.cleanup_old_logs()
+
+    with db.reading() as session:
+        records = [record.deleted for record in session.scalars(select(Cleanup).order_by(Cleanup.id))]
+    assert [set(record) for record in records] == [{"log_rows", "idempotency_keys"}, {"results", "items", "tasks"}]
+
+
+def test_records_are_kept_for_three_years(service: Service) -> None:
+    with db.writing() as session:
+        session.add(Cleanup(kind="cleanup_old_logs", at=now() - timedelta(days=4 * 366)))
+        session.add(Cleanup(kind="cleanup_old_logs", at=now() - timedelta(days=2 * 366)))
+
+    maintenance.cleanup_old_logs()
+
+    with db.reading() as session:
+        assert all(record.at > now() - timedelta(days=3 * 366 + 91) for record in session.scalars(select(Cleanup)))
+        assert count(Cleanup) == 2, "the one of two years, and that of this run"
+
+
+@pytest.mark.parametrize("days", [0, -1, 36_501, 1.5, "90", True])
+def test_days_that_make_no_sense_are_refused(service: Service, days: Any) -> None:
+    with pytest.raises(InvalidInput, match="days"):
+        maintenance.cleanup_old_logs.delay(days=days)  # type: ignore[attr-defined]
+
+
+def test_the_retention_of_the_settings_holds_unless_days_are_given(service: Service) -> None:
+    settings.use(service.settings.model_copy(update={"log_retention_days": 7}))
+
+    assert maintenance.cleanup_old_logs()["older_than_days"] == 7
+    assert maintenance.cleanup_old_logs(days=30)["older_than_days"] == 30
+
+
+def test_what_crashes_left_behind_is_tidied_up(anywhere: Service) -> None:
+    place, over, living = files.storage(), put_row(state="FAILURE"), put_row()
+    for task_id in (over, living):
+        place.put(files.part_key(task_id, "e", 1), b"piece")
+    place.put("files/1/orphan", b"bytes without a row")
+
+    first = maintenance.tidy_up()
+    assert first["deleted"] == {"pieces": {"count": 1, "bytes": 5}}
+    assert leftovers.suspected() == {"files/1/orphan"}
+    place.put("files/1/young", b"its row comes soon")
+
+    assert maintenance.tidy_up()["deleted"] == {"orphans": {"count": 1, "bytes": 19}}
+    assert [key for key, _ in place.list("files")] == ["files/1/young"]
+    assert [key.split("/")[1] for key, _ in place.list("parts")] == [living]
+
+
+def test_the_jobs_are_scheduled_and_may_run_by_their_defaults(service: Service) -> None:
+    kinds = {kind.name: kind for kind in registry.kinds().values() if kind.cron}
+
+    assert (kinds["cleanup_old_logs"].cron, kinds["cleanup_old_logs"].zone) == ("0 0 * * *", "Europe/Istanbul")
+    assert kinds["check_password_expiry"].cron == "0 9 * * 1"
+    for kind in kinds.values():
+        assert kind.check({}) is not None
+    service.run_worker()
+    task = queues.enqueue("cleanup_old_logs")
+    assert find(task.id).get(timeout=20)["count"] == 0

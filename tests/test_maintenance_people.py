@@ -1,0 +1,177 @@
+"""House-keeping for people: each expiry of a password is announced once; operators hear what failed."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from tests.conftest import Service
+from tests.face import new_company
+from tests.hands import put_row
+from workers import db, settings
+from workers.db import now
+from workers.engine.seal import Seal
+from workers.engine.tables import items, occurrences, tasks
+from workers.errors import GatewayAway
+from workers.jobs import maintenance
+from workers.models import User
+
+
+def a_user(email: str, *, changed_days_ago: int, company: int | None = None, **values: Any) -> int:
+    changed_at = now() - timedelta(days=changed_days_ago)
+    with db.writing() as session:
+        user = User(email=email, company_id=company, password_hash="", password_changed_at=changed_at, **values)
+        session.add(user)
+        session.flush()
+        return user.id
+
+
+def mails() -> list[dict[str, Any]]:
+    with db.reading() as session:
+        found = session.execute(select(tasks).where(tasks.c.kind == "send_email").order_by(tasks.c.id)).all()
+        values = {row.task_id: Seal.loads(row.value) for row in session.execute(select(items))}
+    return [{"scope": row.scope, **Seal.loads(row.params), **_row(values.get(row.id))} for row in found]
+
+
+def _row(value: Any) -> dict[str, Any]:
+    return {"to_email": value.get("to"), **value} if isinstance(value, dict) else {}
+
+
+def user(user_id: int) -> User:
+    with db.reading() as session:
+        found = session.get(User, user_id)
+        assert found is not None
+        return found
+
+
+def test_each_expiry_is_announced_once_in_the_users_language(anywhere: Service) -> None:
+    company = new_company("4540536920")
+    a_user("ayse@example.com", changed_days_ago=80, company=company, name="Ayşe")
+    a_user("bob@example.com", changed_days_ago=89, company=company, language="en")
+    a_user("cem@example.com", changed_days_ago=10, company=company)
+    a_user("gone@example.com", changed_days_ago=80, company=company, active=False)
+
+    assert maintenance.check_password_expiry() == {"expiring": 2, "mailed": 2, "expired": 0}
+    assert maintenance.check_password_expiry() == {"expiring": 2, "mailed": 0, "expired": 0}
+
+    turkish, english = mails()
+    assert (turkish["to_email"], turkish["scope"]) == ("ayse@example.com", str(company))
+    assert "10 gün" in turkish["subject"]
+    assert "Sayın Ayşe" in turkish["body"]
+    assert "in 1 days" in english["subject"]
+
+
+def test_a_run_that_died_before_it_noted_its_mail_sends_no_second_one(service: Service) -> None:
+    user_id = a_user("ayse@example.com", changed_days_ago=80)
+    maintenance.check_password_expiry()
+    with db.writing() as session:
+        session.execute(update(User).values(password_notice_for=None))
+
+    maintenance.check_password_expiry()
+
+    assert len(mails()) == 1
+    assert user(user_id).password_notice_for is not None
+
+
+def test_a_changed_password_expires_anew(service: Service) -> None:
+    user_id = a_user("ayse@example.com", changed_days_ago=100)
+    assert maintenance.check_password_expiry()["expired"] == 1
+    assert user(user_id).password_expired_at is not None
+
+    with db.writing() as session:
+        session.execute(update(User).values(password_changed_at=now() - timedelta(days=85)))
+    assert maintenance.check_password_expiry() == {"expiring": 1, "mailed": 1, "expired": 0}
+
+    assert user(user_id).password_expired_at is None
+
+
+@pytest.mark.parametrize(("limit", "expired"), [(30, 1), (0, 0), (None, 0), (60, 0)])
+def test_the_age_limit_is_the_companys(service: Service, limit: int | None, expired: int) -> None:
+    from workers.models import Company
+
+    company = new_company("4540536920")
+    with db.writing() as session:
+        session.execute(update(Company).values(options={"password_max_age_days": limit}))
+    a_user("ayse@example.com", changed_days_ago=40, company=company)
+
+    assert maintenance.check_password_expiry()["expired"] == expired
+
+
+def test_operators_get_a_summary(service: Service) -> None:
+    a_user("ayse@example.com", changed_days_ago=80)
+    a_user("op@example.com", changed_days_ago=1, role="operator")
+
+    for _ in range(2):
+        maintenance.check_password_expiry()
+
+    assert [mail["to_email"] for mail in mails()] == ["ayse@example.com", "op@example.com"]
+    assert "1 yaklaşıyor" in mails()[1]["subject"]
+
+
+def test_the_digest_names_what_failed_and_keeps_quiet_otherwise(service: Service) -> None:
+    a_user("op@example.com", changed_days_ago=1, role="operator", language="en")
+    assert maintenance.send_daily_digest() == {"tasks": {}, "late": {}, "set_aside": []}
+    assert mails() == []
+
+    put_row(kind="send_sms", state="FAILURE", ended_at=now())
+    put_row(kind="send_sms", state="FAILURE", ended_at=now() - timedelta(days=2))
+    with db.writing() as session:
+        session.execute(insert(occurrences).values(schedule="nightly", due_at=now(), state="missed", lateness_s=90))
+
+    assert maintenance.send_daily_digest() == {"tasks": {"send_sms": 1}, "late": {"nightly": 1}, "set_aside": []}
+    maintenance.send_daily_digest()
+    assert len(mails()) == 1
+    assert "send_sms: 1" in mails()[0]["body"]
+
+
+class Inbox(HTTPServer):
+    """An alert service of the tests' own."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Listener)
+        self.status, self.got = 200, []
+
+
+class Listener(BaseHTTPRequestHandler):
+    server: Inbox
+
+    def do_POST(self) -> None:
+        self.server.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def inbox(service: Service) -> Iterator[Inbox]:
+    with Inbox() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        urls = f"json://127.0.0.1:{server.server_port}/"
+        settings.use(service.settings.model_copy(update={"alert_urls": urls}))
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_operators_are_alerted_through_apprise(inbox: Inbox) -> None:
+    assert maintenance.alert_operators("Sıra: cleanup_old_logs", "The run failed.") == 1
+
+    assert (inbox.got[0]["title"], inbox.got[0]["message"]) == ("Sıra: cleanup_old_logs", "The run failed.")
+    inbox.status = 500
+    with pytest.raises(GatewayAway, match="ALERT_URLS"):
+        maintenance.alert_operators("a", "b")
+
+
+def test_unreadable_alert_urls_are_named_by_their_place_not_by_their_secrets(service: Service) -> None:
+    settings.use(service.settings.model_copy(update={"alert_urls": "json://127.0.0.1:1, nonsense:secret"}))
+
+    with pytest.raises(GatewayAway, match="entry 2") as caught:
+        maintenance.alert_operators("a", "b")
+    assert "secret" not in caught.value.message

@@ -1,0 +1,68 @@
+"""Letters on their way: an item for each letter and channel, the PDF made once."""
+
+from typing import Any
+
+from tests import messaging
+from tests.mailbox import Mailbox
+from tests.messaging import Office, deliveries, items_of, phone
+from workers import files
+from workers.jobs import mutabakat
+
+office, box = messaging.office, messaging.box
+
+
+def letter(office: Office, number: int, **account: Any) -> int:
+    code = f"120.{number}"
+    return office.face.ayse.letter(account={"code": code, "title": f"Cari {number}", "vkn": "4540536920", **account})
+
+
+def test_letters_are_mailed_with_their_pdf_and_announced(office: Office, box: Mailbox) -> None:
+    office.service.run_worker()
+    whole = letter(office, 1, email="bir@ornek.com", phone=phone(1))
+    silent = letter(office, 2)
+    posted = {"mutabakat_ids": [whole, silent, whole], "channels": ["sms", "email"]}
+
+    answer = office.face.ayse.post("/api/mutabakat/send-async", posted)
+
+    assert answer.status_code == 202, answer.text
+    task_id = answer.json["task_id"]
+    assert office.ended(task_id).state == "SUCCESS"
+    assert [(item["state"], item["ref"]) for item in items_of(task_id)] == [
+        *[("done", "b***@ornek.com"), ("failed", str(silent))],
+        *[("done", "+90…0001"), ("failed", str(silent))],
+    ]
+    reasons = [item["error"] for item in items_of(task_id, state="failed")]
+    assert "e-posta adresi yok" in reasons[0]
+    assert "telefonu yok" in reasons[1]
+    states = [office.face.ayse.get(f"/api/mutabakat/{one}").json["state"] for one in (whole, silent)]
+    assert states == ["sent", "draft"]
+    [mail] = box.messages
+    [pdf] = mail.message.iter_attachments()
+    assert pdf.get_content().startswith(b"%PDF")
+    assert mail.message["List-Unsubscribe"]
+    [text] = office.gateway.accepted
+    assert "mutabakat mektubunuz" in text["text"]
+    assert {row.channel for row in deliveries(task_id)} == {"email", "sms"}
+    assert len(list(files.storage().list("letters"))) == 1, "kept by what stands on it"
+
+    again = office.face.ayse.post("/api/mutabakat/send-async", {"mutabakat_ids": [whole], "channels": ["email"]})
+    assert office.ended(again.json["task_id"]).state == "SUCCESS"
+    [second] = box.messages[1].message.iter_attachments()
+    assert second.get_content() == pdf.get_content()
+    assert office.face.bora.post("/api/mutabakat/send-async", posted).status_code == 404
+
+
+def test_it_runs_where_it_is_simply_called(office: Office, box: Mailbox) -> None:
+    one = letter(office, 1, email="bir@ornek.com", phone=phone(1))
+
+    assert mutabakat.send_mutabakat([one], ["email", "sms"]) == {"done": 2}
+
+    assert [mail.recipients for mail in box.messages] == [["bir@ornek.com"]]
+    assert [row["phone"] for row in office.gateway.accepted] == [phone(1)]
+
+
+def test_channels_are_email_and_sms_and_at_least_one(office: Office) -> None:
+    one = letter(office, 1)
+    for channels in ([], ["fax"]):
+        posted = {"mutabakat_ids": [one], "channels": channels}
+        assert office.face.ayse.post("/api/mutabakat/send-async", posted).status_code == 422

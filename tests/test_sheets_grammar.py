@@ -1,0 +1,163 @@
+"""The grammars of amounts and days: what was written comes back, and what may mean two things is never guessed."""
+
+import datetime
+import doctest
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.services import turkish
+from workers.services.sheets import amounts, days, rewriting, values
+from workers.services.sheets.amounts import Unclear
+
+cents = st.decimals(min_value=-(10**12), max_value=10**12, places=2, allow_nan=False)
+amounts_above_zero = st.decimals(min_value=0, max_value=10**12, places=2, allow_nan=False)
+
+
+@pytest.mark.parametrize("module", [amounts, days, rewriting, values])
+def test_the_examples_in_the_docstrings_hold(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.234,56", "1234.56"),
+        ("1234,56", "1234.56"),
+        ("1234.56", "1234.56"),
+        ("1,234.56", "1234.56"),
+        ("1.234.567", "1234567"),
+        ("1,234,567.8", "1234567.80"),
+        ("1 234,56", "1234.56"),
+        ("1\u00a0234\u202f567,89", "1234567.89"),
+        ("1'234.50", "1234.50"),
+        ("(1.234,56)", "-1234.56"),
+        ("-1.234,56", "-1234.56"),
+        ("1.234,56-", "-1234.56"),
+        ("\u22121,5", "-1.50"),
+        ("(1.234,56 TL)", "-1234.56"),
+        ("+5", "5"),
+        ("1.234,56 TL", "1234.56"),
+        ("₺ 1.234,56", "1234.56"),
+        ("TL1.234,56", "1234.56"),
+        ("-", "0"),
+        (" – ", "0"),
+        ("- TL", "0"),
+        ("0", "0"),
+        (",5", "0.5"),
+        ("007", "7"),
+        ("0.125", "0.13"),
+        ("12345.678", "12345.68"),
+    ],
+)
+def test_an_amount_is_read_as_a_turkish_ledger_means_it(text, value):
+    assert amounts.parse(text).value == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "side", "currency"),
+    [
+        ("1.234,56 (B)", "borc", None),
+        ("1.234,56 (A)", "alacak", None),
+        ("1.234,56 b", "borc", None),
+        ("1.234,56 Alacak", "alacak", None),
+        ("1.234,56 TL (A)", "alacak", "TRY"),
+        ("1.234,56 (B) $", "borc", "USD"),
+        ("€1.234,56", None, "EUR"),
+        ("1.234,56 EUR", None, "EUR"),
+        ("£1.234,56", None, "GBP"),
+    ],
+)
+def test_marks_beside_an_amount_are_understood(text, side, currency):
+    found = amounts.parse(text)
+
+    assert (found.value, found.side, found.currency, found.doubt) == (Decimal("1234.56"), side, currency, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("abc", "1.23.456", "1,23,456", "12.34,5,6", "1.234,56,78", "1..2", "1,234", "5 elma", "1.5E+05", "B", "()"),
+        *("--5-", "1-2", "١٢٣", "1" * 19, "9" * 200, "5 TL USD", "5 (A) (B)", "12.", "1/2", "%5", "1.2345.678"),
+    ],
+)
+def test_what_may_mean_two_things_or_nothing_is_never_guessed(text):
+    with pytest.raises(Unclear):
+        amounts.parse(text)
+
+
+@given(cents)
+def test_an_amount_that_was_written_the_turkish_way_comes_back(value):
+    written = turkish.format_number(value)
+
+    assert amounts.parse(written).value == value
+    assert amounts.parse(written).doubt is None
+    assert amounts.parse(f"{written} TL").value == value
+    assert amounts.parse(written.replace(".", "\u00a0")).value == value
+
+
+@given(amounts_above_zero)
+def test_the_ways_to_write_alacak_agree(value):
+    written = turkish.format_number(value)
+
+    assert amounts.parse(f"({written})").value == amounts.parse(f"-{written}").value == -value
+    assert amounts.parse(f"{written} (A)").side == "alacak"
+
+
+@given(cents)
+def test_an_amount_that_was_written_the_english_way_comes_back(value):
+    assert amounts.parse(f"{value:,.2f}").value == value
+    assert amounts.parse(f"{value:.2f}").value == value
+
+
+@given(st.decimals(min_value=-(10**11), max_value=10**11, places=2, allow_nan=False))
+def test_a_numeric_cell_gives_the_cents_that_were_typed(value):
+    found = amounts.number(float(value))
+
+    assert (found.value, found.doubt) == (value, None)
+
+
+@given(st.floats(min_value=-1e11, max_value=1e11))
+def test_more_decimals_than_cents_are_rounded_half_up_and_told(value):
+    found = amounts.number(value)
+
+    assert found.value == Decimal(repr(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert (found.doubt is not None) == (abs(Decimal(repr(value)) - found.value) > Decimal("0.000001"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e14, 10**15])
+def test_a_number_without_room_for_its_cents_is_refused(value):
+    with pytest.raises(Unclear):
+        amounts.number(value)
+
+
+@given(st.dates(min_value=date(1930, 1, 1), max_value=date(2110, 1, 1)))
+def test_a_day_comes_back_from_every_way_to_write_it(day):
+    written = [turkish.format_date(day), f"{day:%d/%m/%Y}", f"{day.day}.{day.month}.{day.year}", f"{day:%d-%m-%Y}"]
+    written += [day.isoformat(), f"{day:%Y/%m/%d}", f"{day:%Y%m%d}", turkish.long_date(day), f"{day:%d.%m.%Y} 13:45:10"]
+
+    assert [days.parse(text) for text in written] == [day] * len(written)
+    assert days.serial((day - date(1899, 12, 30)).days) == day
+    assert values.day(datetime.datetime(day.year, day.month, day.day, 13)) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12/31/2025", "31.13.2025", "30.02.2025", "31.12", "2025", "Aralık 2025", "1.1.0025", "31 Foo 2025", "99999"],
+)
+def test_what_is_no_day_is_none(text):
+    assert days.parse(text) is None
+
+
+def test_a_number_that_is_a_day_is_taken_with_a_doubt():
+    assert values.day(46022).value == values.day(46022.5).value == values.day(20251231).value == date(2025, 12, 31)
+    assert "31.12.2025" in values.day(46022).tr
+    assert not values.day(46022).bad
+    assert all(values.day(number).bad for number in (2025, 5, -1, 10**9, 0.5, True))
+
+
+def test_the_last_day_that_excel_counts_is_within_bounds():
+    assert days.serial(days.LAST_SERIAL - 1) == days.EPOCH + timedelta(days.LAST_SERIAL - 1)

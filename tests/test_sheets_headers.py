@@ -1,0 +1,138 @@
+"""Which row names the columns, and which column is which field."""
+
+import pytest
+
+from tests.workbooks import FIELDS, HEAD, balances, parts, sheet, workbook, write
+from workers.errors import NoHeader, SheetRefused
+from workers.services import sheets
+from workers.services.sheets import headers
+
+ALL = list(FIELDS.values())
+
+
+def found(*rows, given=None):
+    return headers.find(list(enumerate(rows, 1)), ALL, given)
+
+
+def mapping(*rows, given=None):
+    return found(*rows, given=given).mapping
+
+
+def test_headers_are_matched_however_they_are_written():
+    assert mapping(("CARİ KODU", "ÜNVAN", "Vergi No.", "e-posta", "GSM", "TARİH", "BORÇ", "ALACAK", "b/a")) == {
+        "code": "CARİ KODU",
+        "title": "ÜNVAN",
+        "tax_number": "Vergi No.",
+        "email": "e-posta",
+        "phone": "GSM",
+        "as_of": "TARİH",
+        "borc": "BORÇ",
+        "alacak": "ALACAK",
+        "side": "b/a",
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Bakiye (TL)", "amount"),
+        ("Bakiye TL", "amount"),
+        ("Dönem Sonu Bakiye", "amount"),
+        ("Borç/Alacak", "side"),
+        ("Ticari Ünvanı (Tam)", "title"),
+        ("Müşteri Vergi Kimlik No", "tax_number"),
+        ("  Mutabakat\nTarihi ", "as_of"),
+    ],
+)
+def test_a_header_with_more_words_is_understood(header, field):
+    assert field in found(("Cari Kodu", "Unvan", header)).columns
+
+
+def test_the_better_match_wins_the_column():
+    assert mapping(("Cari Kodu", "Unvan", "Eski Bakiye", "Bakiye"))["amount"] == "Bakiye"
+
+
+def test_titles_above_the_header_are_passed_over():
+    header = found(
+        ("ÇINAR HOLDİNG CARİ HESAP LİSTESİ",),
+        ("Rapor Tarihi:", "31.12.2025"),
+        HEAD,
+        ("120.01", "Unvan A.Ş.", None, None, 5, "B"),
+    )
+
+    assert (header.row, header.names) == (3, list(HEAD))
+
+
+def test_group_headers_above_merged_cells_are_understood():
+    header = found(
+        ("Cari", None, "Vergi", "Bakiye", None),
+        ("Kodu", "Unvan", "No", "Borç", "Alacak"),
+        ("120", "A", None, 1, 0),
+    )
+
+    assert header.row == 2
+    assert header.columns == {"code": 0, "title": 1, "tax_number": 2, "borc": 3, "alacak": 4}
+
+
+def test_a_header_that_reaches_over_two_rows_is_understood():
+    header = found(("Cari Kodu", "Unvan", "Bakiye", None), (None, None, "Borç", "Alacak"))
+
+    assert header.row == 2
+    assert header.mapping == {"code": "Cari Kodu", "title": "Unvan", "borc": "Borç", "alacak": "Alacak"}
+
+
+def test_headers_that_are_there_twice_get_numbers():
+    header = found(("Cari Kodu", "Unvan", "Borç", "Alacak", "Borç", None, "Alacak"))
+
+    assert header.names == ["Cari Kodu", "Unvan", "Borç", "Alacak", "Borç (2)", "", "Alacak (2)"]
+    assert header.columns["borc"] == 2
+
+
+def test_a_given_mapping_goes_before_the_proposal():
+    head = ("Cari Kodu", "Unvan", "Firma", "Bakiye", "Borç", "Borç")
+
+    given = {"title": "Firma", "borc": "Borç (2)", "amount": "", "phone": "not there"}
+
+    assert mapping(head, given=given) == {"code": "Cari Kodu", "title": "Firma", "borc": "Borç (2)"}
+
+
+def test_a_given_mapping_finds_a_header_that_nobody_would_guess():
+    header = found(("Liste",), ("№", "Kim", "Ne"), given={"code": "№", "title": "Kim"})
+
+    assert (header.row, header.mapping) == (2, {"code": "№", "title": "Kim"})
+
+
+def test_rows_of_numbers_and_names_are_no_header():
+    assert found(("120", "Çınar"), (1, 2)) is None
+    assert found() is None
+
+
+def test_a_missing_column_is_named_with_those_that_were_seen(tmp_path):
+    path = workbook(tmp_path / "cari.xlsx", (), ("Cari Kodu", "Telefon", "Bakiye"), ("1", "2", 3))
+
+    with pytest.raises(NoHeader, match=r"2\. satırdaki başlıklarda Unvan yok; görülenler: Cari Kodu, Telefon, Bakiye"):
+        _open(path)
+
+
+def test_without_a_header_the_reason_shows_the_first_rows(tmp_path):
+    path = workbook(tmp_path / "cari.xlsx", ("Sevgili Ayşe",), ("bu bir", "mektup", 5))
+
+    with pytest.raises(NoHeader, match=r"Cari Kodu, Unvan, .*1: Sevgili Ayşe / 2: bu bir \| mektup \| 5") as caught:
+        _open(path)
+    assert caught.value.final
+
+
+def test_an_empty_sheet_and_one_with_only_a_header_are_refused(tmp_path):
+    with pytest.raises(SheetRefused, match=r"sayfa boş \(Cari\)"):
+        _open(workbook(tmp_path / "a.xlsx"))
+    with pytest.raises(SheetRefused, match="başlığın altında satır yok"):
+        _open(balances(tmp_path / "b.xlsx"))
+    with pytest.raises(SheetRefused, match="içinde sayfa yok"):
+        _open(write(tmp_path / "c.xlsx", parts({})))
+    with pytest.raises(SheetRefused, match="sayfa boş"):
+        _open(write(tmp_path / "d.xlsx", parts({"Cari": sheet("").replace("<sheetData></sheetData>", "<sheetData/>")})))
+
+
+def _open(path):
+    with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
+        return opened

@@ -1,0 +1,71 @@
+"""SMS: what is found out later about messages that were sent."""
+
+import pytest
+
+from tests import messaging
+from tests.messaging import (
+    Office,
+    counts_of,
+    deliveries,
+    items_of,
+    letters,
+    phone,
+)
+from tests.test_sms import bulk, single
+from workers.engine import find
+from workers.jobs import sms
+
+office, office_anywhere = messaging.office, messaging.office_anywhere
+
+
+def test_unknown_messages_are_looked_up_where_the_gateway_can_tell(office: Office) -> None:
+    office.send_by("verimor")
+    office.gateway.trouble, office.gateway.times = "drop", 1
+    office.service.run_worker()
+    task_id = single(office)
+    assert office.ended(task_id).state == "FAILURE"
+
+    assert sms.look_up_messages() == {"asked": 1, "done": 1, "failed": 0}
+
+    assert counts_of(task_id) == {"done": 1}
+    assert find(task_id).state == "FAILURE", "the task's state stays"
+    assert [row.state for row in deliveries(task_id)] == ["done"]
+    assert sms.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
+
+
+def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: Office) -> None:
+    office = office_anywhere
+    office.send_by("verimor", verimor_batch=2)
+    office.gateway.trouble, office.gateway.times = "drop", 1
+    office.gateway.deliveries = {phone(3): "undelivered"}
+    office.service.run_worker()
+
+    task_id = bulk(office, letters(6))
+
+    assert office.ended(task_id).state == "SUCCESS"
+    assert counts_of(task_id) == {"done": 4, "unknown": 2}
+    assert sms.look_up_messages() == {"asked": 2, "done": 2, "failed": 0}
+    assert counts_of(task_id) == {"done": 6}
+    assert sms.fetch_delivery_reports() == {"asked": 6, "delivered": 5, "undelivered": 1}
+    rows = deliveries(task_id)
+    assert {row.state for row in rows} == {"done"}
+    assert sorted(row.opened for row in rows) == [phone(number) for number in range(6)]
+    assert set(office.gateway.per_phone().values()) == {1}
+
+
+@pytest.mark.parametrize("gateway", ["netgsm", "iletimerkezi", "verimor", "twilio", "sandbox"])
+def test_reports_are_fetched_later_and_written_beside_the_item(office: Office, gateway: str) -> None:
+    office.send_by(gateway)
+    office.gateway.deliveries = {phone(1): "undelivered", phone(2): "waiting"}
+    office.service.run_worker()
+    task_id = bulk(office, letters(3))
+    office.ended(task_id)
+
+    told = sms.fetch_delivery_reports()
+
+    assert told == {"asked": 3, "delivered": 1, "undelivered": 1}
+    rows = {row.opened: row for row in deliveries(task_id)}
+    assert rows[phone(0)].delivered_at or rows[phone(0)].report == "delivered"
+    assert rows[phone(2)].report is None
+    assert [bool(item["error"]) for item in items_of(task_id)] == [False, True, False]
+    assert {item["state"] for item in items_of(task_id)} == {"done"}

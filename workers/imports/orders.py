@@ -1,0 +1,87 @@
+"""What is asked of one import, and its scratch folder on this machine."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from workers import files, settings
+from workers.db import reading
+from workers.imports.meanings import MEANINGS, Meaning
+from workers.models import Company
+
+FORGOTTEN_AFTER_S = 86_400
+SHEET = "sheet"
+Tell = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One import of one uploaded file. `all_or_nothing`: a single bad row leaves everything as it was."""
+
+    file: dict[str, Any]
+    target: str
+    sheet_name: str | None = None
+    mapping: dict[str, str] | None = None
+    as_of: date | None = None
+    dry_run: bool = False
+    all_or_nothing: bool = False
+    language: str = "tr"
+    task_id: str | None = None
+    execution: str = "direct"
+    own_id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def id(self) -> str:
+        """The task's, or one of its own where the import is simply called."""
+        return self.task_id or self.own_id
+
+    @property
+    def meaning(self) -> Meaning:
+        return MEANINGS[self.target]
+
+    @property
+    def company_id(self) -> int:
+        return self.file["company_id"]
+
+    def word(self, words: tuple[str, str]) -> str:
+        return words[self.language == "en"]
+
+    def company(self) -> Company:
+        with reading() as session:
+            return session.get_one(Company, self.company_id)
+
+
+@contextmanager
+def folder(order: Order) -> Iterator[Path]:
+    """Where this machine keeps the file and the checked rows of the order; kept between slices, gone after the end."""
+    place = settings.current().data_dir / "imports" / order.id
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sweep(place.parent)
+    try:
+        yield place
+    except Exception:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """What cancelled tasks and dead workers left is dropped after a day."""
+    for left in parent.iterdir():
+        if left.stat().st_mtime < time.time() - FORGOTTEN_AFTER_S:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def sheet_file(order: Order, place: Path) -> Path:
+    """The uploaded file, fetched from the storage where this machine does not have it yet."""
+    path, draft = place / SHEET, place / f"{SHEET}-{order.execution}"
+    if not path.exists():
+        files.fetch(order.file, draft)
+        draft.replace(path)
+    return path

@@ -1,0 +1,97 @@
+"""One import, from the uploaded file to its result; a dry run goes the same way and writes nothing.
+
+Every row is checked first, into a scratch file. What is good is then applied in batches, in the order of the rows'
+keys, and the place in that order is moved in the transaction of each batch: an execution that finds a place goes on
+behind it. Whatever dies, what was applied is applied once, and the end is that of a run that nothing disturbed.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workers import files
+from workers.db import writing
+from workers.imports import checking, places, refusals
+from workers.imports.orders import Order, Tell, folder
+from workers.imports.scratch import Scratch
+from workers.models import Import
+
+BATCH = 500
+SHOWN = 50
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+APPLYING = ("Satırlar aktarılıyor...", "Importing the rows...")
+COMPARING = ("Satırlar karşılaştırılıyor...", "Comparing the rows...")
+
+
+def run(order: Order, *, tell: Tell, pause: Callable[[], None]) -> dict[str, Any]:
+    """The result of the order, as the API shows it. `tell(current, total, status)` hears how far it is, in rows;
+    `pause()` is called where the rest can wait and may raise. Raises SheetRefused, MissingRecord, StorageFailed."""
+    with folder(order) as place:
+        stands = places.claim(order.id, order.execution)
+        scratch = checking.checked(order, place, lambda done, total, status: tell(done // 3, total, status))
+        try:
+            _settle(order, scratch, stands, _paced(scratch, tell), pause)
+            error_file = _error_file(order, place, scratch, _paced(scratch, tell, before=scratch.good()))
+            result = _result(order, scratch, places.find(order.id), error_file)
+        finally:
+            scratch.close()
+    if order.task_id is None:
+        places.forget(order.id)
+    return result
+
+
+def _paced(scratch: Scratch, tell: Tell, before: int = 0) -> Tell:
+    """A row counts for a third once it is checked, and whole once it is applied or written down as refused."""
+    total = scratch.good() + scratch.count(bad=True)
+
+    def told(done: int, _: int | None, status: str) -> None:
+        tell((total + 2 * (before + done)) // 3, total, status)
+
+    return told
+
+
+def _settle(order: Order, scratch: Scratch, stands: Import, tell: Tell, pause: Callable[[], None]) -> None:
+    """Apply (or, in a dry run, compare) every good row behind the place where the task stands."""
+    if order.all_or_nothing and stands.reached is None and scratch.count(bad=True):
+        return
+    company, apply = order.company(), order.meaning.apply
+    status, done = order.word(COMPARING if order.dry_run else APPLYING), scratch.passed(stands.reached)
+    for parts in scratch.batches(BATCH, stands.reached):
+        with writing() as session:
+            counts: Counter[str] = apply(session, company, parts, write=not order.dry_run)
+            places.move(session, stands, parts[-1].place, counts)
+        done += counts.total()
+        tell(done, 0, status)
+        pause()
+
+
+def _error_file(order: Order, place: Path, scratch: Scratch, tell: Tell) -> dict[str, Any] | None:
+    if not scratch.count(bad=True):
+        return None
+    stem = order.file["filename"].rpartition(".")[0] or order.file["filename"]
+    name = f"{stem[:100]}-{order.word(('hatalar', 'errors'))}.xlsx"
+    with files.new(name, XLSX, task_id=order.task_id, company_id=order.company_id) as file:
+        refusals.write(order, place, scratch, file, tell)
+    return file.result
+
+
+def _result(order: Order, scratch: Scratch, stands: Import, error_file: dict[str, Any] | None) -> dict[str, Any]:
+    facts = scratch.facts()
+    return {
+        "dry_run": order.dry_run,
+        **{name: getattr(stands, name) for name in places.COUNTS},
+        "bad": scratch.count(bad=True),
+        "warnings": scratch.count(bad=False),
+        **{name: facts[name] for name in ("sheet", "header_row", "mapping")},
+        "errors": _shown(order, scratch, bad=True),
+        "error_file": error_file,
+        "warned": _shown(order, scratch, bad=False),
+        "file": {"id": order.file["id"], "sha256": order.file["sha256"]},
+    }
+
+
+def _shown(order: Order, scratch: Scratch, *, bad: bool) -> list[dict[str, Any]]:
+    """The first rows of which something was said, with all that was said of them."""
+    said = scratch.said(bad=bad, limit=SHOWN)
+    return [{"row": number, "reasons": [order.word(words) for words in reasons]} for number, reasons in said]

@@ -1,0 +1,100 @@
+"""Sheets: imports of users, accounts and balances, and records as workbooks."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from workers import files
+from workers.engine import Ref, find, job, ledger, pause_point, report, this_task
+from workers.errors import MissingRecord
+from workers.services.columns import Target
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
+EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
+ITEM = ("position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
+ITEM_HEADINGS = {
+    "tr": ("Sıra", "Alıcı", "Durum", "Deneme", "Hata", "Sağlayıcı No", "Güncellendi"),
+    "en": ("Position", "Recipient", "State", "Attempts", "Error", "Provider Id", "Updated"),
+}
+Language = Literal["tr", "en"]
+TOLD_EVERY = 500
+
+
+@job(queue="excel", retries=3, accepted=IMPORTING)
+def process_excel_upload(
+    file_path: Annotated[str, Ref("file")],
+    sheet_name: str | None = None,
+    target: Target = "mutabakat",
+    dry_run: bool = False,
+    mode: Literal["skip-bad", "all-or-nothing"] = "skip-bad",
+    *,
+    mapping: dict[str, str] | None = None,
+    as_of: date | None = None,
+    language: Language = "tr",
+) -> dict[str, Any]:
+    """Import the users, accounts or balances (mutabakat) of an uploaded sheet; a dry run says what it would change."""
+    from workers.imports import orders, runs
+
+    task = this_task()
+    order = orders.Order(
+        files.uploaded(file_path, task.company_id),
+        target,
+        sheet_name,
+        mapping,
+        as_of,
+        dry_run=dry_run,
+        all_or_nothing=mode == "all-or-nothing",
+        language=language,
+        task_id=task.id,
+        execution=task.execution,
+    )
+    return runs.run(order, tell=report, pause=pause_point)
+
+
+@job(queue="excel", retries=3, accepted=EXPORTING)
+def export_sheet(
+    what: Literal["accounts", "mutabakat", "items"],
+    company_id: int,
+    task_id: str | None = None,
+    language: Language = "tr",
+) -> dict[str, Any]:
+    """Write a company's accounts, its mutabakat lines, or the items of one of its tasks (task_id) into a workbook."""
+    from workers.imports import exports
+    from workers.services import workbooks
+
+    if what == "items":
+        headings, total, records = _items(task_id or "", company_id, language)
+    else:
+        headings = tuple(column.heading(language) for column in exports.COLUMNS[what])
+        total, records = exports.count(what, company_id), exports.rows(what, company_id, language)
+    with files.new(f"{what}.xlsx", XLSX, task_id=this_task().id, company_id=company_id) as file:
+        with workbooks.Workbook(file) as book:
+            page = book.page(what)
+            page.head(headings)
+            page.rows(_told(records, total))
+    return file.result
+
+
+def _told(records: Iterable[list[list[Any]]], total: int) -> Iterator[list[Any]]:
+    for number, rows in enumerate(records, 1):
+        yield from rows
+        if number % TOLD_EVERY == 0:
+            report(number, max(total, number))
+
+
+def _items(task_id: str, company_id: int, language: Language) -> tuple[tuple[str, ...], int, Iterator[list[list[Any]]]]:
+    """The items of a task; a task of another company is as unknown as one that never was."""
+    task = find(task_id)
+    if task.scope != str(company_id):
+        raise MissingRecord(what="task", id=task_id)
+    return ITEM_HEADINGS[language], sum((task.counts or {}).values()), _pages(task_id)
+
+
+def _pages(task_id: str) -> Iterator[list[list[Any]]]:
+    cursor: str | None = None
+    while True:
+        page, cursor = ledger.page(task_id, cursor=cursor, limit=TOLD_EVERY)
+        yield from ([[row[name] for name in ITEM]] for row in page)
+        if cursor is None:
+            return

@@ -1,0 +1,100 @@
+"""House-keeping: what is old goes, passwords that expire are announced, operators hear what failed."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from workers import settings
+from workers.db import now
+from workers.engine import enqueue, job, report, this_task
+from workers.errors import KeyReused
+from workers.housekeeping import leftovers, old, operators, passwords
+from workers.housekeeping.cleaning import Cleaning
+
+Days = Annotated[int, Field(ge=1, le=36_500)]
+PARTS = 5
+CLEANING = {"tr": "Eski kayıtlar siliniyor...", "en": "Deleting old records..."}
+
+
+@job(queue="maintenance", retries=3, cron="0 0 * * *", zone="Europe/Istanbul", accepted=CLEANING)
+def cleanup_old_logs(days: Days | None = None, dry_run: bool = False) -> dict[str, Any]:
+    """Delete logs, ended tasks with their results, and sandbox messages older than `days` (LOG_RETENTION_DAYS, 90).
+
+    Returns `{"dry_run", "older_than_days", "count", "bytes", "deleted": {"tasks": {"count", "bytes"}, …}}`.
+    """
+    days = days or settings.current().log_retention_days
+    cleaning = Cleaning("cleanup_old_logs", this_task().id, dry_run=dry_run)
+    for number, part in enumerate(old.clean(cleaning, now() - timedelta(days=days))):
+        report(number, PARTS, part)
+    return {"older_than_days": days, **cleaning.result}
+
+
+@job(queue="maintenance", retries=3, cron="30 0 * * *")
+def tidy_up() -> dict[str, Any]:
+    """Delete what crashes left behind: pieces, files without a record, dead tokens; refresh the statistics."""
+    cleaning = Cleaning("tidy_up", this_task().id)
+    leftovers.pieces(cleaning)
+    leftovers.orphans(cleaning)
+    leftovers.dead_tokens(cleaning, now())
+    leftovers.refresh_statistics()
+    return cleaning.result
+
+
+@job(queue="maintenance", retries=3, cron="0 9 * * 1")
+def check_password_expiry(within_days: Days = 14) -> dict[str, int]:
+    """Mail each user whose password expires within so many days, once for each expiry; flag those that have expired.
+
+    Returns `{"expiring", "mailed", "expired"}`.
+    """
+    from workers.services import notices
+
+    counts, at, url = {"expiring": 0, "mailed": 0, "expired": 0}, now(), settings.current().base_url
+    for expiry in passwords.expiries(at):
+        passwords.flag(expiry, at)
+        counts["expired"] += expiry.expired
+        if not 0 < expiry.days_left <= within_days:
+            continue
+        counts["expiring"] += 1
+        if expiry.told_for != expiry.day:
+            text = notices.expires(expiry.language, expiry.name or expiry.email, expiry.day, expiry.days_left, url)
+            _mail(expiry.email, expiry.company_id, *text, key=f"password-expiry:{expiry.user_id}:{expiry.day}")
+            passwords.told(expiry)
+            counts["mailed"] += 1
+    if counts["expiring"] or counts["expired"]:
+        for one in operators.operators():
+            text = notices.expiring(one.language, counts["expiring"], counts["expired"], within_days)
+            _mail(one.email, one.company_id, *text, key=f"password-summary:{one.user_id}:{at:%Y-%m-%d}")
+    return counts
+
+
+@job(queue="maintenance", retries=3, cron="0 7 * * *")
+def send_daily_digest() -> dict[str, Any]:
+    """Tell the operators what failed in the last 24 hours; nothing if all went well."""
+    from workers.services import notices
+
+    at = now()
+    found = operators.failures_since(at - timedelta(days=1))
+    for one in operators.operators() if found else []:
+        text = notices.digest(one.language, found.tasks, found.late, found.set_aside)
+        _mail(one.email, one.company_id, *text, key=f"digest:{one.user_id}:{at:%Y-%m-%d}")
+    if found and settings.current().alert_urls:
+        subject, body = notices.digest("tr", found.tasks, found.late, found.set_aside)
+        enqueue("alert_operators", {"subject": subject, "text": body}, key=f"digest:{at:%Y-%m-%d}")
+    return {"tasks": found.tasks, "late": found.late, "set_aside": found.set_aside}
+
+
+@job(queue="maintenance", retries=3)
+def alert_operators(subject: str, text: str) -> int:
+    """Tell the operators through ALERT_URLS; how many addresses were told."""
+    from workers.services import alerts
+
+    return alerts.notify(settings.current().alert_urls, subject, text)
+
+
+def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str) -> None:
+    """Enqueue one mail. The key makes it one, however often the job runs; a run on another day would word it anew."""
+    with suppress(KeyReused):
+        params = {"to_email": to, "subject": subject, "body": body}
+        enqueue("send_email", params, scope=str(company_id) if company_id else None, key=key)

@@ -1,0 +1,296 @@
+"""SMS: one, or thousands; and what is found out later about those that were sent."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from typing_extensions import TypedDict
+
+from workers import messages as evidence
+from workers import settings
+from workers.db import now
+from workers.engine import job, limits, outgoing, this_task
+from workers.engine.ledger import Entry, Item
+from workers.engine.limits import Caps
+from workers.errors import (
+    BadPhone,
+    BadText,
+    DatabaseDown,
+    GatewayAway,
+    GatewayBusy,
+    GatewayRefused,
+    InvalidInput,
+    LimitReached,
+)
+from workers.messages import Way
+
+if TYPE_CHECKING:
+    from workers.services.sending import Verdict
+    from workers.services.sms_gateways import Gateway, Sms
+    from workers.services.sms_rows import Row
+
+ONE = {"tr": "SMS gönderiliyor...", "en": "Sending the SMS..."}
+MANY = {"tr": "SMS'ler gönderiliyor...", "en": "Sending the messages..."}
+TRIES = 10  # with back-off a quarter of an hour, for a gateway that is away
+NAP_S = 0.25  # how long a slice sleeps at once for its turn at the gateway
+ASKED_FOR = timedelta(hours=72)  # gateways report no longer than that
+NEVER_CAME = timedelta(minutes=10)
+STOPPED = {"day": "Günlük gönderim sınırı doldu", "number": "Bu numaraya kısa sürede çok SMS gönderildi"}
+LOST = "Ağ geçidi bu mesajı hiç almamış; yeniden denenebilir"
+
+
+class Message(TypedDict):
+    phone: str
+    message: str
+
+
+def _one(_: list[Any], params: dict[str, Any]) -> list[Entry]:
+    """The item of a single SMS, counted against the caps now, while somebody still waits for the answer."""
+    [row] = _looked([params], params)
+    if row.e164 is None or row.reason:
+        raise InvalidInput([{"field": "message" if row.e164 else "phone", "message": str(row.reason)}])
+    caps = caps_of(evidence.way(params["company_id"], "sms"))
+    [(what, seconds)] = limits.admit(caps, [evidence.digest(row.e164)])
+    if what:
+        raise LimitReached(what=STOPPED[what], retry_after_s=seconds or _until_tomorrow_s())
+    return [Entry(None, _mask(row.e164))]
+
+
+def _many(rows: list[Any], params: dict[str, Any]) -> list[Entry]:
+    return [_entry(posted, row) for posted, row in zip(rows, _looked(rows, params), strict=True)]
+
+
+def _looked(rows: list[Any], params: dict[str, Any]) -> "list[Row]":
+    from workers.services import sms_gateways, sms_rows
+
+    way = evidence.way(params["company_id"], "sms")
+    billing = sms_gateways.billing_of(way.provider, way.options)
+    return sms_rows.look(rows, countries=settings.current().countries, billing=billing, plain=params["plain"])
+
+
+def _entry(posted: dict[str, Any], row: "Row") -> Entry:
+    ref = _mask(row.e164 or row.phone)
+    if row.reason:
+        return Entry(posted, ref, "failed", row.reason)
+    if row.first:
+        return Entry(posted, ref, "skipped", f"Bu alıcı {row.first}. sırada da var; ona bir kez gönderilir")
+    return Entry({**posted, "e164": row.e164}, ref)
+
+
+def _mask(phone: str) -> str:
+    from workers.services import phones
+
+    return phones.mask(phone)
+
+
+@job(queue="sms", retries=TRIES, single=True, sift=_one, accepted=ONE)
+def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> dict[str, int]:
+    """Send an SMS. `plain` spells Turkish letters without their marks, which may save a segment."""
+    work = outgoing.of([{"phone": phone, "message": message}])
+    with sms_desk(work, company_id, _reader(plain), counted=True) as desk:
+        return desk.send_all()
+
+
+@job(queue="sms", retries=TRIES, items="messages", sift=_many, accepted=MANY)
+def send_bulk_sms(messages: list[Message], company_id: int, plain: bool = False) -> dict[str, int]:
+    """Send many SMS, one to each recipient."""
+    with sms_desk(outgoing.of(messages), company_id, _reader(plain), once=True) as desk:
+        return desk.send_all()
+
+
+def _reader(plain: bool) -> Callable[[Item], tuple[str, str]]:
+    from workers.services import sms_text
+
+    def read(item: Item) -> tuple[str, str]:
+        return item.value["phone"], sms_text.plain(item.value["message"]) if plain else item.value["message"]
+
+    return read
+
+
+def caps_of(way: Way) -> Caps:
+    """The company's own caps, else those of the settings."""
+    chosen = settings.current()
+    day = datetime.now(ZoneInfo(chosen.timezone)).date().isoformat()
+    daily = way.limits.get("sms_daily_cap", chosen.sms_daily_cap)
+    return Caps(way.scope, way.channel, day, daily, way.limits.get("sms_per_number", chosen.sms_per_number))
+
+
+def _until_tomorrow_s() -> int:
+    here = datetime.now(ZoneInfo(settings.current().timezone))
+    tomorrow = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int((tomorrow - here).total_seconds()) + 1
+
+
+@contextmanager
+def sms_desk(
+    work: Any, company_id: int | None, read: Callable[[Item], tuple[str, str]], **how: bool
+) -> Iterator["Desk"]:
+    """A desk at the company's gateway, for one slice; while its account rests, the whole task waits."""
+    from workers.services.sms_gateways import open_gateway
+
+    way = evidence.way(company_id, "sms")
+    if way.paused:
+        work.wait(outgoing.PAUSED_S, way.paused)
+    with open_gateway(way.provider, way.options, batch=settings.current().sms_batch(way.provider)) as gateway:
+        yield Desk(work, way, gateway, read, **how)
+
+
+class Desk:
+    """Sends the items of a task by one gateway. `read` gives an item's phone and text; `once`: one message to each
+    recipient of the task; `counted`: the caps have been asked already."""
+
+    def __init__(
+        self, work: Any, way: Way, gateway: "Gateway", read: Callable[[Item], tuple[str, str]], **how: bool
+    ) -> None:
+        self.work, self.way, self.gateway, self.read, self.how = work, way, gateway, read, how
+        self.caps, self.task_id = caps_of(way), this_task().id
+        self.note = evidence.evidence(way, self.task_id, lambda item: self._texts[item.position].phone)
+        self._texts: dict[int, Sms] = {}
+        self._alone: list[Item] = []
+
+    def send_all(self) -> dict[str, int]:
+        for batch in self.work.requests(self.gateway.batch, self.look_up, evidence.told):
+            self.send(batch)
+        return dict(self.work.tally())
+
+    def send(self, batch: list[Item]) -> None:
+        """Send a batch as soon as the gateway's pace lets it pass: until then nothing, after a short sleep."""
+        from workers.services.sms_gateways import requests_of
+
+        wait_s = limits.pace(self.way.account, settings.current().sms_rate_per_second, len(batch))
+        if wait_s:
+            time.sleep(min(wait_s, NAP_S))
+            return
+        self._prepare(batch)
+        by_ref = {_ref(item): item for item in batch}
+        refused = [item for item in batch if item.state != "pending"]
+        texts = [self._texts[item.position] for item in batch if item.state == "pending"]
+        for request in [[by_ref[text.ref] for text in texts] for texts in requests_of(self.gateway, texts)] or [[]]:
+            self.work.send([*refused, *request], self._call, self.note)
+            refused = []
+            while self._alone:
+                self.work.send([self._alone.pop()], self._call, self.note)
+
+    def look_up(self, batch: list[Item], key: str) -> bool:
+        """End those that the gateway knows; False if it can't tell."""
+        verdicts = self.gateway.look_up([self._text(item) for item in batch], key)
+        for item, verdict in zip(batch, verdicts or [], strict=False):
+            if verdict:
+                judge(item, verdict)
+        return verdicts is not None
+
+    def _prepare(self, batch: list[Item]) -> None:
+        """Refuse what can't or may not be sent; all that was sent before passes: it was counted then."""
+        self._texts = {}
+        fresh: dict[str, Item] = {}
+        for item in batch:
+            try:
+                text = self._texts[item.position] = self._text(item)
+            except (BadPhone, BadText) as error:
+                item.fail(error.message)
+                continue
+            if item.request_key is None:
+                hashed = evidence.digest(text.phone)
+                if self.how.get("once") and hashed in fresh:
+                    item.skip("Aynı alıcı bu listede bir kez daha var")
+                fresh.setdefault(hashed, item)
+        if self.how.get("once"):
+            for hashed, item_id in evidence.reached(self.task_id, fresh).items():
+                if fresh[hashed].id != item_id:
+                    fresh.pop(hashed).skip("Bu alıcıya bu görevde zaten gönderildi")
+        if fresh and not self.how.get("counted"):
+            for item, (what, _) in zip(fresh.values(), limits.admit(self.caps, list(fresh)), strict=True):
+                if what:
+                    item.skip(STOPPED[what])
+
+    def _text(self, item: Item) -> "Sms":
+        from workers.services import phones
+        from workers.services.sms_gateways import Sms
+
+        phone, text = self.read(item)
+        e164 = item.value.get("e164")
+        if e164 is None:  # else it was judged when it was accepted
+            e164 = phones.parse(phone, settings.current().countries).e164
+            self.gateway.billing.measure(text)
+        return Sms(_ref(item), e164, text)
+
+    def _call(self, ready: list[Item], key: str) -> None:
+        from workers.services.sms_gateways import refused_together
+
+        try:
+            verdicts = self.gateway.send([self._texts[item.position] for item in ready], key)
+        except GatewayRefused as error:
+            with suppress(DatabaseDown):
+                evidence.pause(self.way, error.message)
+            raise
+        if refused_together(verdicts):  # the gateway does not say which of them is at fault
+            for item in ready:
+                item.later()
+                item.request_key = None
+            self._alone = ready[::-1]
+            return
+        for item, verdict in zip(ready, verdicts, strict=True):
+            judge(item, verdict)
+
+
+def _ref(item: Item) -> str:
+    return str(item.id or item.position)
+
+
+def judge(item: Item, verdict: "Verdict") -> None:
+    if verdict.state == "done":
+        item.done(provider_id=verdict.provider_id)
+    elif verdict.state == "failed":
+        item.fail(verdict.reason or "Ağ geçidi kabul etmedi")
+    else:
+        item.unsure(verdict.reason or outgoing.NO_ANSWER)
+
+
+@job(queue="maintenance", retries=0, cron="* * * * *")
+def look_up_messages() -> dict[str, int]:
+    """Ask the gateways about messages whose answer never came."""
+    from workers.services.sms_gateways import Sms, open_gateway
+
+    counts = {"asked": 0, "done": 0, "failed": 0}
+    for company_id, provider, key, found in evidence.unsure("sms", now() - ASKED_FOR):
+        way = evidence.way(company_id, "sms")
+        with suppress(GatewayAway, GatewayBusy, GatewayRefused):
+            if way.provider != provider:
+                continue
+            with open_gateway(provider, way.options) as gateway:
+                verdicts = gateway.look_up([Sms(_ref(item), phone, "") for item, phone, _ in found], key)
+            counts["asked"] += len(found)
+            for (item, _, sent_at), verdict in zip(found, verdicts or [], strict=False):
+                if verdict:
+                    judge(item, verdict)
+                elif sent_at < now() - NEVER_CAME:
+                    item.fail(LOST)
+            ended = [item for item, _, _ in found if item.state != "unknown"]
+            outgoing.resolve(ended, evidence.told)
+            for item in ended:
+                counts[item.state] += 1
+    return counts
+
+
+@job(queue="maintenance", retries=0, cron="*/5 * * * *")
+def fetch_delivery_reports() -> dict[str, int]:
+    """Ask the gateways which of the accepted messages were delivered."""
+    from workers.services.sms_gateways import open_gateway
+
+    counts = {"asked": 0, "delivered": 0, "undelivered": 0}
+    for company_id, provider, ids in evidence.unreported("sms", now() - ASKED_FOR):
+        way = evidence.way(company_id, "sms")
+        with suppress(GatewayAway, GatewayBusy, GatewayRefused):
+            if way.provider != provider:
+                continue
+            with open_gateway(provider, way.options) as gateway:
+                reports = gateway.reports(ids)
+            counts["asked"] += len(ids)
+            ended = {each: report for each, report in reports.items() if report.state != "waiting"}
+            evidence.report(provider, {each: (r.state, r.reason, r.at) for each, r in ended.items()})
+            for found in ended.values():
+                counts[found.state] += 1
+    return counts

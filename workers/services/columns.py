@@ -1,0 +1,145 @@
+"""The columns of each import: their headings in templates and exports, what else people call them, what they hold."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "text", "code", "money", "date", "side", "currency", "tax_number", "email", "phone", "language", "role"
+]  # fmt: skip
+Target = Literal["users", "accounts", "mutabakat"]
+LANGUAGES = ("tr", "en")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `kind` is what a cell of it holds (workers/services/sheets); `about` stands in the template."""
+
+    name: str
+    tr: str
+    en: str
+    kind: Kind = "text"
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    example: str = ""
+    about: tuple[str, str] = ("", "")
+
+    def heading(self, language: str) -> str:
+        return self.en if language == "en" else self.tr
+
+
+CODE = Column(
+    "code",
+    "Cari Kodu",
+    "Account Code",
+    "code",
+    required=True,
+    aliases=("cari kod", "hesap kodu", "bayi kodu", "müşteri kodu", "firma kodu", "cari no", "hesap no", "code"),
+    example="120.01.0001",
+    about=("Defterinizdeki hesap kodu; metin olarak kalır", "Its code in your books; kept as text"),
+)
+TITLE = Column(
+    "title",
+    "Unvan",
+    "Title",
+    required=True,
+    aliases=(
+        *("ünvan", "ünvanı", "cari adı", "cari ünvanı", "firma adı", "firma ünvanı", "ticari ünvan", "hesap adı"),
+        *("müşteri adı", "cari", "name", "account name", "company name"),
+    ),
+    example="Çınar Ticaret Ltd. Şti.",
+    about=("En çok 200 karakter", "At most 200 characters"),
+)
+TAX_NUMBER = Column(
+    "tax_number",
+    "VKN/TCKN",
+    "Tax Number",
+    "tax_number",
+    aliases=(
+        *("vergi no", "vkn", "tckn", "vergi kimlik no", "vergi numarası", "tc kimlik no", "vergi/tc kimlik no"),
+        *("vergi no/tckn", "vat number", "tax no"),
+    ),
+    example="4540536920",
+    about=("VKN 10, TCKN 11 hane", "10 digits for a company, 11 for a person"),
+)
+TAX_OFFICE = Column(
+    "tax_office", "Vergi Dairesi", "Tax Office", aliases=("vd", "v.d.", "vergi dairesi adı"), example="Kadıköy"
+)
+EMAIL = Column(
+    "email",
+    "E-posta",
+    "E-mail",
+    "email",
+    aliases=("e-posta adresi", "eposta", "mail", "mail adresi", "email address"),
+    example="muhasebe@cinar.example",
+)
+PHONE = Column(
+    "phone",
+    "Telefon",
+    "Phone",
+    "phone",
+    aliases=("gsm", "cep", "cep telefonu", "tel", "telefon no", "mobile", "phone number"),
+    example="0532 000 00 00",
+)
+ACCOUNT = (CODE, TITLE, TAX_NUMBER, TAX_OFFICE, EMAIL, PHONE)
+BALANCE = (
+    Column(
+        "as_of",
+        "Mutabakat Tarihi",
+        "Date",
+        "date",
+        aliases=("tarih", "bakiye tarihi", "dönem", "dönem sonu", "as of"),
+        example="31.12.2025",
+        about=("Bakiyenin günü; sütun yoksa yüklerken as_of verin", "The day of the balance; or as_of at the upload"),
+    ),
+    Column(
+        "currency",
+        "Para Birimi",
+        "Currency",
+        "currency",
+        aliases=("döviz", "döviz cinsi", "döviz kodu", "pb", "para br", "kur"),
+        example="TRY",
+        about=("ISO 4217; boşsa TRY", "ISO 4217; TRY where empty"),
+    ),
+    Column("borc", "Borç", "Debit", "money", aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "debt")),
+    Column("alacak", "Alacak", "Credit", "money", aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi")),
+    Column(
+        "bakiye",
+        "Bakiye",
+        "Balance",
+        "money",
+        aliases=("bakiyesi", "tutar", "tutarı", "bakiye tutarı", "amount"),
+        example="1.234,56",
+        about=("Borç ve alacak yerine; eksi, alacak demektir", "Instead of debit and credit; minus means credit"),
+    ),
+    Column(
+        "side",
+        "B/A",
+        "D/C",
+        "side",
+        aliases=("borç/alacak", "bakiye durumu", "b-a", "durum", "bakiye türü", "side"),
+        example="B",
+        about=("Bakiyenin yönü: B borç, A alacak", "Of the balance: B debit, A credit"),
+    ),
+)
+USER = (
+    Column(
+        **{**vars(EMAIL), "required": True, "aliases": (*EMAIL.aliases, "kullanıcı adı"), "example": "ayse@a.example"}
+    ),
+    Column(
+        "name", "Ad Soyad", "Name", aliases=("adı soyadı", "ad", "isim", "kullanıcı", "full name"), example="Ayşe Ak"
+    ),
+    Column(
+        "role",
+        "Rol",
+        "Role",
+        "role",
+        aliases=("yetki", "görev"),
+        example="member",
+        about=("Yalnız member; boşsa member", "Only member; member where empty"),
+    ),
+    PHONE,
+    Column(
+        "language", "Dil", "Language", "language", aliases=("lang",), example="tr", about=("tr ya da en", "tr or en")
+    ),
+)
+COLUMNS: dict[str, tuple[Column, ...]] = {"users": USER, "accounts": ACCOUNT, "mutabakat": (*ACCOUNT, *BALANCE)}

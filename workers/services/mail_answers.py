@@ -1,0 +1,82 @@
+"""What a mail server's answer means: for the message, for everyone's, or for the account. RFC 5321 4.2, RFC 3463."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from workers.errors import GatewayBusy, GatewayRefused
+from workers.services.addresses import mask
+from workers.services.sending import Verdict
+
+DEFERRAL_S = 240  # grey lists want minutes, and the first repeat of a mail is promised within five
+BUSY_S = 60
+MAX_REASON = 200  # characters
+SHORTEST_NAME = 3  # shorter ones are words of every sentence
+
+Stage = Literal["MAIL", "RCPT", "DATA", "content"]
+STAGES: tuple[Stage, ...] = ("MAIL", "RCPT", "DATA", "content")
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_OF_THE_SYSTEM = ("4.3.", "4.4.")  # mail system and network status: whoever comes next hears the same
+_TOO_LARGE = {"5.3.4", "5.2.3"}
+_ADDRESS = re.compile(r"""[^\s<>()"',;:=]+@[^\s<>()"',;:]+""")
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """The server wants this one recipient later: a grey list, a full mailbox. All others may go on at once.
+
+    Nothing was sent. `retry_after_s` is for the first repeat; `reason` is worded as a Verdict's.
+    """
+
+    retry_after_s: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply of the server: its three digits (-1: none that can be read) and its words, in one line."""
+
+    code: int
+    words: str
+
+    @classmethod
+    def read(cls, code: int, words: bytes | str) -> Self:
+        """From what smtplib gives."""
+        text = words.decode(errors="replace") if isinstance(words, bytes) else words
+        return cls(code, " ".join(text.split()))
+
+    def about(self, recipient: str) -> str:
+        """The answer for people, without the addresses and the recipient's name, which servers like to repeat."""
+        words, name = _ADDRESS.sub(lambda found: mask(found[0]), self.words), recipient.partition("@")[0]
+        if len(name) >= SHORTEST_NAME:
+            words = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "***", words, flags=re.IGNORECASE)
+        return f"{self.code} {words}"[:MAX_REASON].strip()
+
+
+def judge(stage: Stage, answer: Answer, recipient: str) -> Verdict | Deferred | None:
+    """What the answer at this stage of a mail to one recipient says; None where it may go on.
+
+    Raises GatewayBusy where all must wait (421 always; 4xx to MAIL, which names no recipient; 4.3.x and 4.4.x) and
+    GatewayRefused where the account or its sender is not accepted (530 and 535 always; 5xx to MAIL but for the size).
+    """
+    code = answer.code
+    if 200 <= code < 400:
+        return None
+    reason = answer.about(recipient)
+    if code == 421 or (400 <= code < 500 and (stage == "MAIL" or _of_the_system(answer))):
+        raise GatewayBusy(retry_after_s=BUSY_S if code == 421 else DEFERRAL_S, reason=reason)
+    if 400 <= code < 500:
+        return Deferred(DEFERRAL_S, f"Alıcının sunucusu şimdi kabul etmiyor: {reason}")
+    if code in (530, 535) or (stage == "MAIL" and code != 552 and _enhanced(answer) not in _TOO_LARGE):
+        raise GatewayRefused(reason=reason)
+    return Verdict("failed", reason=f"Posta sunucusu kabul etmedi: {reason}")
+
+
+def _enhanced(answer: Answer) -> str:
+    found = _ENHANCED.match(answer.words)
+    return found[0] if found else ""
+
+
+def _of_the_system(answer: Answer) -> bool:
+    return _enhanced(answer).startswith(_OF_THE_SYSTEM)

@@ -1,0 +1,62 @@
+"""What the service writes to its own users and operators, in Turkish and English: subject and body."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+EXPIRES = {
+    "tr": (
+        "Parolanızın süresi {days_left} gün içinde doluyor",
+        "Sayın {name},\n\nParolanızın süresi {day} tarihinde ({days_left} gün sonra) dolacak. "
+        "Lütfen bu tarihten önce parolanızı değiştirin:\n{url}\n",
+    ),
+    "en": (
+        "Your password expires in {days_left} days",
+        "Dear {name},\n\nYour password expires on {day}, in {days_left} days. "
+        "Please change it before that day:\n{url}\n",
+    ),
+}
+EXPIRING = {
+    "tr": (
+        "Parola süreleri: {soon} yaklaşıyor, {expired} doldu",
+        "Parolasının süresi {within_days} gün içinde dolacak kullanıcı: {soon}\nParolasının süresi dolmuş kullanıcı: "
+        "{expired}\n",
+    ),
+    "en": (
+        "Passwords: {soon} expire soon, {expired} have expired",
+        "Users whose password expires within {within_days} days: {soon}\nUsers whose password has expired: {expired}\n",
+    ),
+}
+DIGEST = {
+    "tr": ("Sıra: son 24 saatte dikkat isteyenler", "Başarısız görevler", "Kaçan ya da geciken zamanlamalar", "Durdu"),
+    "en": ("Sıra: what went wrong in the last 24 hours", "Failed tasks", "Missed or late schedules", "Set aside"),
+}
+
+
+def expires(language: str, name: str, day: date, days_left: int, url: str) -> tuple[str, str]:
+    """To a user whose password expires on `day`."""
+    written = f"{day:%d.%m.%Y}" if language == "tr" else day.isoformat()
+    return _filled(EXPIRES, language, name=name, day=written, days_left=days_left, url=url)
+
+
+def expiring(language: str, soon: int, expired: int, within_days: int) -> tuple[str, str]:
+    """To an operator: how many passwords expire soon or have expired."""
+    return _filled(EXPIRING, language, soon=soon, expired=expired, within_days=within_days)
+
+
+def digest(
+    language: str, failed: Mapping[str, int], late: Mapping[str, int], set_aside: Sequence[str]
+) -> tuple[str, str]:
+    """To an operator: failed tasks by kind, missed or late schedules by name, schedules that can't be read."""
+    subject, *titles = DIGEST.get(language, DIGEST["en"])
+    parts = [_lines(failed), _lines(late), [f"  {name}" for name in set_aside]]
+    told = [[f"{title}:", *lines, ""] for title, lines in zip(titles, parts, strict=True) if lines]
+    return subject, "\n".join(line for part in told for line in part)
+
+
+def _lines(counts: Mapping[str, int]) -> list[str]:
+    return [f"  {name}: {count}" for name, count in counts.items()]
+
+
+def _filled(texts: Mapping[str, tuple[str, str]], language: str, **values: object) -> tuple[str, str]:
+    subject, body = texts.get(language, texts["en"])
+    return subject.format(**values), body.format(**values)

@@ -1,0 +1,31 @@
+"""Sheets in: a workbook or csv file becomes rows with their true numbers, what they mean, and what is wrong with them.
+
+    with sheets.read(path, filename="cari.xlsx", fields=fields) as sheet:
+        for chunk in sheet.rows(after=0):
+            for row in chunk:
+                row.number, row.cells, row.values, row.reasons, row.warnings
+
+A file is foreign: it may be a bomb, a lie, or half of something. So it is parsed in a process of its own (`child`) that
+has no secrets, little memory and little time, and whose answers are JSON. There `guard` unpacks it once and refuses
+what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what; `rows` and
+`values` give the cells their meaning, a column at a time. `convert(row, sheet)` only hands over what the child found.
+
+All refusals are `SheetRefused`: its message is Turkish, `error.fields["en"]` says the same in English.
+"""
+
+from workers.services.sheets.reading import Sheet, read
+from workers.services.sheets.shapes import UNCACHED, CellError, Converted, Field, Limits, Problem, Row
+from workers.services.sheets.values import convert
+
+__all__ = [
+    "UNCACHED",
+    "CellError",
+    "Converted",
+    "Field",
+    "Limits",
+    "Problem",
+    "Row",
+    "Sheet",
+    "convert",
+    "read",
+]

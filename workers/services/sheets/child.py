@@ -1,0 +1,198 @@
+"""The process that reads a foreign file: it bounds itself first, then answers in JSON on its standard output.
+
+It is asked in two lines of JSON: what to read (answered by a head, or a refusal), then after which row (answered by
+chunks of rows and an end). Each answer is its length in four bytes and then itself.
+"""
+
+import ctypes
+import gc
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from workers.errors import NoSuchSheet, SheetRefused
+from workers.services import turkish
+from workers.services.sheets import guard, headers
+from workers.services.sheets.blocks import Source
+from workers.services.sheets.delimited import Delimited
+from workers.services.sheets.guard import MB, refuse
+from workers.services.sheets.headers import Header
+from workers.services.sheets.others import Others
+from workers.services.sheets.rows import Meant, understood
+from workers.services.sheets.shapes import CellError, Field, Limits
+from workers.services.sheets.xlsx import Xlsx
+
+PR_SET_PDEATHSIG = 1
+CPU_S = 600
+MAX_SHEETS_TRIED = 40
+MAX_TRACE_CHARS = 4_000
+_TAG_ALL = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+Answer = Callable[[dict[str, Any]], None]
+
+
+def confine(parent: int, memory_mb: int) -> None:
+    """Little memory, no files written, no core; and it ends with its parent."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    bounds = {resource.RLIMIT_AS: memory_mb * MB, resource.RLIMIT_CPU: CPU_S}
+    for what, limit in {**bounds, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0}.items():
+        resource.setrlimit(what, (limit, limit))
+
+
+def serve(job: dict[str, Any], answer: Answer, asked: Callable[[], bytes]) -> None:
+    fields = [Field(**{**field, "aliases": tuple(field["aliases"])}) for field in job["fields"]]
+    limits = Limits(**job["limits"])
+    path, filename = Path(job["path"]), job["filename"]
+    source = _open(path, filename, limits)
+    sheet, header, above = _choose(source, fields, limits, wanted=job["sheet_name"], mapping=job["mapping"])
+    headers.check(header, fields)
+    filled = source.filled_rows(sheet)
+    total = None if filled is None else max(filled - above, 0)
+    if total == 0:
+        raise refuse(f"“{sheet}” sayfasında başlığın altında satır yok", f"the sheet “{sheet}” has no rows")
+    told = {"name": sheet, "sheets": source.sheets, "total": total}
+    answer({**told, "header_row": header.row, "headers": header.names, "mapping": header.mapping})
+    if line := asked():
+        source.wants_formats([header.columns[f.name] for f in fields if f.kind == "code" and f.name in header.columns])
+        for chunk in _chunks(source, sheet, header, fields, orjson.loads(line)["after"]):
+            answer(chunk)
+        answer({"end": True})
+
+
+def _open(path: Path, filename: str, limits: Limits) -> Source:
+    found = guard.examine(path, filename, limits)
+    if found.kind == "xlsx":
+        return Xlsx(path, found.rows)
+    return Delimited(path, filename, limits) if found.kind == "csv" else Others(path, limits)
+
+
+def _choose(
+    source: Source, fields: list[Field], limits: Limits, *, wanted: str | None, mapping: dict[str, str] | None
+) -> tuple[str, Header, int]:
+    """The sheet asked for, or the visible one whose header is best; and how many filled rows end with its header."""
+    names = [_named(source, wanted)] if wanted else source.visible or source.sheets
+    best: tuple[str, Header, int] | None = None
+    first_rows: list[headers.HeadRow] = []
+    for name in names[:MAX_SHEETS_TRIED]:
+        rows = list(islice(_rows(source, name), headers.HEAD_ROWS))
+        width = max((len(cells) for _, cells in rows), default=0)
+        if width > limits.max_columns:
+            raise guard.too_many_columns(width, limits)
+        header = headers.find(rows, fields, mapping)
+        if header and (best is None or header.score > best[1].score):
+            best = name, header, sum(number <= header.row for number, _ in rows)
+        first_rows = first_rows or rows
+    if best is None:
+        empty = refuse(f"sayfa boş ({', '.join(names)})", f"the sheet is empty ({', '.join(names)})")
+        raise headers.not_found(first_rows, fields) if first_rows else empty
+    return best
+
+
+def _named(source: Source, wanted: str) -> str:
+    same = [name for name in source.sheets if name == wanted]
+    alike = [name for name in source.sheets if turkish.lower(name.strip()) == turkish.lower(wanted.strip())]
+    if not same + alike:
+        seen = ", ".join(f"“{name}”" for name in source.sheets)
+        tr, en = f"“{wanted}”; dosyadaki sayfalar: {seen}", f"“{wanted}”; the sheets are {seen}"
+        raise refuse(tr, en, error=NoSuchSheet)
+    return (same + alike)[0]
+
+
+def _rows(source: Source, sheet: str) -> Iterator[headers.HeadRow]:
+    for block in source.blocks(sheet):
+        yield from zip(block.numbers, zip(*block.columns, strict=True), strict=True)
+
+
+def _chunks(source: Source, sheet: str, header: Header, fields: list[Field], after: int) -> Iterator[dict[str, Any]]:
+    last = max(after, header.row)
+    for block in source.blocks(sheet, last):
+        if not block.numbers:
+            continue
+        meant = understood(block, header, fields)
+        skipped = block.numbers[-1] - last - len(meant.numbers)
+        last = block.numbers[-1]
+        yield _frame(meant, header, fields) | {"skipped": skipped}
+
+
+def _frame(meant: Meant, header: Header, fields: list[Field]) -> dict[str, Any]:
+    """A field whose values are the user's cells as they stand is told by the number of that column."""
+    values: dict[str, int | list[Any]] = dict(meant.values)
+    for field in fields:
+        at = header.columns.get(field.name)
+        if at is not None and field.kind != "money" and values[field.name] == meant.columns[at]:
+            values[field.name] = at
+    tagged = [at for at, column in enumerate(meant.columns) if not _TAGGED.isdisjoint(map(type, column))]
+    said = [(n, name, one.bad, one.tr, one.en) for n, name, one in meant.said]
+    return {"numbers": meant.numbers, "columns": meant.columns, "tagged": tagged, "values": values, "said": said}
+
+
+def packed(answer: dict[str, Any]) -> bytes:
+    return orjson.dumps(answer, default=_plain, option=_TAG_ALL)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON lacks; `reading` turns it back."""
+    return _PLAIN[type(value)](value)
+
+
+_TAGGED = {date, datetime, CellError}
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    Decimal: str,
+    date: lru_cache(1024)(lambda value: {"d": value.isoformat()}),
+    datetime: lambda value: {"t": value.isoformat()},
+    CellError: lambda value: {"e": value.name},
+}
+
+
+def refusal(error: BaseException) -> dict[str, Any]:
+    """Whatever a foreign file brought about is a refusal of that file, not a fault of the service."""
+    if isinstance(error, MemoryError):
+        error = refuse("okumak için gereken bellek sınırı aşıyor; dosyayı bölün", "reading it needs too much memory")
+    elif isinstance(error, UnicodeError):
+        tr = "metnin kodlaması tanınmadı (UTF-8, UTF-16 ya da Windows-1254 olmalı)"
+        error = refuse(tr, "the encoding of the text is unknown (UTF-8, UTF-16 or Windows-1254 are read)")
+    elif not isinstance(error, SheetRefused):
+        trace = "".join(traceback.format_exception(error))[-MAX_TRACE_CHARS:]
+        error = guard.broken(f"{type(error).__name__}: {str(error)[:100]}")
+        error.fields["trace"] = trace  # for whoever looks into it; not part of the message
+    return {"refused": error.type, "fields": error.fields}
+
+
+def main() -> None:
+    job = orjson.loads(sys.stdin.buffer.readline())
+    out = os.dup(1)
+    os.dup2(2, 1)  # so that nothing a library prints gets among the answers
+    confine(job["parent"], job["limits"]["memory_mb"])
+    gc.disable()  # rows are no circles; looking for them takes a tenth of the time
+
+    def answer(what: dict[str, Any]) -> None:
+        data = packed(what)
+        view = memoryview(len(data).to_bytes(4, "big") + data)
+        while view:
+            view = view[os.write(out, view) :]
+
+    try:
+        serve(job, answer, sys.stdin.buffer.readline)
+    except BrokenPipeError:
+        return
+    except BaseException as error:
+        answer(refusal(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Delimited text: csv as Turkish Excel saves it (`;`, cp1254), with `,` or tab, in UTF-8 or UTF-16."""
+
+import codecs
+import csv
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from workers.errors import SheetRefused
+from workers.services.sheets.blocks import Block, block_of
+from workers.services.sheets.guard import MB, broken, too_many_columns, too_many_rows
+from workers.services.sheets.shapes import Limits
+
+BLOCK_ROWS = 2_000
+SAMPLE_ROWS = 50
+DELIMITERS = ";\t,|"
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class Delimited:
+    """A `Source` with one sheet, named as the file."""
+
+    def __init__(self, path: Path, filename: str, limits: Limits) -> None:
+        self._path, self._limits = path, limits
+        self._encoding = encoding_of(path)
+        self._delimiter = self._find_delimiter()
+        self.sheets = self.visible = [Path(filename).stem or "csv"]
+        self._filled = self._count()
+
+    def wants_formats(self, columns: list[int]) -> None:
+        """All is text here."""
+
+    def filled_rows(self, sheet: str) -> int:
+        return self._filled
+
+    def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
+        rows = islice(enumerate(self._records(self._delimiter), 1), after, None)
+        while chunk := list(islice(rows, BLOCK_ROWS)):
+            numbers, cells = zip(*chunk, strict=True)
+            width = max(map(len, cells))
+            yield block_of(list(numbers), [row + [""] * (width - len(row)) for row in cells])
+
+    def _count(self) -> int:
+        """Read all once, so that what is wrong with it is known before any row is used."""
+        filled = 0
+        for row in self._records(self._delimiter):
+            filled += any(row)
+            if len(row) > self._limits.max_columns:
+                raise too_many_columns(len(row), self._limits)
+            if filled > self._limits.max_rows:
+                raise too_many_rows(self._limits)
+        return filled
+
+    def _records(self, delimiter: str) -> Iterator[list[str]]:
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter)
+            try:
+                for row in reader:
+                    yield [] if reader.line_num == 1 and row and row[0][:4] == "sep=" else row
+            except (csv.Error, UnicodeError) as error:
+                raise broken(f"{reader.line_num}. satır: {error}"[:150]) from error
+
+    def _find_delimiter(self) -> str:
+        """That which cuts most rows into the same number of cells, two or more; `sep=;` on the first line decides."""
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            first = file.readline(16).strip()
+        if first.startswith("sep=") and first[4:] in tuple(DELIMITERS):
+            return first[4]
+        return max(DELIMITERS, key=self._evenness)
+
+    def _evenness(self, delimiter: str) -> tuple[int, int]:
+        try:
+            widths = [len(row) for row in islice(self._records(delimiter), SAMPLE_ROWS) if any(row)]
+        except SheetRefused:
+            return 0, 0
+        return max(((widths.count(width), width) for width in widths if width > 1), default=(0, 0))
+
+
+def encoding_of(path: Path) -> str:
+    """By its first bytes; else UTF-8 if all of it is that; else the Turkish code page of Windows."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        start = file.read(4)
+        for mark, name in _BOMS:
+            if start.startswith(mark):
+                return name
+        file.seek(0)
+        try:
+            while block := file.read(MB):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1254"
+    return "utf-8"

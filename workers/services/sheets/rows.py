@@ -1,0 +1,151 @@
+"""Blocks become rows with a meaning: every mapped column by its kind, then what the cells of one row say together."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from workers.services import turkish
+from workers.services.sheets.amounts import Amount
+from workers.services.sheets.blocks import Block
+from workers.services.sheets.headers import Header
+from workers.services.sheets.shapes import Field
+from workers.services.sheets.values import Said, currency_in, of_column
+
+MAX_TOTAL_CHARS = 60
+_TOTAL = re.compile(
+    r"(genel|ara|alt|sayfa|nakli)?(toplam|toplami|toplamlar|yekun|yekunu)(tl|try|usd|eur)?|(grand|sub)?total"
+)
+_REMARKABLE = {Amount, Said}
+_MAY_BE_TOTAL = frozenset("TtGgAaSsNnYy")  # the first letters of the words above
+
+
+@dataclass
+class Meant:
+    """Rows without the sums: the user's `columns`, `values` by field, `said`: index of the row, field, what."""
+
+    numbers: list[int]
+    columns: list[list[Any]]
+    values: dict[str, list[Any]]
+    said: list[tuple[int, str, Said]]
+
+
+def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
+    """What the rows of a block mean."""
+    width = len(header.names)
+    columns = block.columns[:width] + [[None] * len(block.numbers) for _ in range(width - len(block.columns))]
+    numbers, columns = _without_sums(block.numbers, columns, fields, header)
+    values: dict[str, list[Any]] = {}
+    for field in fields:
+        if field.name in header.columns:
+            at = header.columns[field.name]
+            values[field.name] = of_column(field.kind, columns[at], numbers, block.formats.get(at))
+        else:
+            values[field.name] = [None] * len(numbers)
+    _fill_currencies(values, fields, header)
+    _fill_sides(values, fields)
+    return Meant(numbers, columns, values, list(_taken_out(values, fields)))
+
+
+def _without_sums(
+    numbers: list[int], columns: list[list[Any]], fields: Sequence[Field], header: Header
+) -> tuple[list[int], list[list[Any]]]:
+    """Without the rows of TOPLAM and GENEL TOPLAM, which would count twice, and those that only look filled."""
+    texts = [header.columns[f.name] for f in fields if f.kind in ("text", "code") and f.name in header.columns]
+    sums = {n for at in {0, *texts} if columns for n in _sums_in(columns[at])}
+    first = columns[texts[0]] if texts else []
+    left_out = sums | {n for n, cell in enumerate(first) if _is_blank(cell) and all(_is_blank(c[n]) for c in columns)}
+    if not left_out:
+        return numbers, columns
+    kept = [n for n in range(len(numbers)) if n not in left_out]
+    return [numbers[n] for n in kept], [[column[n] for n in kept] for column in columns]
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (type(cell) is str and (not cell or cell.isspace()))
+
+
+def _sums_in(column: list[Any]) -> list[int]:
+    whole = "|".join(cell for cell in column if type(cell) is str).lower()
+    if not any(word in whole for word in ("topla", "yek", "total")):
+        return []
+    return [n for n, cell in enumerate(column) if _is_sum(cell)]
+
+
+def _is_sum(cell: Any) -> bool:
+    """A company called Toplam Gıda is none."""
+    if type(cell) is not str or cell.lstrip()[:1] not in _MAY_BE_TOTAL or len(cell) > MAX_TOTAL_CHARS:
+        return False
+    return _TOTAL.fullmatch(turkish.fold(cell)) is not None
+
+
+def _fill_currencies(values: dict[str, list[Any]], fields: Sequence[Field], header: Header) -> None:
+    """A sign beside an amount, or in the header of its column, says the currency where no column does."""
+    column = next((values[field.name] for field in fields if field.kind == "currency"), None)
+    if column is None:
+        return
+    for field in fields:
+        if field.kind != "money" or field.name not in header.columns:
+            continue
+        usual = currency_in(header.names[header.columns[field.name]])
+        amounts = values[field.name]
+        for n, amount in enumerate(amounts):
+            marked = (amount.currency if type(amount) is Amount else None) or usual
+            if marked and amount is not None:
+                if column[n] is None:
+                    column[n] = marked
+                elif isinstance(column[n], str) and column[n] != marked:
+                    tr = f"Tutarın para birimi {marked}, ama para birimi sütununda {column[n]} yazıyor"
+                    amounts[n] = Said(tr, f"The amount is in {marked}, but the currency column says {column[n]}")
+
+
+def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field]) -> None:
+    """The side of an amount: its own column, a mark such as (B), or minus for alacak; they must not contradict."""
+    money: str | None = None
+    for field in fields:
+        if field.kind == "money":
+            money = field.name
+        elif field.kind == "side" and money:
+            amounts, sides = values[money], values[field.name]
+            for n, amount in enumerate(amounts):
+                if type(amount) is Decimal and amount >= 0 and type(sides[n]) is str:
+                    continue
+                if amount is not None and type(amount) is not Said and type(sides[n]) is not Said:
+                    amounts[n], sides[n] = _sided(amount, sides[n])
+            money = None
+
+
+def _sided(amount: Decimal | Amount, side: str | None) -> tuple[Any, str | None]:
+    value, mark = (amount.value, amount.side) if isinstance(amount, Amount) else (amount, None)
+    doubt = amount.doubt if isinstance(amount, Amount) else None
+    said = {one for one in (side, mark, "alacak" if value < 0 else None) if one}
+    if len(said) > 1:
+        tr = "Tutarın işareti (eksi, parantez, B/A) ile borç/alacak sütunu çelişiyor"
+        return Said(tr, "The sign of the amount contradicts its side"), side
+    value = abs(value)
+    return Said(*doubt, value, bad=False) if doubt else value, said.pop() if said else "borc"
+
+
+def _taken_out(values: dict[str, list[Any]], fields: Sequence[Field]) -> Iterator[tuple[int, str, Said]]:
+    """What was said of cells, which leave their value behind; and what is missing."""
+    for field in fields:
+        column = values[field.name]
+        if not (field.required and None in column) and _REMARKABLE.isdisjoint(map(type, column)):
+            continue
+        for n, value in enumerate(column):
+            if type(value) is Amount:
+                value = _unsided(value)
+                column[n] = value
+            if type(value) is Said:
+                yield n, field.name, value
+                column[n] = value.value
+            elif value is None and field.required:
+                yield n, field.name, Said("Boş olamaz", "Must not be empty")
+
+
+def _unsided(amount: Amount) -> Any:
+    if amount.side:
+        tr = "Borç/alacak işareti bu sütunda anlaşılmıyor; tutarı işaretsiz yazın"
+        return Said(tr, "A mark of debit or credit means nothing in this column; write the amount without it")
+    return Said(*amount.doubt, amount.value, bad=False) if amount.doubt else amount.value
