@@ -1,3 +1,5 @@
+import time
+
 """The reconciler: what Redis lost comes back, what it still holds is left alone, what others ended is noted."""
 
 import threading
@@ -257,3 +259,12 @@ def test_a_bulk_that_was_never_released_is_forgotten_with_its_items_after_a_day(
     assert ledger.counts(old) == {}
     with reading() as session:
         assert session.execute(select(tasks.c.id).where(tasks.c.id == old)).first() is None
+
+
+def test_ids_of_jobs_that_have_expired_leave_their_registry(service: Service) -> None:
+    past, future = int(time.time()) - 5, int(time.time()) + 500
+    service.redis.zadd("rq:finished:sms", {"gone": past, "kept": future, "kept for good": "+inf"})
+
+    reconcile.reconcile()
+
+    assert service.redis.zrange("rq:finished:sms", 0, -1) == [b"kept", b"kept for good"]

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from workers.db import writing
+from workers.db import many, writing
 from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import history, tasks
@@ -23,6 +24,9 @@ from workers.errors import QueueDown, SealBroken, UnknownTask
 STREAM = "sira:events"
 RECORDED = "sira:recorded"
 BATCH = 200
+TELLS = {
+    kind.__name__.rpartition(".")[2]: kind.insert(history).on_conflict_do_nothing() for kind in (sqlite, postgresql)
+}
 KEEP_MS = 3_600_000
 
 
@@ -45,7 +49,7 @@ class Change:
         ms, _, number = self.event_id.partition("-")
         return f"{int(ms)}-{int(number)}"
 
-    @property
+    @cached_property
     def at(self) -> datetime:
         return datetime.fromtimestamp(int(self.event_id.partition("-")[0]) / 1000, UTC)
 
@@ -100,14 +104,18 @@ def apply(session: Session, found: list[Change]) -> None:
     by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for task_id, values in merged.items():
         by_shape.setdefault(tuple(sorted(values)), []).append({"b_id": task_id, **values})
-    going_on = and_(*(tasks.c.state != state for state in ENDED))
     for shape, rows in by_shape.items():
-        query = update(tasks).where(tasks.c.id == bindparam("b_id"), tasks.c.event_id < bindparam("event_id"), going_on)
-        session.connection().execute(query.values({name: bindparam(name) for name in shape}), rows)
+        many(session, _brings_up(shape), rows)
     told = [_line(change) for change in found if change.state != "PROGRESS"]
-    if told:
-        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-        session.execute(dialect.insert(history).on_conflict_do_nothing(), told)
+    many(session, TELLS[session.get_bind().dialect.name], told)
+
+
+@lru_cache(maxsize=64)
+def _brings_up(shape: tuple[str, ...]) -> Any:
+    """Only what is later than the row has, and never an end."""
+    going_on = tasks.c.state.not_in([literal_column(f"'{state}'") for state in ENDED])
+    query = update(tasks).where(tasks.c.id == bindparam("b_id"), tasks.c.event_id < bindparam("event_id"), going_on)
+    return query.values({name: bindparam(name) for name in shape})
 
 
 def _line(change: Change) -> dict[str, Any]:

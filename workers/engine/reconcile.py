@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
-from workers.engine import ledger, wire
+from workers.engine import ledger, registry, wire
 from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
@@ -41,6 +41,7 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 pushed += bool(push(row))
         after = rows[-1]["id"]
     drop_unreleased()
+    forget_expired()
     if pushed:
         log.warning("tasks pushed again", count=pushed)
     return pushed
@@ -114,3 +115,14 @@ def drop_unreleased() -> int:
     for task_id in found:
         ledger.drop(task_id)
     return len(found)
+
+
+def forget_expired() -> None:
+    """Take ids out of the registries of ends whose hashes have expired; in RQ each worker does it now and then."""
+    connection = wire.connect()
+    seconds, _ = connection.time()
+    pipeline = connection.pipeline(transaction=False)
+    for queue in registry.QUEUES:
+        for ends in ("finished", "failed", "canceled"):
+            pipeline.zremrangebyscore(f"rq:{ends}:{queue}", "-inf", seconds)
+    pipeline.execute()

@@ -139,9 +139,7 @@ class Worker(RQWorker):
     def _leave(self) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
-            signal.signal(
-                number, signal.SIG_IGN
-            )  # a late one must not end in disorder what ends by itself
+            signal.signal(number, signal.SIG_IGN)  # a late one must not end in disorder what ends by itself
         self._line.close()
         self._waiter.close()
         os.close(self._wake_r)

@@ -21,7 +21,7 @@ if limit[1] then
   redis.call('ZREM', 'rq:rl:' .. limit[1] .. ':rate_limited', id)
   free_slot(id, limit[1], limit[2], now_ms())
 end
-local gone = finish(id, queue, 'revoked', now_ms(), ttl_s)
+local gone = finish(id, queue, 'revoked', now_ms(), ttl_s, true)
 tell(id, 'REVOKED', '', '')
 publish(gone)
 return 'waiting'

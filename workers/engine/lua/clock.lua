@@ -44,12 +44,13 @@ local function tell(id, state, worker, payload, job)
   told[n] = id
 end
 
--- gone: the id of a job whose hash was deleted in this call.
-local function publish(gone)
+-- gone: the id of a job whose hash was deleted in this call. quiet: of one whose hash need not name the event: until it
+-- tells of something else, what SQL has of it is the same.
+local function publish(gone, quiet)
   if #told == 0 then return end
   local event = redis.call('XADD', 'sira:events', '*', unpack(changes))
   for _, id in ipairs(told) do
-    if id ~= gone then redis.call('HSET', 'rq:job:' .. id, 'sira_event', event) end
+    if id ~= gone and id ~= quiet then redis.call('HSET', 'rq:job:' .. id, 'sira_event', event) end
   end
   return event
 end

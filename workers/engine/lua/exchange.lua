@@ -19,12 +19,14 @@ end
 local strays = ARGV[3] ~= '' and redis.call('SCARD', 'rq:worker:' .. worker .. ':executions') or 0
 local claimed = ARGV[3] ~= '' and strays == 0 and start({unpack(ARGV, 5, 4 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
 local me = 'rq:worker:' .. worker
-local known = redis.call('EXISTS', me)
-if (claimed or done) and known == 1 then
-  if not (claimed and done) then redis.call('HSET', me, 'state', claimed and 'busy' or 'idle') end
-  if settled == 1 and STATUS[done.outcome] then
-    redis.call('HINCRBY', me, done.outcome == 'failed' and 'failed_job_count' or 'successful_job_count', 1)
-  end
+local known = 1
+local ended = settled == 1 and STATUS[done.outcome]
+local count = ended and redis.call('HINCRBY', me, done.outcome == 'failed' and 'failed_job_count' or 'successful_job_count', 1)
+if not count or count == 1 then known = redis.call('HEXISTS', me, 'birth') end
+if known == 0 then
+  redis.call('DEL', me)
+elseif not (claimed and done) and (claimed or done) then
+  redis.call('HSET', me, 'state', claimed and 'busy' or 'idle')
 end
-publish(gone)
+publish(gone, claimed and claimed[1])
 return {settled, claimed or false, known, strays}

@@ -21,12 +21,12 @@ end
 
 -- The end: into its registry for ttl_s seconds. 0 forgets a finished job at once, a negative one keeps it for good.
 -- Returns the id if nothing is left of it.
-local function finish(id, queue, outcome, now, ttl_s)
+local function finish(id, queue, outcome, now, ttl_s, depends)
   local key, results = 'rq:job:' .. id, 'rq:results:' .. id
   redis.call('HSET', key, 'status', STATUS[outcome], 'ended_at', iso(now), 'sira_state', STATES[outcome])
   local kept = {key, results}
   if wake_dependents(id, now) then kept[3] = key .. ':dependents' end
-  if redis.call('HEXISTS', key, 'dependency_ids') == 1 then kept[#kept + 1] = dependencies_of(id) end
+  if depends then kept[#kept + 1] = dependencies_of(id) end
   if ttl_s == 0 then
     redis.call('DEL', unpack(kept))
     return id
@@ -75,7 +75,7 @@ local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
   local held = redis.call('HMGET', key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
     'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
-    'sira_attempts', 'sira_helps', 'sira_retries', 'status')
+    'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
   release(o.queue, o.id, o.execution, o.worker)
   if held[1] ~= o.execution then return 0 end
   if held[15] == 'canceled' or (held[2] and not STATUS[o.outcome]) then o.outcome = 'revoked' end
@@ -92,7 +92,7 @@ local function settle(o)
     redis.call('HSET', key, 'sira_state', STATES[o.outcome])
     wake_dependents(o.id, now)
   elseif STATUS[o.outcome] then
-    gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s))
+    gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s), held[16])
   else
     later(o.id, o.queue, o.outcome, now, o.delay_ms)
   end
