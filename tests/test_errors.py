@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import workers.engine.bulk
+import workers.engine.outgoing
+import workers.engine.schedules
 import workers.engine.tasks
 from workers import errors
 from workers.errors import InvalidInput, SiraError, SoftTimeLimitExceeded
@@ -74,7 +76,8 @@ def test_an_error_that_comes_back_however_often_it_is_tried_is_final() -> None:
     assert final == {
         *("InvalidInput", "NotFound", "UnknownKind", "UnknownTask", "MissingRecord", "InvalidLetter"),
         *("SealBroken", "NotInCatalogue", "NotSerializable", "Poison", "NothingDone"),
-        *("BadPhone", "BadText", "GatewayRefused"),
+        *("BadPhone", "BadText", "BadAddress", "GatewayRefused", "NotDone", "UnknownSchedule"),
+        *("SheetRefused", "SheetFull", "NoHeader", "NoSuchSheet"),
     }
 
 

@@ -238,12 +238,12 @@ def test_progress_is_told_in_rows_with_the_time_that_is_left(service: Service, f
 
 
 def test_a_large_import_gives_others_their_turn(service: Service, face: Face) -> None:
-    rows = ((f"120.{n:05d}", "Şirket", "", DAY, "TRY", n, "") for n in range(45_000))
+    rows = ((f"120.{n:05d}", "Şirket", "", DAY, "TRY", n, "") for n in range(90_000))
     large = upload(face.ayse, xlsx(BALANCE_HEAD, *rows), "mutabakat").json["task_id"]
     service.run_worker()
     wait_until(lambda: find(large).attempts, timeout_s=30)
 
     small = face.bora.enqueue("count", path=str(service.data_dir / "small"), n=1, pause_s=0)
 
-    assert counts(wait_until(lambda: find(large).result, timeout_s=90)) == (45_000, 0, 0, 0)
+    assert counts(wait_until(lambda: find(large).result, timeout_s=90)) == (90_000, 0, 0, 0)
     assert (find(small).ended_at or db.now()) < (find(large).ended_at or db.now())

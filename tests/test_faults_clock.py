@@ -39,7 +39,7 @@ def figures(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @sized(
-    short={"every_s": 2, "for_s": 14, "kill_each_s": 5},
+    short={"every_s": 1, "for_s": 9, "kill_each_s": 3},
     full={"every_s": 5, "for_s": 300, "kill_each_s": 10},
 )
 def test_19_holders_that_are_killed_again_and_again_lose_and_double_nothing(
@@ -79,7 +79,7 @@ def states_until(until: datetime) -> set[str]:
     return {row.state for row in rows() if row.due_at <= until}
 
 
-@sized(short={"schedules": 200}, full={"schedules": 1000})
+@sized(short={"schedules": 60}, full={"schedules": 1000})
 def test_19_many_schedules_of_one_second_are_each_enqueued_once_by_three_clocks(
     service: Service, size: dict[str, int], figures: dict[str, Any]
 ) -> None:

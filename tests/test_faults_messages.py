@@ -53,7 +53,7 @@ def kill_senders(crew: Crew, task_id: str, kills: int, requests: Callable[[], in
 
 
 @sized(
-    short=[{"via": via, "recipients": 40, "kills": 6} for via in ("iletimerkezi", "verimor")],
+    short=[{"via": via, "recipients": 30, "kills": 4} for via in ("iletimerkezi", "verimor")],
     full=[{"via": via, "recipients": 400, "kills": 50} for via in ("iletimerkezi", "netgsm", "verimor")],
 )
 def test_14_senders_killed_again_and_again_send_nothing_twice(crew: Crew, size: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def test_14_senders_killed_again_and_again_send_nothing_twice(crew: Crew, size: 
         assert counts == {"done": size["recipients"]}, "what can be looked up is not left unknown"
 
 
-@sized(short={"recipients": 40, "kills": 6}, full={"recipients": 400, "kills": 50})
+@sized(short={"recipients": 30, "kills": 4}, full={"recipients": 400, "kills": 50})
 def test_14_mailers_killed_again_and_again_mail_nobody_twice(crew: Crew, size: dict[str, Any]) -> None:
     with Mailbox(slow_s=0.1) as box:
         configure(crew.service, smtp_url=box.url, mail_from="sira@sira.example", **FAST)

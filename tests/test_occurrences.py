@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from tests.conftest import Service
 from tests.hands import record_all, redis_away, work_off
 from tests.timing import Declare, only_declared, queued, rows, schedule, states, task_ids
-from workers import db
+from workers import db, logs
 from workers.engine import due, find, occurrences, schedules
 from workers.engine.clock import Clock
 from workers.engine.reconcile import reconcile
@@ -98,6 +98,7 @@ def test_all_that_was_missed_is_caught_up_a_hundred_at_a_time(catalogue: Declare
 
 
 def test_a_late_run_and_a_missed_one_are_told(catalogue: Declare, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.setup()  # to the streams of this test
     catalogue("late", cron="0 * * * *")
     catalogue("never", cron="0 * * * *", missed="skip")
     schedules.register(ago(5, HOUR) - timedelta(minutes=1))

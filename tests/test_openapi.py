@@ -64,7 +64,7 @@ def test_operations_have_unique_readable_names_and_a_summary(document: Any) -> N
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z_]+", name) for name in names)
-    assert all(operation["summary"] and operation["tags"] for operation in operations)
+    assert [one["operationId"] for one in operations if not (one["summary"] and one["tags"])] == []
 
 
 def test_every_operation_needs_a_token_but_health_and_the_document(document: Any) -> None:

@@ -1,8 +1,7 @@
-import time
-
 """The reconciler: what Redis lost comes back, what it still holds is left alone, what others ended is noted."""
 
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any

@@ -71,7 +71,7 @@ def _schemas(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _operation(spec: dict[str, Any], name: str, kind: Kind) -> dict[str, Any]:
     """POST /api/jobs/<name>: as /api/jobs/{kind}, with the parameters of this kind."""
     general = spec["paths"]["/api/jobs/{kind}"]["post"]
-    own = {"summary": kind.summary, "operationId": f"enqueue_{name}", "x-kind": name, "parameters": []}
+    own = {"summary": kind.summary or name, "operationId": f"enqueue_{name}", "x-kind": name, "parameters": []}
     return {**general, **own, "responses": dict(general["responses"])}
 
 

@@ -42,7 +42,7 @@ RESOLVE = (
 
 
 class NotDone(SiraError):
-    """{reason}"""
+    """It could not be done: {reason}"""
 
     final = True
 
