@@ -1,0 +1,36 @@
+"""deploy/: other ways to start the same processes. The Procfile is the truth, these say the same."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+PROCESSES = ("web", "worker", "clock")
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+@pytest.mark.parametrize("path", ["systemd/sira-{name}.service", "supervisor.conf", "compose.yaml"])
+def test_each_process_is_started_as_the_procfile_has_it(path: str, name: str) -> None:
+    text = (ROOT / "deploy" / path.format(name=name)).read_text().replace("$$", "$")
+
+    started = re.findall(r"exec (.+)'", text)
+
+    assert PROCFILE[name] in started
+    assert set(started) <= {PROCFILE[each] for each in PROCESSES}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on PATH")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for unit in (ROOT / "deploy/systemd").glob("*.service"):
+        (tmp_path / unit.name).write_text(unit.read_text())
+
+    units = map(str, tmp_path.glob("*.service"))
+    told = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+
+    ours = [line for line in told.stderr.splitlines() if "sira-" in line]
+    assert ours == []
