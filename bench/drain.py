@@ -140,6 +140,7 @@ def empty() -> None:
 def compact() -> None:
     """Have the server rewrite its file now, so that it does not begin to in the middle of a measurement."""
     redis = wire.connect()
+    wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
     redis.bgrewriteaof()
     wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
 

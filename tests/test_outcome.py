@@ -37,7 +37,8 @@ def about(seconds: float) -> Any:
 
 
 def lost(**given: Any) -> Outcome:
-    case: dict[str, Any] = {"losses": 0, "cancelled": False, "child_died": True, "retries_left": 3, "retries": 3}
+    case: dict[str, Any] = {"losses": 0, "cancelled": False, "moved": False, "child_died": True}
+    case |= {"retries_left": 3, "retries": 3}
     return outcome.lost(**case | given, error=outcome.child_lost("killed by SIGKILL"))
 
 
@@ -147,6 +148,8 @@ def test_a_lost_worker_a_dead_machine_and_poison_are_told_apart() -> None:
     assert Seal.loads(lost().error)["type"] == "WorkerLost"
     assert "killed by SIGKILL" in Seal.loads(lost().error)["message"]
     assert lost(child_died=False).error == b"", "to be put back is not to fail"
+    assert lost(moved=True, losses=LOSSES_AT_MOST).name == "back", "whose items moved on begins anew"
+    assert lost(moved=True, cancelled=True).name == "revoked"
     assert Seal.loads(lost(losses=LOSSES_AT_MOST).error)["type"] == "Poison"
     assert "4 times" in Seal.loads(lost(losses=LOSSES_AT_MOST).error)["message"]
 

@@ -157,3 +157,13 @@ def test_children_killed_again_and_again_lose_no_job(service: Service, tmp_path:
     assert states == {"SUCCESS"}
     runs = [len((tmp_path / str(n)).read_text().splitlines()) for n in range(40)]
     assert sum(runs) - 40 <= 8, "at most one run more for each kill"
+
+
+def test_a_worker_that_stops_hands_its_duties_over_at_once(service: Service) -> None:
+    worker = service.run_worker()
+    wait_until(lambda: service.redis.get("sira:duty:recorder"))
+
+    worker.stop()
+
+    assert service.redis.get("sira:duty:recorder") is None, "the next keeper records now, not when a lease has ended"
+    assert service.redis.get("sira:duty:reconciler") is None

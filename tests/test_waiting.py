@@ -1,10 +1,12 @@
 """Waiting: an idle worker wakes at once for any queue, removes nothing, and does not spin."""
 
 import os
+import signal
 import time
 
 from tests.conftest import Service, wait_until
 from workers.engine import enqueue, find
+from workers.engine.registry import QUEUES
 from workers.engine.waiting import Waiter
 
 
@@ -37,22 +39,22 @@ def test_an_idle_worker_asks_redis_next_to_nothing(service: Service) -> None:
     time.sleep(0.5)
     scripts = service.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
 
-    time.sleep(3)
+    time.sleep(1.5)
 
     asked = service.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - scripts
-    assert asked < 60, "the keeper's rounds, not the children's polling"
+    assert asked < 30, "the keeper's rounds, not the children's polling"
 
 
 def test_a_paused_queue_with_work_does_not_make_workers_spin(service: Service) -> None:
     service.redis.sadd("sira:paused", "maintenance")
     task = enqueue("nothing")
     service.run_worker()
-    time.sleep(1)
+    time.sleep(0.5)
     before = service.redis.info("commandstats")["cmdstat_blmove"]["calls"]
 
-    time.sleep(2)
+    time.sleep(1.5)
 
-    assert service.redis.info("commandstats")["cmdstat_blmove"]["calls"] - before < 40
+    assert service.redis.info("commandstats")["cmdstat_blmove"]["calls"] - before < 30
     assert find(task.id).state == "PENDING"
 
 
@@ -64,3 +66,28 @@ def test_a_worker_survives_that_its_waiting_connections_are_cut(service: Service
 
     assert enqueue("add", {"a": 1}).get(timeout=15) == {"sum": 3}
     assert wait_until(worker.children)
+
+
+def waiting(service: Service) -> int:
+    """How many connections wait in Redis for work."""
+    return int(service.redis.info("clients")["blocked_clients"])
+
+
+def test_a_push_wakes_one_child_of_a_fleet_and_not_the_herd(service: Service) -> None:
+    service.run_worker(concurrency=4)
+
+    wait_until(lambda: waiting(service) == len(QUEUES))
+    time.sleep(0.5)
+
+    assert waiting(service) == len(QUEUES), "one of the four waits for all"
+
+
+def test_when_the_child_that_waits_for_all_is_killed_or_busy_another_takes_its_turn(service: Service) -> None:
+    worker = service.run_worker(concurrency=3)
+    wait_until(lambda: waiting(service) == len(QUEUES))
+    for pid in worker.children()[:2]:
+        os.kill(pid, signal.SIGKILL)
+
+    at_once = [enqueue("sleep", {"seconds": 4}) for _ in range(3)]
+
+    assert wait_until(lambda: all(find(task.id).state == "STARTED" for task in at_once))

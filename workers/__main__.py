@@ -11,7 +11,7 @@ from workers.errors import BadSettings, DatabaseDown, SiraError
 def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = settings.current()
-        logs.setup(production=chosen.app_env == "production")
+        logs.setup(production=chosen.app_env == "production", sentry_dsn=chosen.sentry_dsn)
         return _work(_parser(chosen.max_jobs_per_child).parse_args(arguments))
     except SiraError as error:
         print(f"workers: {error.message}", file=sys.stderr)
@@ -37,6 +37,7 @@ def _positive(text: str) -> int:
 def _work(given: argparse.Namespace) -> int:
     from workers.engine import registry, wire
     from workers.engine.fleet import Fleet, Orders
+    from workers.engine.waiting import Turn
     from workers.engine.worker import Worker
 
     unknown = [name for name in given.queues if name not in registry.QUEUES]
@@ -45,10 +46,10 @@ def _work(given: argparse.Namespace) -> int:
     wire.refuse_unsafe_server()
     _prepare_database()
     queues = given.queues or registry.QUEUES
-    max_jobs = None if given.burst else given.max_jobs_per_child
+    max_jobs, turn = None if given.burst else given.max_jobs_per_child, Turn()
 
     def work(name: str) -> None:
-        Worker(queues, name, max_memory_mb=given.max_memory_mb).work_kept(given.burst, max_jobs)
+        Worker(queues, name, max_memory_mb=given.max_memory_mb, turn=turn).work_kept(given.burst, max_jobs)
 
     return Fleet(Orders(work, concurrency=given.concurrency, once=given.burst)).run(_prepare)
 

@@ -60,12 +60,13 @@ def retry(task_id: str, only: str | None = None) -> Task:
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
     with writing() as session:
-        session.execute(update(tasks).where(tasks.c.id == task_id).values(**_fresh(task)))
+        session.execute(update(tasks).where(tasks.c.id == task_id).values(**begun_anew(task)))
         row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
     push(row, replace_ended=True)
     return find(task_id)
 
 
+@wire.plainly()
 def hurry(scope: str, queues: Iterable[str]) -> int:
     """Let the waiting retries of a company run now, because what they waited for was mended; how many."""
     connection, hurried = wire.connect(), 0
@@ -89,7 +90,7 @@ def _has(task_id: str, states: tuple[str, ...]) -> bool:
         return session.execute(query).first() is not None
 
 
-def _fresh(task: Task) -> dict[str, object]:
+def begun_anew(task: Task) -> dict[str, object]:
     """The row of a task that begins anew, but later than everything that was told of it before."""
     nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
     values: dict[str, object] = dict.fromkeys((*nothing, "missing_at"))

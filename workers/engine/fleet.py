@@ -206,8 +206,8 @@ def preload() -> None:
     for kind in registry.kinds().values():
         _ = kind.model
     services = importlib.import_module("workers.services")
-    for module in pkgutil.iter_modules(services.__path__):
-        importlib.import_module(f"workers.services.{module.name}")
+    for module in pkgutil.walk_packages(services.__path__, "workers.services."):
+        importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
 

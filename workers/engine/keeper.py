@@ -48,6 +48,8 @@ class Keeper:
         self._ended_by: dict[str, tuple[str, SiraError]] = {}
         self._asked_at: dict[str, float] = {}
         self._ear = commands.Ear()
+        self._busy: set[str] = set()
+        self._to_stop: list[str] = []
         self._unsettled: list[tuple[str, SiraError, tuple[str, SiraError] | None]] = []
         self._rest = ""
         self._stop = False
@@ -66,7 +68,7 @@ class Keeper:
         slow.start()
         while not self._stop:
             self._listen(PAUSE_S)
-            self._round([(self._renew, self.periods.renew_s)])
+            self._round([(self._obey, 0.0), (self._renew, self.periods.renew_s)])
         slow.join(LEAVE_S)
         with contextlib.suppress(Exception):
             self._record()
@@ -78,7 +80,7 @@ class Keeper:
             self._round(
                 [
                     (self._bury, 0.0),
-                    (self._obey, 0.0),
+                    (self._stop_jobs, 0.0),
                     (clock.tick, periods.promote_s),
                     (self._rescue, periods.rescue_s),
                     (self._record, periods.record_s),
@@ -137,6 +139,7 @@ class Keeper:
         if not self._alive:
             return
         busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive)
+        self._busy = {name.decode() for name, *_ in busy}
         asked = {job_id.decode() for _, job_id, cancelled, *_ in busy if cancelled}
         self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}
         for name, job_id, cancelled, running_ms, limit_s in busy:
@@ -154,23 +157,29 @@ class Keeper:
         self._signal(worker, signal.SIGKILL if late else signal.SIGUSR1)
 
     def _obey(self) -> None:
+        """RQ's commands. To a worker without a job `kill-horse` says nothing, as in RQ."""
         for worker, command, job_id in self._ear.heard(set(self._alive)):
             if command == "shutdown":
                 self._signal(worker, signal.SIGTERM)
             elif command == "kill-horse":
-                self._signal(worker, signal.SIGKILL)
+                self._renew()
+                if worker in self._busy:
+                    self._signal(worker, signal.SIGKILL)
             else:
-                self._stop_job(job_id)
+                self._to_stop.append(job_id)
 
-    def _stop_job(self, job_id: str) -> None:
-        """Cancel it; the next renewal, at once, brings the signal. A job of RQ's own class has no row."""
-        with contextlib.suppress(Conflict):
-            try:
-                control.cancel(job_id)
-            except UnknownTask:
-                queue = wire.connect().hget(f"rq:job:{job_id}", "origin") or b""
-                wire.run(wire.connect(), "cancel", job_id, queue, outcome.KEEP_S)
-        self._due.pop(self._renew, None)
+    def _stop_jobs(self) -> None:
+        """Cancel them; the next renewal, at once, brings the signal. A job of RQ's own class has no row."""
+        while self._to_stop:
+            job_id = self._to_stop[0]
+            with contextlib.suppress(Conflict):
+                try:
+                    control.cancel(job_id)
+                except UnknownTask:
+                    queue = wire.connect().hget(f"rq:job:{job_id}", "origin") or b""
+                    wire.run(wire.connect(), "cancel", job_id, queue, outcome.KEEP_S)
+            self._to_stop.pop(0)
+            self._due.pop(self._renew, None)
 
     def _signal(self, worker: str, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, KeyError):

@@ -52,6 +52,7 @@ def share(scope: str | None, queue: str, *, bulk: bool) -> dict[str, Any]:
     }
 
 
+@wire.plainly()
 def set_share(scope: str, factor: int | None) -> None:
     """A company's own K; None: 1."""
     if factor is None:

@@ -89,11 +89,14 @@ def asked_again(retry: RQRetry, *, tries: int) -> Outcome:
 
 
 def lost(
-    *, losses: int, cancelled: bool, child_died: bool, retries_left: int, retries: int, error: SiraError
+    *, losses: int, cancelled: bool, moved: bool, child_died: bool, retries_left: int, retries: int, error: SiraError
 ) -> Outcome:
-    """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does."""
+    """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does; a job
+    whose ledger has `moved` on since it was last lost begins anew."""
     if cancelled:
         return Outcome("revoked")
+    if moved:
+        return Outcome("back")
     if losses >= LOSSES_AT_MOST:
         sealed = Seal.dumps(description(Poison(losses=losses + 1)))
         return Outcome("failed", error=sealed, payload=sealed, lost="1")

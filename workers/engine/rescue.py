@@ -32,20 +32,16 @@ def expired() -> int:
 
 def _settle(lost: list[list[Any]], *, child_died: bool, error: SiraError) -> int:
     for job_id, execution, queue, worker, losses, cancelled, left, retries in lost:
-        moved = not cancelled and ledger.began_anew(job_id.decode(), task_of(job_id.decode()), execution.decode())
-        decided = (
-            outcome.Outcome("back")
-            if moved
-            else outcome.lost(
-                losses=losses,
-                cancelled=bool(cancelled),
-                child_died=child_died,
-                retries_left=left,
-                retries=retries,
-                error=error,
-            )
-        )
         task_id = task_of(job_id.decode())
+        decided = outcome.lost(
+            losses=losses,
+            cancelled=bool(cancelled),
+            moved=not cancelled and ledger.began_anew(job_id.decode(), task_id, execution.decode()),
+            child_died=child_died,
+            retries_left=left,
+            retries=retries,
+            error=error,
+        )
         helps = task_id != job_id.decode()
         if decided.name in ("failed", "revoked") and not helps:
             ledger.close(task_id, "Görevi yürüten işçi durdu")

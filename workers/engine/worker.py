@@ -28,10 +28,10 @@ from workers.engine.helpers import task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
-from workers.engine.waiting import Waiter
+from workers.engine.waiting import Turn, Waiter
 from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
-IDLE_FROM_S, IDLE_TO_S = 0.002, 0.2
+IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S = 0.002, 0.2, 0.02
 WAIT_S = 5.0
 AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
 ROUTINE = ("finished", "yield")  # these stand in the history; a line for each would cost as much as a small job
@@ -49,18 +49,23 @@ class Worker(RQWorker):
         name: str | None = None,
         *rest: Any,
         max_memory_mb: int = 0,
+        turn: Turn | None = None,
         **options: Any,
     ) -> None:
         options["serializer"] = options.get("serializer") or Seal
         if not (rest or options.get("connection") or _bound(queues)):
             options["connection"] = wire.connect()
         super().__init__(queues, name, *rest, **options)
-        self.max_memory_mb = max_memory_mb
+        self.max_memory_mb, self._shared_turn = max_memory_mb, turn
         self._stop_asked = False
 
     def _set_connection(self, connection: Any) -> Any:
         """RQ would have this whole process wait 415 s for a server that has gone silent."""
         return connection
+
+    def serialize(self) -> dict[str, Any]:
+        """What stands of a worker in Redis from its birth on: it is idle before its first job, too."""
+        return {**super().serialize(), "state": "idle"}
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
         """Work as `rq.Worker` does, the jobs in a child, beside a keeper: a fleet of one. True if any job was run.
@@ -81,7 +86,7 @@ class Worker(RQWorker):
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._line = wire.Line(self.connection, "exchange")
-        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r)
+        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._shared_turn)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
         self._listen()
@@ -97,6 +102,7 @@ class Worker(RQWorker):
             enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
             claim = self._exchange(claim, ended, claim_next=not enough)
             if claim is not None:
+                self._waiter.hand_on()
                 ended, idle_s = self._perform(claim), 0.0
                 done, worked_at = done + 1, time.monotonic()
             elif enough or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
@@ -105,10 +111,12 @@ class Worker(RQWorker):
                 ended, idle_s = None, self._idle(idle_s, max_idle_s)
 
     def _idle(self, idle_s: float, max_idle_s: float | None) -> float:
-        """Wait for work. After a wake for nothing (a paused queue, a faster worker) pause, longer each time."""
+        """Wait for work. After wakes for nothing, one upon the other (a paused queue), pause, longer each time."""
         time.sleep(idle_s)
+        began = time.monotonic()
         woken = self._waiter.wait(min(WAIT_S, max_idle_s or WAIT_S))
-        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if woken else 0.0
+        at_once = woken and time.monotonic() - began < AT_ONCE_S
+        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0
 
     def _grown(self) -> bool:
         """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
@@ -142,6 +150,7 @@ class Worker(RQWorker):
             signal.signal(number, signal.SIG_IGN)  # a late one must not end in disorder what ends by itself
         self._line.close()
         self._waiter.close()
+        self._waiter.hand_on()
         os.close(self._wake_r)
         os.close(self._wake_w)
         try:

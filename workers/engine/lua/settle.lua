@@ -46,6 +46,7 @@ local function later(id, queue, outcome, now, delay_ms)
     redis.call('HINCRBY', key, 'retries_left', -1)
     redis.call('HINCRBY', key, 'number_of_retries', 1)
     front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
+    if front then redis.call('HSET', key, 'ended_at', iso(now)) end -- by which RQ's scheduler knows a retry
   else
     redis.call('HSET', key, 'sira_between', 1)
   end
@@ -59,11 +60,12 @@ local function later(id, queue, outcome, now, delay_ms)
   end
 end
 
-local function keep_result(o, claimed, now)
-  local entry = {'type', RESULT_TYPE[o.outcome], 'worker_name', o.worker, 'execution_id', o.execution,
+-- `came`: the outcome that the worker told; what has returned a value is so kept also where somebody had cancelled it.
+local function keep_result(o, came, claimed, now)
+  local entry = {'type', RESULT_TYPE[came], 'worker_name', o.worker, 'execution_id', o.execution,
     'execution_started_at', (tonumber(claimed) or now) / 1000, 'execution_ended_at', now / 1000}
   if o.result ~= '' then
-    entry[#entry + 1] = o.outcome == 'finished' and 'return_value' or 'exc_string'
+    entry[#entry + 1] = came == 'finished' and 'return_value' or 'exc_string'
     entry[#entry + 1] = o.result
   end
   redis.call('XADD', 'rq:results:' .. o.id, 'MAXLEN', '10', '*', unpack(entry))
@@ -78,6 +80,7 @@ local function settle(o)
     'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
   release(o.queue, o.id, o.execution, o.worker)
   if held[1] ~= o.execution then return 0 end
+  local came = o.outcome
   if held[15] == 'canceled' or (held[2] and not STATUS[o.outcome]) then o.outcome = 'revoked' end
   redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
   if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
@@ -86,7 +89,7 @@ local function settle(o)
     redis.call('HDEL', key, 'sira_losses')
     redis.call('HSET', key, 'retries_left', held[14] or 0)
   end
-  if RESULT_TYPE[o.outcome] then keep_result(o, held[3], now) end
+  if RESULT_TYPE[came] then keep_result(o, came, held[3], now) end
   local gone
   if o.outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
     redis.call('HSET', key, 'sira_state', STATES[o.outcome])
