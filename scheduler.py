@@ -9,7 +9,8 @@ from workers.errors import SiraError
 
 def main() -> int:
     try:
-        logs.setup(production=settings.current().app_env == "production")
+        chosen = settings.current()
+        logs.setup(production=chosen.app_env == "production", sentry_dsn=chosen.sentry_dsn)
         return clock.run()
     except SiraError as error:
         print(f"scheduler: {error.message}", file=sys.stderr)

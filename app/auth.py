@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, or_, select
 from app import lookup
 from workers import db
 from workers.errors import NotAllowed, NotFound, NotSignedIn
-from workers.models import Company, File, Mutabakat, Token
+from workers.models import Company, File, Mutabakat, Token, User
 
 IDS_PER_QUERY = 500
 MAX_ID = 2**31 - 1  # what an id column holds on PostgreSQL
@@ -23,17 +23,25 @@ _HOLDER = select(_tokens.company_id, _tokens.role).where(
     _tokens.revoked_at.is_(None),
     or_(_tokens.expires_at.is_(None), _tokens.expires_at > func.current_timestamp()),
 )
+_users = User.__table__.c
+_PERSON = select(_users.company_id, _users.role).where(
+    _users.id == bindparam("id"), _users.session_epoch == bindparam("epoch"), _users.active
+)
 _RECORDS = {"mutabakat": Mutabakat.__table__.c, "file": File.__table__.c}
 _COMPANY_OF = {name: select(c.company_id).where(c.id == bindparam("id")) for name, c in _RECORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a valid token. `digest` is the SHA-256 of the token."""
+    """The holder of a valid token, or a person at the desk. `digest` is the SHA-256 of the token, or names the session.
 
-    company_id: int
+    `company_id` is None for operators of the whole service alone, `user_id` for whoever calls with a token.
+    """
+
+    company_id: int | None
     role: str
     digest: str
+    user_id: int | None = None
 
     @property
     def is_operator(self) -> bool:
@@ -45,6 +53,11 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def digest_of_session(user_id: int, epoch: int) -> str:
+    """What stands for a session where a token has its digest; ends with the epoch (see app/desk/session.py)."""
+    return f"session:{user_id}:{epoch}"
+
+
 def identify() -> Caller | None:
     """Who holds the token of this request; None without a valid one (`caller()` refuses it behind the rate limit)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -52,9 +65,19 @@ def identify() -> Caller | None:
 
 
 def holder(digest: str) -> Caller | None:
-    """The caller whose token has that digest; None if it is unknown, expired or revoked."""
+    """The caller whose token or session has that digest; None if it is unknown, expired, revoked or ended."""
+    if digest.startswith("session:"):
+        return _person(digest)
     for company_id, role in lookup.rows(_HOLDER, digest=digest):
         return Caller(company_id, role, digest)
+    return None
+
+
+def _person(digest: str) -> Caller | None:
+    _, user_id, epoch = digest.split(":")
+    for company_id, role in lookup.rows(_PERSON, id=int(user_id), epoch=int(epoch)):
+        if company_id is not None or role == "operator":
+            return Caller(company_id, role, digest, int(user_id))
     return None
 
 

@@ -150,6 +150,16 @@ def _gateway(chosen: Settings) -> str:
     return f"SMS go out by {chosen.sms_provider}."
 
 
+def _reports(chosen: Settings) -> str:
+    """Who hears of failures; nothing is sent."""
+    from workers.services import alerts
+
+    if chosen.sentry_dsn and not _is_url(chosen.sentry_dsn, "http", "https"):
+        raise BadSettings(reason="SENTRY_DSN is no address such as https://key@sentry.example.com/1")
+    told = len(alerts.opened(chosen.alert_urls)) if chosen.alert_urls else 0
+    return f"go to {told} of ALERT_URLS{' and to Sentry' if chosen.sentry_dsn else ''}."
+
+
 def _is_url(text: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(text)
@@ -173,4 +183,5 @@ ATTEMPTS: dict[str, Callable[[Settings], str]] = {
     "limits": _limits,
     "addresses": _addresses,
     "SMS": _gateway,
+    "reports": _reports,
 }

@@ -2,12 +2,12 @@
 
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from app.terminal import Group, say
-from workers.errors import Conflict, MissingRecord
+from workers.errors import MissingRecord
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,18 +34,10 @@ users = Group("users", help="The people who sign in.")
 @click.option("--email")
 def create_company(**fields: str | None) -> None:
     """Add a company; prints its id."""
-    from app.api.companies import CompanyChange
-    from app.fields import Vkn
-    from workers.models import Company
+    from app import joining
 
-    given = {field: text for field, text in fields.items() if text or field == "name"}
-    cleaned = _checked(given, of=CompanyChange, also={"vkn": (Vkn, ...)})
-    with _database().writing() as session:
-        company = Company(**cleaned)
-        session.add(company)
-        session.flush()
-        company_id = company.id
-    click.echo(company_id)
+    _database()
+    click.echo(joining.new_company({field: text for field, text in fields.items() if text or field == "name"}))
 
 
 @companies.command("set")
@@ -57,9 +49,10 @@ def set_company(company_id: int, changes: tuple[str, ...]) -> None:
     Letters that exist keep what they were made with.
     """
     from app.api.companies import CompanyChange
+    from app.joining import checked
 
     given = dict(_key_and_value(change) for change in changes)
-    cleaned = _checked(given, of=CompanyChange)
+    cleaned = checked(given, of=CompanyChange).model_dump(exclude_unset=True)
     with _database().writing() as session:
         company = _company(session, company_id)
         for field, text in cleaned.items():
@@ -134,21 +127,26 @@ def revoke_token(token_id: int) -> None:
 @click.option("--role", type=ROLES, required=True, help="An operator sees all companies.")
 def create_user(email: str, company_id: int, role: str) -> None:
     """Add a person; prints the password, this once."""
+    from app import joining
+
+    _database()
+    click.echo(joining.new_user(email, company_id, role))
+
+
+@users.command("password")
+@click.argument("email")
+def renew_password(email: str) -> None:
+    """Give a person a new password, an imported one the first; prints it, this once. All sessions of theirs end."""
     from sqlalchemy import select
 
-    from app.fields import Email
-    from app.passwords import hashed, new_password
+    from app import joining
     from workers.models import User
 
-    address = _checked({"email": email}, also={"email": (Email, ...)})["email"].lower()
-    password = new_password()
-    digest = hashed(password)  # slow on purpose, so before the transaction
-    with _database().writing() as session:
-        company = _company(session, company_id)
-        if session.scalar(select(User.id).where(User.email == address)):
-            raise Conflict(reason=f"there is a user {address} already")
-        session.add(User(company_id=company.id, email=address, role=role, password_hash=digest))
-    click.echo(password)
+    with _database().reading() as session:
+        user_id = session.scalar(select(User.id).where(User.email == email.strip().lower()))
+    if user_id is None:
+        raise MissingRecord(what="User", id=email)
+    click.echo(joining.renew_password(user_id))
 
 
 def _database() -> "ModuleType":
@@ -173,17 +171,3 @@ def _key_and_value(change: str) -> tuple[str, str | None]:
     if not equals or field not in CHANGEABLE:
         raise click.BadParameter(f"{change!r} is no KEY=VALUE with a key of {', '.join(CHANGEABLE)}.")
     return field, text if text or field == "name" else None
-
-
-def _checked(given: dict[str, str | None], *, also: dict[str, Any] | None = None, of: Any = None) -> dict[str, Any]:
-    """What was given, by the rules that hold over HTTP: `of` is a model, `also` more fields as pydantic wants them."""
-    from pydantic import ValidationError, create_model
-
-    from app.errors import refuse_invalid
-
-    model = create_model("Given", __base__=of, **(also or {}))
-    try:
-        return model.model_validate(given).model_dump(exclude_unset=True)
-    except ValidationError as error:
-        refuse_invalid(error)
-        raise

@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from app.desk import gate, i18n
 from workers import errors, logs
 
 STATUSES: dict[type[errors.SiraError], int] = {
@@ -68,6 +69,8 @@ def from_sira(error: errors.SiraError) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, errors.InvalidInput):
         more["errors"] = error.problems[:MAX_FIELD_ERRORS]
+    if gate.is_page():
+        return gate.refusal(status, i18n.told(error), headers=_headers(error), error=error)
     name = type(error).__name__
     return problem(
         status,
@@ -86,6 +89,8 @@ def from_http(error: HTTPException) -> Response | HTTPException:
     if error.code == 404:
         return from_sira(errors.NotFound())
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    if gate.is_page():
+        return gate.refusal(error.code, error.description or "", headers=headers)
     return problem(error.code, type="about:blank", title=error.name, detail=error.description, headers=headers)
 
 
@@ -97,6 +102,8 @@ def from_unexpected(error: Exception) -> Response:
     log.error(
         "request failed", error=type(error).__name__, method=request.method, route=rule, id=incident, trace=frames
     )
+    if gate.is_page():
+        return gate.refusal(500, incident, headers={})
     detail = "Something went wrong on our side and was logged under the id in `instance`. Try again later."
     return problem(500, type="about:blank", title="Internal Server Error", detail=detail, instance=incident)
 

@@ -27,7 +27,9 @@ def register(app: Flask) -> None:
     api = {**page, "Cache-Control": "no-store"}
 
     def add(response: Response) -> Response:
-        response.headers.extend(api if request.path.startswith("/api/") else page)
+        chosen = api if request.path.startswith("/api/") else page
+        own = set(response.headers.keys()) - {"Cache-Control"}  # a page may bring a policy of its own
+        response.headers.extend({name: value for name, value in chosen.items() if name not in own})
         return response
 
     app.after_request(add)

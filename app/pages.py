@@ -1,13 +1,40 @@
-"""Pages for people; the desk will stand here."""
+"""Which pages the desk has, and what stands in front of all of them."""
 
-from flask import Blueprint, render_template
+from importlib import import_module
 
-from app.api.status import language
-from workers import settings
+from flask import Flask
 
-pages = Blueprint("pages", __name__)
+from app.desk import frame, gate, i18n, session, shown
+
+FORM_BYTES = 16 * 2**20  # a hundred thousand numbers and messages that somebody pasted
+
+BLUEPRINTS = (  # modules, each with a blueprint `pages` whose name begins with "desk_"
+    "app.desk.login",
+    "app.desk.home",
+    "app.desk.notices",
+    "app.desk.company",
+    "app.desk.tasks",
+    "app.desk.items",
+    "app.desk.steering",
+    "app.desk.forms",
+    "app.desk.letters",
+    "app.desk.accounts",
+    "app.desk.sending",
+    "app.desk.uploads",
+    "app.desk.texts",
+    "app.desk.mails",
+    "app.desk.operators",
+    "app.desk.planned",
+    "app.desk.companies",
+    "app.desk.persons",
+    "app.desk.sandbox",
+    "app.desk.rq",
+)
 
 
-@pages.get("/")
-def start() -> str:
-    return render_template("start.html", lang=language(), base=settings.current().base_url)
+def register(app: Flask) -> None:
+    for part in (session, i18n, shown, frame, gate):
+        part.register(app)
+    app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES
+    for module in BLUEPRINTS:
+        app.register_blueprint(import_module(module).pages)

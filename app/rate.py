@@ -1,10 +1,14 @@
-"""The rate limit: RATE_LIMIT requests for each token, or for each address of those without a valid one."""
+"""Rates: RATE_LIMIT requests for each token or session, or for each address of those without one; and tries to log in.
+
+Counted in Redis, so that all processes share the count; without Redis each process counts for itself.
+"""
 
 import time
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
@@ -16,28 +20,67 @@ from workers.errors import LimitReached, SiraError
 
 EXEMPT = frozenset({"health.healthz", "health.readyz", "static", None})
 REST_S = 2.0  # how long Redis is left alone after it did not answer
+Limits = Sequence[RateLimitItem]
 
 
-def register(app: Flask) -> None:
-    """Count in Redis, so that all processes share the count; without Redis each process counts for itself."""
-    limits = sorted(parse_many(settings.current().rate_limit))
-    own = FixedWindowRateLimiter(MemoryStorage())
-    rests_until = 0.0
+class Counts:
+    """Where one application counts."""
 
-    def check() -> None:
-        nonlocal rests_until
-        if request.endpoint in EXEMPT:
-            return
-        if time.monotonic() >= rests_until:
+    def __init__(self) -> None:
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._rests_until = 0.0
+
+    def ask(self, question: Callable[[FixedWindowRateLimiter], None]) -> None:
+        if time.monotonic() >= self._rests_until:
             try:
-                return _count(_shared(wire.connect(wire.PUSH_TIMEOUT_S)), limits)
+                return question(_shared(wire.connect(wire.PUSH_TIMEOUT_S)))
             except (StorageError, SiraError) as error:
                 if isinstance(error, LimitReached):
                     raise
-                rests_until = time.monotonic() + REST_S
-        return _count(own, limits)
+                self._rests_until = time.monotonic() + REST_S
+        return question(self._own)
 
-    app.before_request(check)
+
+def register(app: Flask) -> None:
+    limits = sorted(parse_many(settings.current().rate_limit))
+    counts = app.extensions["sira_counts"] = Counts()
+
+    def count() -> None:
+        if request.endpoint not in EXEMPT:
+            who = g.caller.digest if g.caller else request.remote_addr or "unknown"
+            counts.ask(lambda strategy: _hit(strategy, limits, who, "requests"))
+
+    app.before_request(count)
+
+
+def hit(limits: Limits, who: str) -> None:
+    """Count a try of somebody; raises LimitReached with the seconds until the next one is free."""
+    _counts().ask(lambda strategy: _hit(strategy, limits, who, "tries"))
+
+
+def check(limits: Limits, who: str) -> None:
+    """Raises LimitReached where `hit` would, and counts nothing."""
+
+    def look(strategy: FixedWindowRateLimiter) -> None:
+        for limit in limits:
+            if not strategy.test(limit, who):
+                raise _reached(strategy, limit, who, "tries")
+
+    _counts().ask(look)
+
+
+def clear(limits: Limits, who: str) -> None:
+    """Forget the tries of somebody."""
+
+    def forget(strategy: FixedWindowRateLimiter) -> None:
+        for limit in limits:
+            strategy.clear(limit, who)
+
+    _counts().ask(forget)
+
+
+def _counts() -> Counts:
+    return current_app.extensions["sira_counts"]
 
 
 @lru_cache(maxsize=2)
@@ -45,10 +88,12 @@ def _shared(connection: Any) -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(RedisStorage("redis://", connection.connection_pool, wrap_exceptions=True))
 
 
-def _count(strategy: FixedWindowRateLimiter, limits: list[RateLimitItem]) -> None:
-    who = g.caller.digest if g.caller else request.remote_addr or "unknown"
+def _hit(strategy: FixedWindowRateLimiter, limits: Limits, who: str, what: str) -> None:
     for limit in limits:
         if not strategy.hit(limit, who):
-            wait_s = max(1, int(strategy.get_window_stats(limit, who).reset_time - time.time()))
-            what = f"More than {limit.amount:,} requests in {limit.get_expiry():,} s"
-            raise LimitReached(what=what, retry_after_s=wait_s)
+            raise _reached(strategy, limit, who, what)
+
+
+def _reached(strategy: FixedWindowRateLimiter, limit: RateLimitItem, who: str, what: str) -> LimitReached:
+    wait_s = max(1, int(strategy.get_window_stats(limit, who).reset_time - time.time()))
+    return LimitReached(what=f"More than {limit.amount:,} {what} in {limit.get_expiry():,} s", retry_after_s=wait_s)

@@ -4,13 +4,12 @@ import asyncio
 import email
 import email.policy
 import logging
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from app import sandbox_originals as originals
 from app.sandbox_log import MessageLog
 from workers import logs
 from workers.db import storable
@@ -44,6 +43,8 @@ class _Handler:
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
         rows = await asyncio.to_thread(rows_of, envelope.content, envelope.mail_from, [*envelope.rcpt_tos])
         await asyncio.wrap_future(self._messages.write(lambda session: session.add_all(rows)))
+        if rows and rows[0].key:
+            await asyncio.to_thread(originals.keep, rows[0].key, envelope.content)
         return "250 2.0.0 Kept in the sandbox"
 
     async def handle_exception(self, error: Exception) -> str:
@@ -66,12 +67,8 @@ def rows_of(content: bytes, sender: str, recipients: list[str]) -> list[SandboxM
 
 
 def _written_by(mail: EmailMessage) -> str:
-    """From, decoded by the older half of `email`: the newer reads spaces into names of several encoded words."""
-    raw = next((value for name, value in mail.raw_items() if name.lower() == "from"), "")
-    try:
-        return str(make_header(decode_header(str(raw))))
-    except (HeaderParseError, LookupError, UnicodeError):
-        return str(raw)
+    """From, decoded."""
+    return originals.decoded(next((str(value) for name, value in mail.raw_items() if name.lower() == "from"), ""))
 
 
 def _text(mail: EmailMessage, kind: str) -> str | None:

@@ -31,9 +31,10 @@ def messages() -> list[Row]:
         _use(SMS_PROVIDER="netgsm", NETGSM_BASE_URL=gateway.url, **_named("netgsm", gateway))
         rows = _sms(own, gateway)
         rows += [_growth(own, gateway)]
-    with service(1) as own, _mailbox() as (url, certificate):
-        _use(SMTP_URL=url, MAIL_FROM="Sıra <sira@sira.example>", SSL_CERT_FILE=certificate)
-        rows += [_mails(own, url)]
+    for more, at_least in (((), 5), (("--pipelining",), None)):
+        with service(1) as own, _mailbox(*more) as (url, certificate):
+            _use(SMTP_URL=url, MAIL_FROM="Sıra <sira@sira.example>", SSL_CERT_FILE=certificate)
+            rows += [_mails(own, url, " ".join((f"{MAILS:,} mails, STARTTLS and login", *more)), at_least)]
     return rows
 
 
@@ -102,9 +103,10 @@ def _growth(own: Service, gateway: Apart) -> Row:
 
 
 @contextmanager
-def _mailbox() -> Iterator[tuple[str, str]]:
-    """A mail server as they are met: STARTTLS and a login. Its URL, and the certificate to trust."""
-    options = ("--file", os.devnull, "--tls", "starttls", "--user", "sira")
+def _mailbox(*more: str) -> Iterator[tuple[str, str]]:
+    """A mail server as they are met: STARTTLS and a login. Its URL, and the certificate to trust. `--pipelining`: it
+    takes commands together (RFC 2920), as most do and aiosmtpd does not."""
+    options = ("--file", os.devnull, "--tls", "starttls", "--user", "sira", *more)
     command = [sys.executable, "-m", "tests.mailbox", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -117,17 +119,16 @@ def _mailbox() -> Iterator[tuple[str, str]]:
         process.stdout.close()
 
 
-def _mails(own: Service, url: str) -> Row:
+def _mails(own: Service, url: str, what: str, at_least: float | None) -> Row:
     rows = [{"to": f"kisi{n}@ornek.com", "subject": "Hatırlatma", "body": f"Borcunuz {n} TL"} for n in range(MAILS)]
     with own.workers(1):
         _took(enqueue("send_bulk_emails", {"emails": rows[:100]}, scope=own.scope), 100)
-        ours_s = _took(enqueue("send_bulk_emails", {"emails": rows}, scope=own.scope), MAILS)
+        ours_s = min(_took(enqueue("send_bulk_emails", {"emails": rows}, scope=own.scope), MAILS) for _ in range(2))
     began = time.monotonic()
     for row in rows[:NAIVE_MAILS]:
         _mail_alone(url, row)
     naive_s = (time.monotonic() - began) * MAILS / NAIVE_MAILS
-    what = f"{MAILS:,} mails, STARTTLS and login, to a connection each ({NAIVE_MAILS} measured)"
-    return gain(what, [ours_s, naive_s], "s", at_least=5)
+    return gain(f"{what}, to a connection each ({NAIVE_MAILS} measured)", [ours_s, naive_s], "s", at_least=at_least)
 
 
 def _mail_alone(url: str, row: dict[str, str]) -> None:

@@ -16,9 +16,10 @@ from sqlalchemy import text
 
 from tests.postgres import fresh_database, running_postgres
 from workers import db, embedded, settings
-from workers.engine import wire
+from workers.engine import queues, wire
 
 ROOT = Path(__file__).parent.parent
+IN_BROWSER = "from tests.browser import"
 SECRET = "a secret of the tests long enough to seal with"
 
 
@@ -115,6 +116,7 @@ def service(valkey: str, empty_database: Path, tmp_path: Path) -> Iterator[Servi
     chosen = settings.load(redis_url=valkey, secret_key=SECRET, data_dir=tmp_path)
     settings.use(chosen)
     wire.connect().flushall()
+    queues._closed_until = 0.0  # what an earlier test learnt of a server that was away
     running = Service(chosen, {**os.environ, **given}, tmp_path)
     yield running
     running.end()
@@ -163,6 +165,19 @@ def anywhere(request: pytest.FixtureRequest, service: Service) -> Service:
     return service
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What needs a browser runs in one process, so that one service and one browser serve it all. (xdist's own groups
+    are lost on this pytest: it reads test ids elsewhere.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneBrowser(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.partition("::")[0] in in_browser else nodeid
+
+    in_browser = {f"tests/{path.name}" for path in ROOT.glob("tests/test_*.py") if IN_BROWSER in path.read_text()}
+    return OneBrowser(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The seed and the figures of each fault test, one line for each run."""
     reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
@@ -171,3 +186,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if told:
             said = " · ".join(f"{name} {value}" for name, value in told.items())
             terminalreporter.write_line(f"{report.nodeid.partition('::')[2]}: {said}")
+    silent = [report for report in terminalreporter.stats.get("skipped", []) if "NO BROWSER" in str(report.longrepr)]
+    if silent:
+        terminalreporter.write_line(
+            f"{len(silent)} tests of the desk were SKIPPED: install chromium", red=True, bold=True
+        )

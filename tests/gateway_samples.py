@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pytest
+
 from tests.gateways import FakeGateway
 from workers.services.sms_gateways import KINDS, Gateway, Sms, open_gateway
 
@@ -28,6 +30,20 @@ def some(gateway: Gateway) -> list[Sms]:
 
 def opened(name: str, fake: FakeGateway, *, timeout_s: float = 5) -> Gateway:
     return open_gateway(name, fake.options(name), timeout_s=timeout_s)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGateway]:
+    """A gateway that speaks the protocols of all of them."""
+    with FakeGateway() as server:
+        yield server
+
+
+@pytest.fixture(params=GATEWAYS)
+def gateway(request: pytest.FixtureRequest, fake: FakeGateway) -> Iterator[Gateway]:
+    """Each of ours, opened on the fake."""
+    with opened(request.param, fake) as found:
+        yield found
 
 
 def _read_request(connection: socket.socket) -> None:

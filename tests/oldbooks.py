@@ -7,6 +7,11 @@ from typing import Any
 SECTOR = 512
 FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 BOF, EOF, BOUNDSHEET, LABEL, NUMBER, FILEPASS = 0x0809, 0x000A, 0x0085, 0x0204, 0x0203, 0x002F
+BOOLERR = 0x0205
+
+
+class Err(int):
+    """An error cell: 7 is #DIV/0!."""
 
 
 def _record(kind: int, data: bytes = b"") -> bytes:
@@ -33,6 +38,8 @@ def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False)
 
 def _cell(row: int, column: int, value: Any) -> bytes:
     place = struct.pack("<HHH", row, column, 0)
+    if isinstance(value, Err):
+        return _record(BOOLERR, place + struct.pack("<BB", value, 1))
     if isinstance(value, str):
         return _record(LABEL, place + struct.pack("<HB", len(value), 1) + value.encode("utf-16le"))
     return _record(NUMBER, place + struct.pack("<d", value))
@@ -87,6 +94,8 @@ def _long(kind: int, data: bytes = b"") -> bytes:
 
 def _long_cell(column: int, value: Any) -> bytes:
     place = struct.pack("<II", column, 0)
+    if isinstance(value, Err):
+        return _long(3, place + bytes([value]))
     return _long(6, place + _wide(value)) if isinstance(value, str) else _long(5, place + struct.pack("<d", value))
 
 

@@ -202,3 +202,15 @@ def test_a_mapping_is_kept_for_one_company(face: Face) -> None:
     theirs = {"query_string": {"company_id": face.bora.company_id}}
     assert face.operator.call("PUT", path, json={"mapping": {"code": "Kod"}}, **theirs).status_code == 200
     assert face.bora.get("/api/excel/mappings").json["mappings"]["accounts"] == {"code": "Kod"}
+
+
+def test_operators_patch_the_same_mappings_at_the_company(face: Face) -> None:
+    path, mine = f"/api/companies/{face.ayse.company_id}", "/api/excel/mappings"
+    changed = face.operator.call("PATCH", path, json={"excel_mappings": {"accounts": {"title": "Kim"}}})
+
+    assert changed.json["excel_mappings"] == face.ayse.get(mine).json["mappings"] == {"accounts": {"title": "Kim"}}
+    wrong = face.operator.call("PATCH", path, json={"excel_mappings": {"accounts": {"nope": "x"}}})
+    assert wrong_fields(wrong) == ["excel_mappings.accounts.nope"]
+    assert face.operator.call("PATCH", path, json={"excel_mappings": {"letters": {}}}).status_code == 422
+    face.operator.call("PATCH", path, json={"excel_mappings": None})
+    assert face.ayse.get(mine).json["mappings"] == {}

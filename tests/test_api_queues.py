@@ -26,7 +26,7 @@ def test_all_queues_are_listed_with_what_waits_in_them(face: Face) -> None:
     assert [row["name"] for row in answer["items"]] == ["pdf", "sms", "email", "excel", "maintenance"]
     assert answer["next_cursor"] is None
     counts = {"waiting": 1, "running": 0, "scheduled": 0, "failed": 0, "finished": 0}
-    assert queue(face, "sms") == {"name": "sms", "paused": False, **counts}
+    assert queue(face, "sms") == {"name": "sms", "paused": False, "draining": False, **counts}
 
 
 def test_nothing_is_taken_from_a_paused_queue_until_it_is_resumed(face: Face, service: Service) -> None:
@@ -39,6 +39,13 @@ def test_nothing_is_taken_from_a_paused_queue_until_it_is_resumed(face: Face, se
 
     assert face.operator.post("/api/queues/sms/resume").json["paused"] is False
     assert waiting.get(timeout=10) == {"sum": 3}
+
+
+def test_a_queue_drains_until_it_is_resumed(face: Face) -> None:
+    enqueue("add", {"a": 1})
+
+    assert face.operator.post("/api/queues/sms/drain").json["draining"] is True
+    assert face.operator.post("/api/queues/sms/resume").json["draining"] is False
 
 
 def test_a_worker_is_listed_with_what_it_runs(face: Face, service: Service, tmp_path: Any) -> None:
@@ -63,6 +70,9 @@ def test_metrics_are_prometheus_text_for_operators(face: Face) -> None:
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain")
     assert 'sira_jobs{queue="sms",state="waiting"} 1.0' in answer.text
+    assert 'sira_occurrences{state="missed"} 0.0' in answer.text
+    assert 'sira_queue_oldest_seconds{queue="pdf"} 0.0' in answer.text
+    assert 'sira_queue_oldest_seconds{queue="sms"} 0.0\n' not in answer.text
     assert face.client.get("/metrics").status_code == 401
     assert face.ayse.get("/metrics").status_code == 403
 
@@ -73,6 +83,7 @@ def test_metrics_are_prometheus_text_for_operators(face: Face) -> None:
         ("GET", "/api/queues"),
         ("POST", "/api/queues/sms/pause"),
         ("POST", "/api/queues/sms/resume"),
+        ("POST", "/api/queues/sms/drain"),
         ("GET", "/api/workers"),
     ],
 )

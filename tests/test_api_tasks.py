@@ -232,10 +232,11 @@ def test_downloads_keep_turkish_names_and_break_no_header() -> None:
         assert header.isprintable()
 
 
-def test_a_file_that_was_cleaned_up_is_not_found(face: Face, service: Service) -> None:
+def test_of_a_file_that_was_cleaned_up_it_is_told_that_it_has_expired(face: Face, service: Service) -> None:
     answer = face.ayse.post("/api/mutabakat/generate-pdf-async", {"mutabakat_id": face.ayse.letter()})
     service.run_worker()
     result = face.ayse.get(answer.json["status_url"] + "?wait=20").json["result"]
     with db.writing() as session:
         session.connection().exec_driver_sql("DELETE FROM files")
-    assert face.ayse.get(result["download_url"]).status_code == 404
+    answer = face.ayse.get(result["download_url"])
+    assert (answer.status_code, "expired" in answer.json["detail"]) == (409, True)

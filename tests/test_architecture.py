@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.tested_in import TESTED_IN
 
 FILES = sorted(
     path.relative_to(ROOT)
@@ -28,19 +29,22 @@ RECORDS = {"workers.db", "workers.models", "workers.settings", "workers.errors"}
 ARROWS: dict[str, set[str]] = {
     "app": {"workers.engine", "workers.models", "workers.storage", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs", "workers.migrations", "workers.embedded", "workers.processes", "workers.services"}
-    | {"workers.messages", "workers.files", "workers.records"},
-    "wsgi": {"app"},
+    | {"workers.messages", "workers.files", "workers.records", "workers.housekeeping.passwords"}
+    | {"workers.statuses", "workers.tellings"},
+    "wsgi": {"app", "workers.settings", "workers.logs"},
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs"},
     "workers.engine": {"workers.db", "workers.settings", "workers.errors", "workers.logs", "workers.embedded"},
     "workers.jobs": {"workers.engine", "workers.services", "workers.files", "workers.records", "workers.storage"}
-    | {"workers.messages", "workers.imports", "workers.housekeeping"}
+    | {"workers.messages", "workers.imports", "workers.housekeeping", "workers.statuses", "workers.tellings"}
     | RECORDS,
-    "workers.imports": {"workers.services", "workers.files", "workers.records"} | RECORDS,
-    "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage"} | RECORDS,
+    "workers.imports": {"workers.services", "workers.files", "workers.records", "workers.pace"} | RECORDS,
+    "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
     "workers.services": {"workers.errors"},
     "workers.files": {"workers.storage"} | RECORDS,
+    "workers.statuses": {"workers.engine.tasks", "workers.settings"},
+    "workers.tellings": {"workers.records", "workers.statuses", "workers.engine"} | RECORDS,
     "workers.records": RECORDS,
     "workers.messages": {"workers.records", "workers.engine.ledger", "workers.engine.seal", "workers.engine.tables"}
     | RECORDS,
@@ -54,9 +58,11 @@ ARROWS: dict[str, set[str]] = {
     "workers.settings": {"workers.errors"},
     "workers.errors": set(),
     "workers.logs": set(),
+    "workers.pace": set(),
     "workers": set(),
 }
 RECORD_KEEPERS = ("workers/db.py", "workers/models.py", "workers/records.py", "workers/files.py", "workers/messages.py")
+RECORD_KEEPERS += ("workers/tellings.py",)
 # The only files in which a foreign package may be imported.
 HOMES = {
     "rq": ["workers/engine/*.py"],
@@ -78,69 +84,23 @@ HOMES = {
 }
 PURE_SERVICES = {
     "workers.services.addresses",
+    "workers.services.alerts",  # by `flask check` alone
     "workers.services.mail_servers",
     "workers.services.mail_text",
     "workers.services.phones",
     "workers.services.sms_gateways",
     "workers.services.sms_rows",
     "workers.services.sms_text",
+    "workers.services.letters",  # these three: one letter, its size is bounded, some 15 ms
+    "workers.services.pictures",
+    "workers.services.snapshots",
     "workers.services.tax_numbers",
+    "workers.services.webhooks",
 }
 PURE_SERVICES |= {"workers.services.columns", "workers.services.currencies", "workers.services.workbooks"}
 BY_NAME = {"workers/engine/registry.py": "workers.jobs", "workers/engine/fleet.py": "workers.services"}
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle"}
-HEAVY = ("reportlab", "pikepdf", "openpyxl", "obstore", "alembic")
-
-# Modules without a test file of their own, and where their promises are tested.
-TESTED_IN = {
-    "app/api/*.py": "test_api.py: every route, as callers see it",
-    "app/demo.py": "test_up.py: with the commands that start all",
-    "app/fields.py": "test_api_mutabakat.py: what each field of a body takes and refuses",
-    "app/headers.py": "test_api.py: the headers of every answer",
-    "app/json.py": "test_api.py: bodies that can't be read",
-    "app/pages.py": "test_up.py: the page that a browser gets",
-    "app/passwords.py": "test_cli_records.py: what `flask users create` prints",
-    "app/rate.py": "test_auth.py: the limit in front of every route",
-    "app/sandbox_*.py": "test_sandbox.py: all of it as one process",
-    "scheduler.py": "test_clock.py: the process itself",
-    "workers/__main__.py": "test_fleet.py: the command line",
-    "workers/engine/claim.py": "test_worker.py: priorities and turns",
-    "workers/engine/foreign.py": "test_rq_features.py: a job of RQ's own class (and `make test-conformance`)",
-    "workers/engine/forks.py": "test_fleet.py: children that die with their parent",
-    "workers/engine/due.py": "test_occurrences.py: what is due, late, skipped",
-    "workers/engine/mirror.py": "test_schedules.py: rq-scheduler's sorted set",
-    "workers/messages.py": "test_sms.py: the way out of a company, and the evidence",
-    "workers/services/letter_mails.py": "test_mutabakat.py: what stands beside a letter",
-    "workers/services/sms_rows.py": "test_sms.py: bad rows, duplicates, previews",
-    "app/unsubscribe.py": "test_email.py: one click",
-    "workers/engine/helpers.py": "test_bulk.py: helpers beside the task's own job",
-    "workers/engine/keeper.py": "test_rescue.py: leases, deaths, limits",
-    "workers/engine/running.py": "test_progress.py: what is asked of a running job",
-    "workers/engine/steering.py": "test_api_queues.py: queues that stand still",
-    "workers/engine/tables.py": "test_migrations.py: the tables of the code are those of the migrations",
-    "workers/engine/wire.py": "test_queues.py: with and without Redis",
-    "workers/files.py": "test_pdf.py: the files of the jobs",
-    "workers/imports/*.py": "test_imports.py: from rows to records, and back",
-    "workers/housekeeping/*.py": "test_maintenance.py: the jobs that clean up, warn and tell",
-    "workers/services/alerts.py": "test_maintenance_people.py: what operators get",
-    "workers/services/notices.py": "test_maintenance_people.py: what users and operators read",
-    "workers/logs.py": "test_queues.py: what a worker writes into its log",
-    "workers/migrations/*.py": "test_migrations.py: all of them together",
-    "workers/models.py": "test_migrations.py: the tables of the code are those of the migrations",
-    "workers/records.py": "test_pdf.py: the records that a letter is made of",
-    "workers/services/bundles.py": "test_pdf.py: the zip and its manifest",
-    "workers/services/columns.py": "test_api_excel.py: the templates",
-    "workers/services/currencies.py": "test_api_mutabakat.py: a list of codes",
-    "workers/services/flow.py": "test_letter_pages.py: how text flows over pages",
-    "workers/services/fonts.py": "test_typesetting.py: the glyphs of every letter",
-    "workers/services/letter_form.py": "test_letters.py: what stands on a letter",
-    "workers/services/letter_styles.py": "test_letters.py: a table of sizes",
-    "workers/services/sms_gateways/*.py": "test_sms_gateways.py: one suite over all of them",
-    "workers/services/sending.py": "test_sms_gateways.py: every answer of a gateway is one of its words",
-    "workers/services/sheets/*.py": "test_sheets_reading.py: with those of the guard, the headers and the values",
-    "workers/services/snapshots.py": "test_pdf.py: a record becomes a letter",
-    "wsgi.py": "test_up.py: the application that a server loads",
-}
+HEAVY = ("reportlab", "pikepdf", "openpyxl", "obstore", "alembic", "sentry_sdk")
 
 
 def module_of(path: Path) -> str:
@@ -266,7 +226,9 @@ def test_a_lua_script_says_first_what_it_takes_and_gives(script: Path) -> None:
 
 
 def has_test(path: Path) -> bool:
-    return any((ROOT / "tests").glob(f"test_{path.stem}.py")) or any((ROOT / "tests").glob(f"test_{path.stem}_*.py"))
+    """`test_login.py`, `test_login_….py`, or with its package's name before it: `test_desk_login.py`."""
+    names = (f"test_{path.stem}.py", f"test_{path.stem}_*.py", f"test_{path.parent.name}_{path.stem}.py")
+    return any(found for name in names for found in (ROOT / "tests").glob(name))
 
 
 def excuses(path: Path) -> list[str]:

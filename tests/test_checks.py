@@ -30,6 +30,7 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
         wrong(public_url="https://sira.example.com", mail_from="Sıra <sira@example.com>", sms_countries="TR,DE") == {}
     )
     assert wrong(smtp_url="smtp://user:password@mail.example.com:587?tls=ssl") == {}
+    assert wrong(alert_urls="json://127.0.0.1:9,tgram://123456789:abcdefg_hijklmnop/12315544/") == {}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,8 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
         ({"mail_from": "nobody"}, "addresses", "MAIL_FROM"),
         ({"public_url": "sira.example.com"}, "addresses", "PUBLIC_URL"),
         ({"sms_countries": "Türkiye"}, "addresses", "SMS_COUNTRIES"),
+        ({"alert_urls": "json://127.0.0.1, geheim"}, "reports", "ALERT_URLS: entry 2"),
+        ({"sentry_dsn": "geheim"}, "reports", "SENTRY_DSN"),
     ],
 )
 def test_what_does_not_work_is_found_with_its_cause(wrong: Any, change: Any, what: str, sentence: str) -> None:

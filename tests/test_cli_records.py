@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app import auth
+from app import auth, passwords
 from tests.commands import VKN, a_company, printed, run
 from tests.conftest import Service
 from workers import db
-from workers.models import Company, Token
+from workers.models import Company, Token, User
 
 
 def test_only_the_id_stands_on_standard_output(service: Service) -> None:
@@ -102,3 +102,17 @@ def test_a_user_exists_once_whatever_the_case_of_the_address(service: Service) -
     assert re.fullmatch(r"[a-z2-9]{5}(-[a-z2-9]{5}){3}", first)
     assert again.exit_code == 1
     assert "there is a user ayse@example.com already" in again.stderr
+
+
+def test_a_person_without_a_password_gets_one(service: Service) -> None:
+    company_id = a_company()
+    with db.writing() as session:
+        session.add(User(company_id=company_id, email="imported@example.com", password_hash="!"))
+
+    password = printed(run("users", "password", "Imported@example.com"))
+
+    with db.reading() as session:
+        kept = session.scalars(select(User)).one()
+    assert passwords.matches(kept.password_hash, password)
+    assert kept.session_epoch == 1
+    assert "nobody@example.com does not exist" in run("users", "password", "nobody@example.com").stderr

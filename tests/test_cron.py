@@ -185,7 +185,7 @@ FAULTS = [
     ({"cron": "0 0 * * *", "missed": "none"}, "one, all or skip"),
     ({"crom": "0 0 * * *"}, "no option 'crom'; do you mean cron"),
     ({"overlaps": "skip"}, "do you mean overlap"),
-    ({"when": "daily"}, "there are retries"),
+    ({"daily": True}, "there are retries"),
 ]
 
 

@@ -9,7 +9,7 @@ from tests.conftest import wait_until
 from tests.mailbox import Mailbox
 from tests.messaging import Office, configure, counts_of, deliveries, hurry, items_of
 from workers import files
-from workers.engine import find
+from workers.engine import enqueue, find
 from workers.jobs import email
 
 office, box = messaging.office, messaging.box
@@ -48,6 +48,15 @@ def test_a_mail_arrives_with_the_companys_name_and_its_evidence(office: Office, 
     assert (item["ref"], item["provider_id"]) == ("a***@ornek.com", mail.message["Message-ID"])
     [sent] = deliveries(task_id)
     assert (sent.opened, sent.state, sent.provider_id) == ("ali@ornek.com", "done", mail.message["Message-ID"])
+
+
+def test_a_notice_of_the_services_own_is_mailed_by_its_own_kind(office: Office, box: Mailbox) -> None:
+    office.service.run_worker("maintenance")
+    task = enqueue("send_notice", {"to_email": "ali@ornek.com", "subject": "PDF hazır!", "body": "…"})
+
+    assert office.ended(task.id).state == "SUCCESS"
+    assert box.messages[0].message["Subject"] == "PDF hazır!"
+    assert office.face.ayse.post("/api/jobs/send_notice", {**LETTER}).status_code == 403
 
 
 def test_a_bulk_goes_over_one_connection_a_slice_and_to_each_address_once(office: Office, box: Mailbox) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import workers.engine.bulk
+import workers.engine.dashboard
 import workers.engine.outgoing
 import workers.engine.schedules
 import workers.engine.tasks
@@ -77,6 +78,7 @@ def test_an_error_that_comes_back_however_often_it_is_tried_is_final() -> None:
         *("InvalidInput", "NotFound", "UnknownKind", "UnknownTask", "MissingRecord", "InvalidLetter"),
         *("SealBroken", "NotInCatalogue", "NotSerializable", "Poison", "NothingDone"),
         *("BadPhone", "BadText", "BadAddress", "GatewayRefused", "NotDone", "UnknownSchedule"),
+        *("BadWebhook", "NotDelivered", "NoSuchJob"),
         *("SheetRefused", "SheetFull", "NoHeader", "NoSuchSheet"),
     }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from tests import face as faces
 from tests.conftest import Service
@@ -20,7 +21,7 @@ from tests.imports_made import (
     xlsx,
 )
 from workers import db
-from workers.models import User
+from workers.models import File, User
 
 face = faces.face
 
@@ -64,8 +65,11 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
     imported(face.ayse, sheet, "mutabakat")
     face.bora.letter()
 
+    made: list[str] = []
+
     def export(what: str, **more: Any) -> bytes:
         task_id = face.ayse.enqueue("export_sheet", what=what, **more)
+        made.append(task_id)
         assert ended(face.ayse, task_id)["result"]["filename"] == f"{what}.xlsx"
         return face.ayse.get(f"/api/tasks/{task_id}/result").data
 
@@ -80,6 +84,11 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
     assert [row[0] for row in items] == ["Sıra", 1, 2]
     foreign = face.bora.enqueue("export_sheet", what="items", task_id=bulk)
     assert ended(face.bora, foreign)["error"]["type"] == "MissingRecord"
+
+    with db.writing() as session:
+        session.execute(delete(File))
+    expired = face.ayse.get(f"/api/tasks/{made[0]}/result")
+    assert (expired.status_code, "expired" in expired.json["detail"]) == (409, True)
 
 
 def test_an_upload_of_another_company_is_unknown(service: Service, face: Face) -> None:

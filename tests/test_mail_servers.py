@@ -38,7 +38,7 @@ def test_a_url_says_which_server_and_how_it_is_spoken_to(url, server):
 @pytest.mark.parametrize(
     "url",
     ["", "smtp://", "http://h", "smtps://h", "h:25", "smtp://h:port", "smtp://h:0", "smtp://h?tls=maybe", "smtp://h?tls=",
-     "smtp://h?ssl=1", "smtp://geheim@[::1"],
+     "smtp://h?ssl=1", "smtp://geheim@[::1", "smtp://u:p%00@h"],
 )  # fmt: skip
 def test_what_is_no_url_is_refused_without_a_word_of_it(url):
     with pytest.raises(BadSettings, match="SMTP_URL") as refused:
@@ -82,10 +82,16 @@ def test_a_wrong_password_is_told_at_the_first_try_and_only_tried_once():
         assert box.sign_ins == 1
 
 
-def test_a_password_that_can_not_be_sent_is_refused():
-    with Mailbox(user="u", password="p") as box:
-        with pytest.raises(GatewayRefused, match="ASCII"):
-            joined(box.url.replace("u:p", "u:şifre"))
+def test_a_password_may_have_turkish_letters():
+    with Mailbox(user="çınar", password="şifre") as box:
+        joined(box.url).close()
+        assert box.sign_ins == 1
+
+
+def test_where_a_server_takes_no_such_password_it_is_said_what_to_do():
+    with scripted([HELLO[0], "250-hello\r\n250 AUTH LOGIN", "334 VXNlcm5hbWU6"]) as script:
+        with pytest.raises(GatewayRefused, match="ASCII only; choose others and change SMTP_URL"):
+            joined(script.url.replace("//", "//u:şifre@"))
 
 
 def test_a_server_that_knows_no_passwords_is_no_place_for_one():

@@ -18,7 +18,7 @@ from workers.engine.tables import history, items, keys, occurrences, tasks
 from workers.errors import InvalidInput
 from workers.housekeeping import leftovers
 from workers.jobs import maintenance
-from workers.models import Cleanup, Delivery, File, SandboxMessage
+from workers.models import Cleanup, Delivery, File, Import, SandboxMessage
 
 OLD, RECENT = now() - timedelta(days=91), now() - timedelta(days=89)
 
@@ -169,6 +169,40 @@ def test_what_crashes_left_behind_is_tidied_up(anywhere: Service) -> None:
     assert maintenance.tidy_up()["deleted"] == {"orphans": {"count": 1, "bytes": 19}}
     assert [key for key, _ in place.list("files")] == ["files/1/young"]
     assert [key.split("/")[1] for key, _ in place.list("parts")] == [living]
+
+
+def test_results_expire_their_tasks_and_the_evidence_stay(service: Service) -> None:
+    settings.use(service.settings.model_copy(update={"result_ttl_days": 30}))
+    old, recent, evidence = (an_ended_task(now() - timedelta(days=days)) for days in (31, 29, 31))
+    living = put_row(state="PROGRESS")
+    with db.writing() as session:
+        session.execute(update(File).where(File.task_id == evidence).values(purpose="sent"))
+    with files.new("teil.pdf", "application/pdf", task_id=living, company_id=None) as file:
+        file.write(b"x")
+    with db.writing() as session:
+        session.execute(update(File).where(File.task_id == living).values(created_at=OLD))
+
+    told = maintenance.tidy_up()["deleted"]["expired_results"]
+
+    assert told == {"count": 1, "bytes": 500}
+    assert [count(File, task_id=task_id) for task_id in (old, recent, evidence, living)] == [0, 1, 1, 1]
+    assert count(tasks) == 4
+
+
+def test_what_imports_left_goes_when_nobody_goes_on_with_it(service: Service) -> None:
+    known, folder = put_row(), service.data_dir / "imports" / "gone"
+    for task_id in (known, "gone"):
+        with db.writing() as session:
+            session.add(Import(task_id=task_id, execution="e", new=0, changed=0, unchanged=0, updated_at=OLD))
+    folder.mkdir(parents=True)
+    (folder / "sheet").write_bytes(b"rows")
+    os.utime(folder, (OLD.timestamp(), OLD.timestamp()))
+
+    told = maintenance.tidy_up()["deleted"]
+
+    assert told == {"imports": {"count": 1, "bytes": 0}, "import_folders": {"count": 1, "bytes": 4}}
+    assert count(Import, task_id=known) == 1
+    assert not folder.exists()
 
 
 def test_the_jobs_are_scheduled_and_may_run_by_their_defaults(service: Service) -> None:

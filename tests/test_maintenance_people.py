@@ -17,7 +17,7 @@ from workers import db, settings
 from workers.db import now
 from workers.engine.seal import Seal
 from workers.engine.tables import items, occurrences, tasks
-from workers.errors import GatewayAway
+from workers.errors import BadSettings, GatewayAway
 from workers.jobs import maintenance
 from workers.models import User
 
@@ -33,7 +33,7 @@ def a_user(email: str, *, changed_days_ago: int, company: int | None = None, **v
 
 def mails() -> list[dict[str, Any]]:
     with db.reading() as session:
-        found = session.execute(select(tasks).where(tasks.c.kind == "send_email").order_by(tasks.c.id)).all()
+        found = session.execute(select(tasks).where(tasks.c.kind == "send_notice").order_by(tasks.c.id)).all()
         values = {row.task_id: Seal.loads(row.value) for row in session.execute(select(items))}
     return [{"scope": row.scope, **Seal.loads(row.params), **_row(values.get(row.id))} for row in found]
 
@@ -169,9 +169,11 @@ def test_operators_are_alerted_through_apprise(inbox: Inbox) -> None:
         maintenance.alert_operators("a", "b")
 
 
-def test_unreadable_alert_urls_are_named_by_their_place_not_by_their_secrets(service: Service) -> None:
+def test_unreadable_alert_urls_are_named_by_their_place_not_by_their_secrets(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.use(service.settings.model_copy(update={"alert_urls": "json://127.0.0.1:1, nonsense:secret"}))
 
-    with pytest.raises(GatewayAway, match="entry 2") as caught:
+    with pytest.raises(BadSettings, match="entry 2") as caught:
         maintenance.alert_operators("a", "b")
-    assert "secret" not in caught.value.message
+    assert "secret" not in caught.value.message + caplog.text

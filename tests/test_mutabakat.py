@@ -5,7 +5,8 @@ from typing import Any
 from tests import messaging
 from tests.mailbox import Mailbox
 from tests.messaging import Office, deliveries, items_of, phone
-from workers import files
+from workers import db, files, messages
+from workers.engine.ledger import Item
 from workers.jobs import mutabakat
 
 office, box = messaging.office, messaging.box
@@ -66,3 +67,19 @@ def test_channels_are_email_and_sms_and_at_least_one(office: Office) -> None:
     for channels in ([], ["fax"]):
         posted = {"mutabakat_ids": [one], "channels": channels}
         assert office.face.ayse.post("/api/mutabakat/send-async", posted).status_code == 422
+
+
+def test_a_letter_whose_arrival_is_found_out_later_is_sent_too(office: Office) -> None:
+    one, other = letter(office, 1), letter(office, 2)
+    values = [
+        {"id": one, "channel": "sms"},
+        {"id": other, "channel": "sms"},
+        {"phone": phone(1), "message": "no letter"},
+    ]
+    found = [Item(id=n, position=n, value=value, state="done", request_key="k") for n, value in enumerate(values, 1)]
+    found[1].state = "failed"
+
+    with db.writing() as session:
+        messages.letters_sent(messages.told)(session, found)
+
+    assert [office.face.ayse.get(f"/api/mutabakat/{each}").json["state"] for each in (one, other)] == ["sent", "draft"]

@@ -1,5 +1,8 @@
 """Messages in the ledger: marked before they go out, unknown if nobody tells, and never open after the end."""
 
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -10,21 +13,28 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import Service
 from tests.hands import put_row, redis_away
+from tests.test_declared import marked, nothing
 from tests.test_ledger import filled, states
 from workers.db import now, writing
-from workers.engine import control, enqueue, find, ledger, limits, outgoing, running
-from workers.engine.ledger import Entry, Item
+from workers.engine import control, declared, enqueue, find, ledger, limits, outgoing, running
+from workers.engine.flights import Send
+from workers.engine.ledger import Entry, Item, Note
 from workers.engine.limits import Caps
 from workers.engine.tables import items
 from workers.errors import Conflict, DatabaseDown, GatewayAway, GatewayBusy
 
 
-def nothing(_: Session, __: list[Item]) -> None:
-    """A note that writes nothing."""
+def send(work: outgoing.Outgoing, call: Send, count: int = 1, note: Note = nothing, **how: bool) -> None:
+    """Send so many of what waits, and wait for what becomes of it."""
+    with work.under_way():
+        work.send(declared.waiting(work.run.task_id, count), call, note, **how)
+        work.land()
 
 
-def marked(task_id: str, tag: str = "a", key: str = "k1", count: int = 10) -> list[Item]:
-    return outgoing.mark(tag, outgoing.waiting(task_id, count), key, nothing)
+def send_all(work: outgoing.Outgoing, call: Send, size: int, look_up: outgoing.LookUp | None = None) -> None:
+    with work.under_way():
+        for batch in work.requests(size, look_up, nothing):
+            work.send(batch, call, nothing)
 
 
 def an_hour_ago(task_id: str) -> None:
@@ -37,89 +47,17 @@ def work_of(task_id: str, execution: str = "x") -> outgoing.Outgoing:
     return outgoing.Outgoing(running.Run(task_id, task_id, execution, leased=False), 10)
 
 
-def test_items_are_marked_with_the_key_of_their_request_before_it_goes_out(anywhere: Service) -> None:
-    task_id = filled("a", "b", "c")
-    noted: list[list[str]] = []
-
-    mine = outgoing.mark(
-        "x", outgoing.waiting(task_id, 2), "k1", lambda _, batch: noted.append([i.state for i in batch])
-    )
-
-    assert [(item.value, item.state, item.request_key, item.attempts) for item in mine] == [
-        ("a", "sending", "k1", 1),
-        ("b", "sending", "k1", 1),
-    ]
-    assert noted == [["sending", "sending"]]
-    assert states(task_id) == ["sending", "sending", "pending"]
-
-
-def test_what_another_execution_marked_meanwhile_is_left_to_it(anywhere: Service) -> None:
-    task_id = filled("a", "b", "c")
-    seen = outgoing.waiting(task_id, 3)
-    marked(task_id, "first", count=2)
-
-    assert [item.value for item in outgoing.mark("second", seen, "k2", nothing)] == ["c"]
-
-
-def test_refused_items_are_settled_in_the_same_commit(anywhere: Service) -> None:
-    task_id = filled("a", "b", "c")
-    batch = outgoing.waiting(task_id, 3)
+def test_refused_items_are_settled_in_the_commit_that_declares_the_others(anywhere: Service) -> None:
+    task_id, seen = filled("a", "b", "c"), []
+    batch = declared.waiting(task_id, 3)
     batch[0].fail("no such number")
     batch[1].skip("twice")
 
-    assert [item.value for item in outgoing.mark("x", batch, "k1", nothing)] == ["c"]
-    assert states(task_id) == ["failed", "skipped", "sending"]
+    work = work_of(task_id)
+    with work.under_way():
+        work.send(batch, lambda ready, key: seen.append((states(task_id), [item.value for item in ready])), nothing)
 
-
-def test_what_a_dead_execution_left_is_unknown_and_its_late_answer_still_counts(anywhere: Service) -> None:
-    task_id = filled("a", "b", "c")
-    batch = marked(task_id, "dead")
-
-    ledger.give_back(task_id, alive=set())
-    assert states(task_id) == ["unknown"] * 3
-
-    batch[0].done(provider_id="p1")
-    batch[1].later("the gateway was busy")
-    batch[2].fail("refused")
-    ledger.settle("dead", batch)
-    assert states(task_id) == ["done", "unknown", "failed"], "an unknown item never goes back by itself"
-    assert ledger.page(task_id)[0][0]["provider_id"] == "p1"
-
-
-def test_a_task_that_ends_leaves_what_may_have_been_sent_unknown(anywhere: Service) -> None:
-    task_id = filled("a", "b", "c")
-    marked(task_id, count=1)
-    ledger.take(task_id, "b", 1)
-
-    ledger.close(task_id, "İptal edildi")
-
-    assert states(task_id) == ["unknown", "skipped", "skipped"]
-
-
-def test_a_released_request_comes_together_again_under_its_key(anywhere: Service) -> None:
-    task_id = filled(*"abcd")
-    batch = marked(task_id, count=2)
-    for item in batch:
-        item.later("busy")
-    ledger.settle("a", batch)
-
-    again = outgoing.waiting(task_id, 10)
-
-    assert [(item.value, item.request_key) for item in again] == [("a", "k1"), ("b", "k1")]
-    ledger.reopen(task_id, ("pending",))
-    assert [item.request_key for item in outgoing.waiting(task_id, 10)] == [None] * 4
-
-
-def test_deferred_items_wait_and_the_others_go_on(anywhere: Service) -> None:
-    task_id = filled("a", "b")
-    [first] = marked(task_id, count=1)
-    first.later("grey list", pause_s=240)
-    ledger.settle("a", [first])
-
-    assert [item.value for item in outgoing.waiting(task_id, 10)] == ["b"]
-    due = outgoing.next_due(task_id)
-    assert due is not None
-    assert 230 < (due - now()).total_seconds() < 241
+    assert seen == [(["failed", "skipped", "sending"], ["c"])]
 
 
 def sent_and_lost(task_id: str) -> None:
@@ -144,8 +82,7 @@ def test_what_is_left_is_looked_up_and_sent_again_only_if_the_gateway_never_got_
     assert work._look_up(look_up, nothing)
     assert states(task_id) == ["done", "unknown"], "it may still be under way"
     an_hour_ago(task_id)
-    for batch in work.requests(5, look_up=lambda batch, key: True, note=nothing):
-        work.send(batch, call, nothing)
+    send_all(work, call, 5, look_up=lambda batch, key: True)
 
     assert calls == [["b"]]
     assert states(task_id) == ["done", "done"]
@@ -189,57 +126,64 @@ def test_only_what_surely_was_not_sent_stays_pending(service: Service, raised: E
         raise raised
 
     with suppress(GatewayAway, KeyError):
-        work_of(task_id).send(outgoing.waiting(task_id, 1), call, nothing)
+        send(work_of(task_id), call)
 
     assert states(task_id) == [state]
 
 
-def test_an_outcome_is_said_again_until_the_database_takes_it(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outcome_is_said_again_until_the_database_takes_it(service: Service) -> None:
     task_id, tries = filled("a"), []
-    settle = ledger.settle
 
-    def flaky(*given: Any) -> None:
-        tries.append(1)
-        if len(tries) < 3:
+    def flaky(_: Session, batch: list[Item]) -> None:
+        tries.append([item.state for item in batch])
+        if 1 < len(tries) < 4:
             raise DatabaseDown()
-        settle(*given)
 
-    monkeypatch.setattr(ledger, "settle", flaky)
-    work_of(task_id).send(outgoing.waiting(task_id, 1), lambda ready, key: ready[0].done(), nothing)
+    send(work_of(task_id), lambda ready, key: ready[0].done(), note=flaky)
 
-    assert (len(tries), states(task_id)) == (3, ["done"])
+    assert (tries, states(task_id)) == ([["sending"], ["done"], ["done"], ["done"]], ["done"])
 
 
-def test_nothing_is_sent_that_can_not_be_marked(service: Service) -> None:
+def test_nothing_is_sent_that_can_not_be_declared(service: Service) -> None:
     task_id, calls = filled("a"), []
 
     def refuse(_: Session, __: list[Item]) -> None:
         raise DatabaseDown()
 
     with pytest.raises(DatabaseDown):
-        work_of(task_id).send(outgoing.waiting(task_id, 1), lambda ready, key: calls.append(key), refuse)
+        send(work_of(task_id), lambda ready, key: calls.append(key), note=refuse)
 
     assert (calls, states(task_id)) == ([], ["pending"])
 
 
-def test_no_limit_interrupts_between_a_send_and_its_outcome(service: Service) -> None:
-    task_id = filled("a")
-    token = running.present.set(running.Run(task_id, task_id, "x", leased=False))
+@pytest.fixture
+def cancel(service: Service) -> Iterator[Callable[[], None]]:
+    """Cancel the running task as a worker's parent does: by a signal."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
+    yield lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+    running.clear()
+
+
+def test_no_limit_interrupts_between_a_send_and_its_outcome(cancel: Callable[[], None]) -> None:
+    task_id = filled(*"abc")
+    work, calls = work_of(task_id), []
 
     def call(ready: list[Item], key: str) -> None:
-        running.ask(running.Cancelled)
+        cancel()
+        calls.append(ready[0].value)
         ready[0].done()
 
+    token = running.present.set(work.run)
     try:
         with pytest.raises(running.Cancelled):
-            work_of(task_id).send(outgoing.waiting(task_id, 1), call, nothing)
+            send_all(work, call, 1)
     finally:
         running.present.reset(token)
-        running.clear()
 
-    assert states(task_id) == ["done"]
+    assert states(task_id) == ["done" if value in calls else "pending" for value in "abc"]
+    assert 1 <= len(calls) < 3, "what was declared and had not begun goes back"
+    assert [row["attempts"] for row in ledger.page(task_id)[0]] == [int(value in calls) for value in "abc"]
 
 
 def test_rows_may_be_refused_from_the_start(service: Service) -> None:

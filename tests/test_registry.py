@@ -56,6 +56,18 @@ def bulk(ids: list[MutabakatId], format: str = "zip") -> None:
     """Make many letters."""
 
 
+def test_housekeeping_rings_no_bell_unless_it_says_so() -> None:
+    assert declare(letter).rings
+    assert not declare(letter, queue="maintenance").rings
+    assert declare(letter, queue="maintenance", quiet=False).rings
+    assert not declare(letter, quiet=True).rings
+
+
+def test_a_question_whether_there_is_work_needs_a_schedule_that_asks_it() -> None:
+    with pytest.raises(BadSettings, match="when goes with cron"):
+        declare(letter, when=lambda: True)
+
+
 def problems(kind: registry.Kind, params: dict[str, Any]) -> dict[str, str]:
     """What is wrong with the parameters, by field."""
     with pytest.raises(InvalidInput) as refused:

@@ -29,6 +29,7 @@ DEFAULTS = {
     "MAIL_RATE_PER_SECOND": 20,
     "SMS_DAILY_CAP": None,
     "SMS_PER_NUMBER": "3/10minutes",
+    "SMS_SEGMENT_PRICE": None,
     "SANDBOX_URL": "",
     "SANDBOX_BATCH": 100,
     "NETGSM_BASE_URL": "https://api.netgsm.com.tr",
@@ -50,6 +51,7 @@ DEFAULTS = {
     "TIMEZONE": "Europe/Istanbul",
     "PUBLIC_URL": "",
     "SMS_COUNTRIES": "TR",
+    "WEBHOOK_ALLOW_LOOPBACK": False,
     "REDIS_TLS_VERIFY": True,
     "SENTRY_DSN": "",
     "ALERT_URLS": "",
@@ -274,6 +276,7 @@ def test_a_well_made_production_is_safe_and_development_is_never_judged() -> Non
         ({"REDIS_URL": "redis://:pw@cache/0"}, "REDIS_URL is unencrypted"),
         ({"REDIS_URL": "rediss://cache/0"}, "REDIS_URL has no password"),
         ({"REDIS_TLS_VERIFY": "false"}, "REDIS_TLS_VERIFY"),
+        ({"WEBHOOK_ALLOW_LOOPBACK": "true"}, "WEBHOOK_ALLOW_LOOPBACK"),
         ({"PUBLIC_URL": "http://sira.example.com"}, "PUBLIC_URL"),
     ],
 )

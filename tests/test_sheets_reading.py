@@ -13,10 +13,11 @@ import pytest
 
 from tests import workbooks
 from tests.conftest import ROOT, wait_until
+from tests.oldbooks import Err
 from tests.workbooks import FIELDS, GOOD, HEAD, balances, parts, row, rows, sheet, workbook, write
 from workers.errors import NoSuchSheet
 from workers.services import sheets
-from workers.services.sheets import Limits
+from workers.services.sheets import CellError, Limits
 
 UNDERSTOOD = {
     "code": "120.01.0001",
@@ -45,6 +46,20 @@ def test_the_other_workbooks_give_the_same_rows(tmp_path):
     open_document = workbooks.ods(tmp_path / "cari.ods", "".join(map(workbooks.ods_row, (HEAD, GOOD))))
 
     assert [[meant(row) for row in read(path)[1]] for path in (old, binary, open_document)] == [[UNDERSTOOD]] * 3
+
+
+def test_errors_in_the_other_workbooks_are_named_too(tmp_path):
+    lines = ((), (), (), HEAD, GOOD, (*GOOD[:4], Err(7), "B", "TRY"), (*GOOD[:3], Err(42), 5, "B", "TRY"))
+    old = workbooks.xls(tmp_path / "cari.xls", *lines)
+    binary = workbooks.xlsb(tmp_path / "cari.xlsb", *lines)
+    empty = '<table:table-row table:number-rows-repeated="3"/>'
+    open_document = workbooks.ods(tmp_path / "cari.ods", empty + "".join(map(workbooks.ods_row, lines[3:])))
+
+    for path in (old, binary, open_document):
+        opened, (good, divided, missing) = read(path)
+        assert (opened.header_row, good.number, divided.number, missing.number) == (4, 5, 6, 7)
+        assert (good.reasons, divided.cells[4], missing.cells[3]) == ((), CellError("#DIV/0!"), CellError("#N/A"))
+        assert "#DIV/0!" in divided.reasons[0].tr
 
 
 @pytest.mark.parametrize("encoding", ["cp1254", "utf-8", "utf-8-sig", "utf-16"])

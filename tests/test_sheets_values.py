@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workbooks import FIELDS, GOOD, HEAD, Raw, balances, workbook
 from workers.services import sheets, tax_numbers
-from workers.services.sheets import UNCACHED, CellError, amounts, values
+from workers.services.sheets import UNCACHED, CellError, amounts, meanings, values
 from workers.services.sheets.values import Said
 
 
@@ -25,7 +25,7 @@ def meaning(tmp_path, head, *cells, **more):
 
 @given(st.text(max_size=30))
 def test_no_text_breaks_the_grammars(text):
-    for kind, meaning_of in values.KINDS.items():
+    for kind, meaning_of in meanings.KINDS.items():
         found = meaning_of(text)
         assert found is None or isinstance(found, str | date | amounts.Amount | Said), kind
 
@@ -128,6 +128,8 @@ def test_columns_of_debit_and_credit_keep_their_signs(tmp_path):
         (("Bakiye", "Para Birimi"), (5, "₺"), "TRY", 0),
         (("Bakiye", "Para Birimi"), (5, None), None, 0),
         (("Bakiye", "Para Birimi"), (5, "liraa"), None, 1),
+        (("Bakiye", "Para Birimi"), (5, "XYZ"), None, 1),
+        (("Bakiye", "Para Birimi"), (5, "chf"), "CHF", 0),
         (("Bakiye",), ("$5",), "USD", 0),
         (("Bakiye", "Para Birimi"), ("$5", "TL"), "TRY", 1),
         (("Bakiye (USD)",), (5,), "USD", 0),
@@ -164,14 +166,14 @@ def test_a_good_row_says_nothing(tmp_path):
 
 @pytest.mark.parametrize("kind", ["text", "code", "money", "date", "tax_number", "email", "phone", "side", "currency"])
 def test_an_error_is_named_in_every_kind_of_column(kind):
-    assert "#DIV/0!" in values.KINDS[kind](CellError("#DIV/0!")).tr
-    assert "kayıtlı değil" in values.KINDS[kind](UNCACHED).tr
+    assert "#DIV/0!" in meanings.KINDS[kind](CellError("#DIV/0!")).tr
+    assert "kayıtlı değil" in meanings.KINDS[kind](UNCACHED).tr
 
 
 @pytest.mark.parametrize("text", ["#YOK", "#SAYI/0!", "#REF!"])
 def test_an_error_that_became_text_in_a_csv_is_still_one(text):
     assert text in values.text(text).tr
-    assert values.of_column("text", ["A", text], [1, 2], None)[1].bad
+    assert meanings.of_column("text", ["A", text], [1, 2], None)[1].bad
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_text_is_one_clean_line(cell, found):
 @given(st.lists(st.one_of(st.none(), st.text(max_size=8)), min_size=1))
 def test_a_column_means_the_same_at_once_and_cell_by_cell(column):
     for kind in ("text", "email", "phone", "tax_number"):
-        assert values.of_column(kind, column, range(len(column)), None) == list(map(values.KINDS[kind], column))
+        assert meanings.of_column(kind, column, range(len(column)), None) == list(map(meanings.KINDS[kind], column))
 
 
 @pytest.mark.parametrize(
@@ -213,12 +215,12 @@ def test_a_column_means_the_same_at_once_and_cell_by_cell(column):
     ],
 )
 def test_the_small_kinds_have_one_form(kind, cell, found):
-    assert values.KINDS[kind](cell) == found
+    assert meanings.KINDS[kind](cell) == found
 
 
 def test_doubts_of_the_small_kinds_keep_a_value_and_faults_do_not():
     assert values.email("a@b.com; c@d.com").value == "a@b.com"
     assert values.phone("dahili 5").value == "dahili 5"
     assert [
-        values.KINDS[kind](cell).value for kind, cell in (("email", "ayse"), ("language", "fr"), ("role", "kral"))
+        meanings.KINDS[kind](cell).value for kind, cell in (("email", "ayse"), ("language", "fr"), ("role", "kral"))
     ] == [None] * 3

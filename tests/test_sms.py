@@ -1,5 +1,6 @@
 """SMS: each accepted message is sent once, and what became of it is told."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests import messaging
 from tests.conftest import wait_until
 from tests.hands import everything_in
+from tests.imports_made import read_back
 from tests.messaging import (
     Office,
     configure,
@@ -77,6 +79,12 @@ def test_bad_rows_and_duplicates_are_told_at_once_and_the_others_are_sent(office
     assert office.ended(task_id).state == "SUCCESS"
     assert counts_of(task_id) == {"done": 3, "skipped": 1, "failed": 2}
     assert set(office.gateway.per_phone().values()) == {1}
+
+    export = office.face.ayse.enqueue("export_sheet", what="items", task_id=task_id, state="failed")
+    assert office.ended(export).state == "SUCCESS"
+    sheet = read_back(office.face.ayse.get(f"/api/tasks/{export}/result").data)
+    told = [(row[0], row[1], row[2], row[4]) for row in sheet[1:]]
+    assert told == [(i["position"], i["ref"], "failed", i["error"]) for i in items_of(task_id, state="failed")]
 
 
 def test_a_bulk_in_which_every_row_is_bad_is_refused_with_the_rows(office: Office) -> None:
@@ -255,4 +263,9 @@ def test_a_preview_sends_nothing_and_counts_as_the_gateway_bills(office: Office)
     assert told["messages"][2]["valid"] is False
     assert office.face.ayse.post("/api/sms/preview", {"phone": phone(1), "message": "a"}).json["total_segments"] == 1
     assert office.face.ayse.post("/api/sms/preview", {}).status_code == 422
+    configure(office.service, sms_segment_price=Decimal("0.35"))
+    assert (
+        office.face.ayse.post("/api/sms/preview", {"phone": phone(1), "message": "a" * 161}).json["total_cost"]
+        == "0.70"
+    )
     assert office.gateway.accepted == []

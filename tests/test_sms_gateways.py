@@ -1,17 +1,16 @@
 """One suite for all SMS gateways, against a local server that speaks each one's protocol: what is sent, and how."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests import gateway_samples
 from tests.gateway_samples import CAN_TELL, GATEWAYS, KEY, MANY, MESSAGES, opened, some
-from tests.gateways import FakeGateway, apart
+from tests.gateways import apart
 from workers.errors import BadSettings
 from workers.services.sending import Verdict
 from workers.services.sms_gateways import (
     KINDS,
-    Gateway,
     Sms,
     billing_of,
     netgsm,
@@ -25,16 +24,7 @@ from workers.services.sms_text import Billing
 ALPHABETS = {"GSM-7": None, "GSM-7-TR": "TR", "UCS-2": "UNICODE"}
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeGateway]:
-    with FakeGateway() as server:
-        yield server
-
-
-@pytest.fixture(params=GATEWAYS)
-def gateway(request: pytest.FixtureRequest, fake: FakeGateway) -> Iterator[Gateway]:
-    with open_gateway(request.param, fake.options(request.param), timeout_s=5) as opened:
-        yield opened
+fake, gateway = gateway_samples.fake, gateway_samples.gateway
 
 
 def test_each_message_arrives_once_as_it_was_written_and_is_done(gateway, fake):

@@ -11,15 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests import gateway_samples
 from tests.gateway_http import FakeServer
 from tests.gateway_protocols import Reply
 from tests.gateway_samples import CAN_TELL, GATEWAYS, KEY, MESSAGES, opened, saying, some
-from tests.gateways import FakeGateway
 from workers.errors import GatewayAway, GatewayBusy, GatewayRefused, SiraError
 from workers.services.sending import Verdict
 from workers.services.sms_gateways import (
     KINDS,
-    Gateway,
     answers,
     iletimerkezi,
     netgsm,
@@ -51,16 +50,7 @@ def talker() -> Iterator[FakeServer]:
         server.shutdown()
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeGateway]:
-    with FakeGateway() as server:
-        yield server
-
-
-@pytest.fixture(params=GATEWAYS)
-def gateway(request: pytest.FixtureRequest, fake: FakeGateway) -> Iterator[Gateway]:
-    with open_gateway(request.param, fake.options(request.param), timeout_s=5) as opened:
-        yield opened
+fake, gateway = gateway_samples.fake, gateway_samples.gateway
 
 
 def everything_said_by(error: BaseException) -> str:

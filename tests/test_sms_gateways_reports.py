@@ -1,32 +1,22 @@
 """What SMS gateways tell later: whether an unanswered request arrived, and which messages were delivered."""
 
 import doctest
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import gateway_samples
 from tests.gateway_samples import CAN_TELL, GATEWAYS, KEY, MESSAGES, opened, saying, some
-from tests.gateways import FakeGateway
 from workers.errors import GatewayAway, GatewayBusy
-from workers.services.sms_gateways import Gateway, Sms, matching, open_gateway
+from workers.services.sms_gateways import Sms, matching, open_gateway
 
 alike = st.builds("+9053{}{}".format, st.integers(1000, 1012), st.sampled_from(["4567", "0000", "4568", "9000"]))
 phones = st.lists(alike, min_size=1, max_size=30, unique=True)
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeGateway]:
-    with FakeGateway() as server:
-        yield server
-
-
-@pytest.fixture(params=GATEWAYS)
-def gateway(request: pytest.FixtureRequest, fake: FakeGateway) -> Iterator[Gateway]:
-    with open_gateway(request.param, fake.options(request.param), timeout_s=5) as opened:
-        yield opened
+fake, gateway = gateway_samples.fake, gateway_samples.gateway
 
 
 def test_the_examples_in_the_docstrings_hold():

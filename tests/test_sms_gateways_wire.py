@@ -4,7 +4,6 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -19,24 +18,14 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import gateway_samples
 from tests.gateway_http import FakeServer
 from tests.gateway_samples import GATEWAYS, KEY, MESSAGES, saying, some
-from tests.gateways import FakeGateway
 from workers.errors import GatewayAway
-from workers.services.sms_gateways import Gateway, Sms, open_gateway, wire
+from workers.services.sms_gateways import Sms, open_gateway, wire
 from workers.services.sms_gateways.answers import retry_after_s
 
-
-@pytest.fixture
-def fake() -> Iterator[FakeGateway]:
-    with FakeGateway() as server:
-        yield server
-
-
-@pytest.fixture(params=GATEWAYS)
-def gateway(request: pytest.FixtureRequest, fake: FakeGateway) -> Iterator[Gateway]:
-    with open_gateway(request.param, fake.options(request.param), timeout_s=5) as opened:
-        yield opened
+fake, gateway = gateway_samples.fake, gateway_samples.gateway
 
 
 def test_requests_share_one_connection_and_a_quiet_one_is_not_trusted(gateway, fake, monkeypatch):

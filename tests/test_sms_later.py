@@ -1,6 +1,7 @@
 """SMS: what is found out later about messages that were sent."""
 
 import pytest
+from sqlalchemy import update
 
 from tests import messaging
 from tests.messaging import (
@@ -12,8 +13,10 @@ from tests.messaging import (
     phone,
 )
 from tests.test_sms import bulk, single
+from workers.db import writing
 from workers.engine import find
 from workers.jobs import sms
+from workers.models import Delivery
 
 office, office_anywhere = messaging.office, messaging.office_anywhere
 
@@ -51,6 +54,11 @@ def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: 
     assert {row.state for row in rows} == {"done"}
     assert sorted(row.opened for row in rows) == [phone(number) for number in range(6)]
     assert set(office.gateway.per_phone().values()) == {1}
+
+    with writing() as session:  # as a killed sender leaves it, whose items were settled as its journal tells
+        session.execute(update(Delivery).values(state="sending", provider_id=None))
+    assert sms.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
+    assert [(row.state, row.provider_id) for row in deliveries(task_id)] == [("done", row.provider_id) for row in rows]
 
 
 @pytest.mark.parametrize("gateway", ["netgsm", "iletimerkezi", "verimor", "twilio", "sandbox"])

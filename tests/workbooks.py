@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from tests import oldbooks
-from workers.services.sheets import Field
+from workers.services.sheets import Field, error_cells
 
 FIELDS = {
     field.name: field
@@ -196,6 +196,11 @@ def ods_row(values: Iterable[Any]) -> str:
 
 
 def _ods_cell(value: Any) -> str:
+    if isinstance(value, oldbooks.Err):  # as LibreOffice writes it
+        return (
+            '<table:table-cell table:formula="of:=1/0" office:value-type="string" office:string-value="">'
+            f"<text:p>{error_cells.NAMES[value]}</text:p></table:table-cell>"
+        )
     if isinstance(value, str):
         kind = 'office:value-type="string"'
     else:

@@ -176,18 +176,40 @@ class BadAddress(SiraError):
     final = True
 
 
+class BadWebhook(SiraError):
+    """The webhook can't be used: {reason}."""
+
+    final = True
+
+
+class NotDelivered(SiraError):
+    """The webhook was not taken: {reason}"""
+
+    final = True
+
+
 class SheetRefused(SiraError):
     """Dosya içe aktarılamadı: {reason}."""
 
     final = True
+    english = "The file can't be imported: {en}."
+
+    @property
+    def message(self) -> str:
+        """English where the task asked for it: `language="en"`."""
+        return self.english.format(**self.fields) if self.fields.get("language") == "en" else super().message
 
 
 class NoSuchSheet(SheetRefused):
     """Bu adda bir sayfa yok: {reason}."""
 
+    english = "There is no sheet of that name: {en}."
+
 
 class NoHeader(SheetRefused):
     """Başlık satırı bulunamadı: {reason}."""
+
+    english = "The header row was not found: {en}."
 
 
 class SheetFull(SiraError):

@@ -1,10 +1,16 @@
 """Logs: an event in past tense plus fields; people read lines, machines read JSON (production)."""
 
 import logging
+import os
 import sys
+from collections.abc import MutableMapping
+from functools import cache
 from typing import Any
 
 import structlog
+
+FAILED = ("error", "exception", "critical")
+FLUSH_S = 1.0
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -13,8 +19,8 @@ _SHARED: list[Any] = [
 ]
 
 
-def setup(*, production: bool = False, level: int = logging.INFO) -> None:
-    """Send every log line of this process to standard error in one form."""
+def setup(*, production: bool = False, level: int = logging.INFO, sentry_dsn: str = "") -> None:
+    """Send every log line of this process to standard error in one form, and errors to Sentry if there is a DSN."""
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if production
@@ -42,6 +48,52 @@ def setup(*, production: bool = False, level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    report_errors(sentry_dsn)
+
+
+def report_errors(dsn: str) -> None:
+    """From now on what is logged as an error goes to Sentry as well, and so do executions that failed."""
+    if not dsn:
+        return
+
+    def report(_: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if method in FAILED or event.get("outcome") == "failed":
+            _send(_client(dsn, os.getpid()), event)
+        return event
+
+    structlog.configure(processors=[report, *structlog.get_config()["processors"]])
+
+
+@cache
+def _client(dsn: str, pid: int) -> Any:
+    """Sentry's, made at the first error of a process: it has a thread, which does not survive a fork. Without what it
+    would find by itself: requests, arguments, variables."""
+    import sentry_sdk
+
+    quiet: dict[str, Any] = {"include_local_variables": False, "max_breadcrumbs": 0, "max_request_body_size": "never"}
+    return sentry_sdk.Client(
+        dsn=dsn, default_integrations=False, auto_enabling_integrations=False, before_send=_scrubbed, **quiet
+    )
+
+
+def _send(client: Any, event: MutableMapping[str, Any]) -> None:
+    from sentry_sdk.utils import event_from_exception
+
+    found = event.get("exc_info")
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    made = event_from_exception(error, client.options)[0] if isinstance(error, BaseException) else {}
+    fields = {name: str(value) for name, value in event.items() if name not in ("event", "exc_info")}
+    client.capture_event({**made, "level": "error", "message": str(event.get("event")), "extra": fields})
+    client.flush(FLUSH_S)
+
+
+def _scrubbed(event: Any, _: Any) -> Any:
+    """What an error says may name a person; its type and its frames don't."""
+    for one in event.get("exception", {}).get("values", ()):
+        one.pop("value", None)
+    for name in ("request", "user", "breadcrumbs"):
+        event.pop(name, None)
+    return event
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from workers import records, settings
-from workers.db import now, reading, writing
+from workers.db import many, now, reading, writing
 from workers.engine.ledger import Item, Note, item_of
 from workers.engine.seal import Seal
 from workers.engine.tables import items
@@ -105,13 +105,17 @@ def digest(recipient: str) -> str:
 
 def digests(recipient: str) -> list[str]:
     """The same under each key of SECRET_KEY, the present one first."""
-    keys = _hash_keys(tuple(settings.current().sealing_keys()))
-    return [hmac.new(key, recipient.encode(), "sha256").hexdigest() for key in keys]
+    return _digests(settings.current(), recipient)
 
 
-@lru_cache(maxsize=8)
-def _hash_keys(keys: tuple[str, ...]) -> list[bytes]:
-    return [hashlib.sha256(b"sira recipient " + key.encode()).digest() for key in keys]
+@lru_cache(maxsize=512)  # of one message it is asked for four times
+def _digests(chosen: settings.Settings, recipient: str) -> list[str]:
+    return [hmac.digest(key, recipient.encode(), "sha256").hex() for key in _hash_keys(chosen)]
+
+
+@lru_cache(maxsize=4)
+def _hash_keys(chosen: settings.Settings) -> list[bytes]:
+    return [hashlib.sha256(b"sira recipient " + key.encode()).digest() for key in chosen.sealing_keys()]
 
 
 def evidence(way: Way, task_id: str | None, recipient: Callable[[Item], str]) -> Note:
@@ -122,16 +126,15 @@ def evidence(way: Way, task_id: str | None, recipient: Callable[[Item], str]) ->
         if begun:
             rows = [_begun(way, task_id, item, recipient(item)) for item in begun]
             query = records.upsert(session, D, ("request_key", "item_id"), ("state", "sent_at"))
-            session.connection().execute(query, rows)
-        if ended := [item for item in batch if item.state != "sending"]:
-            session.connection().execute(TELL, [_told(item) for item in ended])
+            many(session, query, rows)
+        told(session, [item for item in batch if item.state != "sending"])
 
     return note
 
 
 def told(session: Session, batch: list[Item]) -> None:
     """A Note for what is found out later about messages whose evidence stands already."""
-    session.connection().execute(TELL, [_told(item) for item in batch])
+    many(session, TELL, [_told(item) for item in batch])
 
 
 def _begun(way: Way, task_id: str | None, item: Item, recipient: str) -> dict[str, Any]:
@@ -149,11 +152,12 @@ def _told(item: Item) -> dict[str, Any]:
 
 
 def letters_sent(note: Note) -> Note:
-    """The same note, which also says of the mutabakat in the items' values that they are sent."""
+    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent."""
 
     def both(session: Session, batch: list[Item]) -> None:
         note(session, batch)
-        ids = [item.value["id"] for item in batch if item.state == "done"]
+        letters = [item for item in batch if isinstance(item.value, dict) and "channel" in item.value]
+        ids = [item.value["id"] for item in letters if item.state == "done"]
         if ids:
             query = update(Mutabakat).where(Mutabakat.id.in_(ids), Mutabakat.state == "draft")
             session.execute(query.values(state="sent"), execution_options={"synchronize_session": False})
@@ -203,10 +207,16 @@ def opened(token: str) -> tuple[int, str]:
 def unsure(channel: str, since: datetime) -> Iterator[tuple[int | None, str, str, list[tuple[Item, str, datetime]]]]:
     """Requests whose outcome is unknown, the newest first: company, provider, key, and of each message the item, the
     recipient and when it was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
-    left = and_(D.c.state == "sending", D.c.item_id == items.c.id, items.c.state == "unknown")
+    same = and_(D.c.item_id == items.c.id, D.c.request_key == items.c.request_key)
+    left = (
+        select(D.c.id).join(items, same).where(D.c.state == "sending", items.c.state.in_(("done", "failed", "unknown")))
+    )
+    now_known = {
+        "state": select(items.c.state).where(same).scalar_subquery(),
+        "provider_id": func.coalesce(select(items.c.provider_id).where(same).scalar_subquery(), D.c.provider_id),
+    }
     with writing() as session:
-        found = select(D.c.id).join(items, left)
-        session.connection().execute(update(D).where(D.c.id.in_(found)).values(state="unknown"))  # type: ignore[arg-type]
+        session.connection().execute(update(D).where(D.c.id.in_(left)).values(now_known))  # type: ignore[arg-type]
     query = select(Delivery, items).join(items, and_(items.c.id == D.c.item_id, items.c.state == "unknown"))
     query = query.where(D.c.channel == channel, D.c.state == "unknown", D.c.sent_at > since)
     with reading() as session:

@@ -27,7 +27,8 @@ class Company(Base):
 
 
 class User(Base):
-    """A person who signs in. `company_id` is none only for operators of the whole service."""
+    """A person who signs in. `company_id` is none only for operators of the whole service. Sessions of another
+    `session_epoch` than the person's have ended."""
 
     __tablename__ = "users"
 
@@ -44,6 +45,8 @@ class User(Base):
     password_notice_for: Mapped[date | None] = mapped_column(Date)
     created_at: Mapped[datetime] = mapped_column(Utc, default=now)
     active: Mapped[bool] = mapped_column(default=True)
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    notices_seen_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class Token(Base):
@@ -83,7 +86,10 @@ class Mutabakat(Base):
     `{"sender": {…}, "receiver": {…}, "lines": [{"currency", "amount" (decimal text), "side"}], "legal_text"}`."""
 
     __tablename__ = "mutabakat"
-    __table_args__ = (Index("ix_mutabakat_company", "company_id", "id"),)
+    __table_args__ = (
+        Index("ix_mutabakat_company", "company_id", "id"),
+        Index("ix_mutabakat_as_of", "company_id", "as_of"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
@@ -115,7 +121,8 @@ class File(Base):
 
 class Channel(Base):
     """A company's own way out, `channel` sms or email: its provider and credentials (a sealed dict; none: the service's
-    own), and why it rests since the gateway refused the account."""
+    own), and why it rests since the gateway refused the account. Of `hook` and `note` (workers/tellings.py): where the
+    ends of tasks are told to, and `since` when."""
 
     __tablename__ = "channels"
     __table_args__ = (UniqueConstraint("company_id", "channel"),)
@@ -127,6 +134,7 @@ class Channel(Base):
     credentials: Mapped[bytes | None] = mapped_column()
     paused_reason: Mapped[str | None] = mapped_column(Text)
     paused_at: Mapped[datetime | None] = mapped_column(Utc)
+    since: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class Delivery(Base):
@@ -213,3 +221,51 @@ class Cleanup(Base):
     task_id: Mapped[str | None] = mapped_column(String(36))
     at: Mapped[datetime] = mapped_column(Utc, default=now, index=True)
     deleted: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Act(Base):
+    """What a person did on the desk: evidence, which no house-keeping touches. `what`: a few English words such as
+    `cancel` or `item arrived`; `user_id` is none where a token was used."""
+
+    __tablename__ = "acts"
+    __table_args__ = (Index("ix_acts_task", "task_id", "id"), Index("ix_acts_company", "company_id", "id"))
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Utc, default=now, index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"))
+    what: Mapped[str] = mapped_column(String(80))
+    task_id: Mapped[str | None] = mapped_column(String(36))
+    item_id: Mapped[int | None] = mapped_column(BigInteger)
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Telling(Base):
+    """The end of a task that a company wants to hear of, by `channel` hook (webhook) or note (mail); without a task it
+    is a test. `state`: waiting, done or failed; `due_at` is when it is to be handed on, none once it was; `message_id`
+    the webhook-id, or the mail that it is part of; `body` the status object as it was, sealed;
+    `handed_to` the task that posts it."""
+
+    __tablename__ = "tellings"
+    __table_args__ = (
+        UniqueConstraint("task_id", "task_ended_at", "channel"),
+        Index("ix_tellings_company", "company_id", "id"),
+        Index("ix_tellings_ended", "company_id", "channel", "task_ended_at"),
+        Index("ix_tellings_tried", "company_id", "channel", "tried_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
+    channel: Mapped[str] = mapped_column(String(5))
+    task_id: Mapped[str | None] = mapped_column(String(36))
+    task_ended_at: Mapped[datetime | None] = mapped_column(Utc)
+    message_id: Mapped[str | None] = mapped_column(String(40))
+    body: Mapped[bytes | None] = mapped_column()
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    status_code: Mapped[int | None] = mapped_column()
+    answer: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Utc, default=now)
+    due_at: Mapped[datetime | None] = mapped_column(Utc, index=True)
+    tried_at: Mapped[datetime | None] = mapped_column(Utc)
+    handed_to: Mapped[str | None] = mapped_column(String(36))

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     mail_rate_per_second: float = Field(20, gt=0)
     sms_daily_cap: int | None = Field(None, ge=0)
     sms_per_number: str = "3/10minutes"
+    sms_segment_price: Decimal | None = Field(None, ge=0)
     sandbox_url: str = ""
 
     netgsm_base_url: str = "https://api.netgsm.com.tr"
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(25, ge=1)
     max_sheet_rows: int = Field(1_000_000, ge=1)
 
+    webhook_allow_loopback: bool = False
     redis_tls_verify: bool = True
     sentry_dsn: str = ""
     alert_urls: str = ""
@@ -173,6 +176,11 @@ class Settings(BaseSettings):
         return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     @property
+    def webhook_loopback(self) -> bool:
+        """Whether webhooks may go to this machine, also by http: never in production."""
+        return self.webhook_allow_loopback and self.app_env != "production"
+
+    @property
     def embedded_redis(self) -> bool:
         return not self.redis_url
 
@@ -193,6 +201,7 @@ class Settings(BaseSettings):
             (self.redis_url.startswith("redis:") and not local, "REDIS_URL is unencrypted: use rediss://."),
             (bool(self.redis_url) and not local and "@" not in self.redis_url, "REDIS_URL has no password."),
             (not self.redis_tls_verify, "REDIS_TLS_VERIFY is off."),
+            (self.webhook_allow_loopback, "WEBHOOK_ALLOW_LOOPBACK is on: it is for tests alone."),
             (bool(self.public_url) and not self.public_url.startswith("https://"), "PUBLIC_URL is not https."),
         ]
         return [sentence for wrong, sentence in checks if wrong]

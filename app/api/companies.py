@@ -1,23 +1,27 @@
 """Companies: what stands at the head and the foot of their letters, how they send, and how much."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
+from app import notified
 from app.api import documented
 from app.api.documented import problems
+from app.api.excel import MAPPINGS, Heading, check_columns
 from app.api.status import iso
 from app.auth import record_id, require_operator, sees
 from app.fields import Email, Input, Lines, OneLine, Phone
 from workers import db, messages
 from workers.engine import control, limits
-from workers.errors import BadSettings, NotFound
+from workers.errors import BadSettings, InvalidInput, NotFound
 from workers.models import Company
 from workers.services import mail_servers, sms_gateways
+from workers.services.columns import Target
 
 Secret = Annotated[str, OneLine, Field(min_length=1, max_length=200)]
-OPTIONS = ("sms_daily_cap", "sms_per_number", "mail_daily_cap", "k", "password_max_age_days")
+TOLD = ("notice_emails", "webhook")
+OPTIONS = ("sms_daily_cap", "sms_per_number", "mail_daily_cap", "k", "password_max_age_days", MAPPINGS)
 SHOWN = ("id", "name", "vkn", "tax_office", "address", "phone", "email", "legal_text")
 
 api = documented.blueprint("companies", "Companies: the senders of letters", "/api/companies")
@@ -50,9 +54,13 @@ class CompanyView(BaseModel):
     mail_daily_cap: int | None
     k: int | None
     password_max_age_days: int | None
+    excel_mappings: dict[str, dict[str, str]] | None
     sms_provider: str | None
     sms_paused: str | None
     mail_paused: str | None
+    notice_emails: list[str]
+    webhook_host: str | None
+    webhook_paused: str | None
     created_at: str
 
 
@@ -100,6 +108,21 @@ class MailGateway(Input):
         return url
 
 
+class Webhook(Input):
+    """Where the ends of the company's tasks are posted to (standardwebhooks.com); the secret is never shown again."""
+
+    url: Annotated[str, OneLine, Field(min_length=1, max_length=500, description="https://…")]
+    secret: Annotated[str, OneLine, Field(max_length=200, description="whsec_ and 24 to 64 bytes as base64")]
+
+    @model_validator(mode="after")
+    def _usable(self) -> "Webhook":
+        try:
+            notified.check_webhook(self.url, self.secret)
+        except InvalidInput as error:
+            raise ValueError(error.problems[0]["message"]) from None
+        return self
+
+
 class CompanyChange(Input):
     """What is given is changed, null empties; letters made before keep what they say."""
 
@@ -112,6 +135,10 @@ class CompanyChange(Input):
     sms_gateway: SmsGateway | None = Field(None, description="Its own account; null: the service's")
     mail_gateway: MailGateway | None = Field(None, description="Its own mail server; null: the service's")
     resume: list[Literal["sms", "email"]] = Field([], description="Channels that rest since a gateway refused them")
+    notice_emails: list[Email] = Field(
+        [], max_length=notified.ADDRESSES_AT_MOST, description="Who is mailed when tasks end"
+    )
+    webhook: Webhook | None = Field(None, description="Null: none")
     sms_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="SMS a day; null: SMS_DAILY_CAP")
     sms_per_number: Annotated[str, AfterValidator(limit)] | None = Field(None, description="Such as 3/10minutes")
     mail_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="Mails a day; null: no limit")
@@ -119,6 +146,9 @@ class CompanyChange(Input):
         None, description="Bulks (and 16 times as many single tasks) that may be queued or running per queue; null: 1"
     )
     password_max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    excel_mappings: dict[Target, dict[str, Heading]] | None = Field(
+        None, description="By import, which heading of the company's sheets is which column; null forgets them"
+    )
 
 
 @api.get("/<company_id>", responses={200: CompanyView, **problems(404)})
@@ -133,8 +163,16 @@ def change_company(path: CompanyPath, body: CompanyChange) -> Response:
     """Change a company (operators)."""
     company_id = _visible(path.company_id)
     require_operator()
-    given = body.model_dump(exclude_unset=True, exclude={"sms_gateway", "mail_gateway", "resume"})
+    change(company_id, body)
+    return _shown(company_id)
+
+
+def change(company_id: int, body: CompanyChange) -> None:
+    """Change what is given; raises NotFound."""
+    given = body.model_dump(exclude_unset=True, exclude={"sms_gateway", "mail_gateway", "resume", *TOLD})
     options = {name: given.pop(name) for name in OPTIONS if name in given}
+    for target, mapping in (options.get(MAPPINGS) or {}).items():
+        check_columns(target, mapping, f"{MAPPINGS}.{target}")
     with db.writing() as session:
         company = session.get(Company, company_id)
         if company is None:
@@ -144,9 +182,9 @@ def change_company(path: CompanyPath, body: CompanyChange) -> Response:
         kept = {**company.options, **options}
         company.options = {name: value for name, value in kept.items() if value is not None}
     _mend(company_id, body)
+    _tell(company_id, body)
     if "k" in options:
         limits.set_share(str(company_id), options["k"])
-    return _shown(company_id)
 
 
 def _mend(company_id: int, body: CompanyChange) -> None:
@@ -166,6 +204,14 @@ def _mend(company_id: int, body: CompanyChange) -> None:
         control.hurry(str(company_id), ("sms", "email"))
 
 
+def _tell(company_id: int, body: CompanyChange) -> None:
+    """Take whom the company wants told of the ends of its tasks."""
+    if "notice_emails" in body.model_fields_set:
+        notified.set_mails(company_id, list(body.notice_emails))
+    if "webhook" in body.model_fields_set:
+        notified.set_webhook(company_id, *((body.webhook.url, body.webhook.secret) if body.webhook else (None,)))
+
+
 def _visible(text: str) -> int:
     company_id = record_id(text)
     if not sees(company_id):
@@ -174,11 +220,18 @@ def _visible(text: str) -> int:
 
 
 def _shown(company_id: int) -> Response:
+    return jsonify(view(company_id))
+
+
+def view(company_id: int) -> dict[str, Any]:
+    """A company as JSON, without its credentials; raises NotFound."""
     with db.reading() as session:
         company = session.get(Company, company_id)
     if company is None:
         raise NotFound()
     ways = {channel: messages.way(company_id, channel) for channel in ("sms", "email")}
-    view = {name: getattr(company, name) for name in SHOWN} | {name: company.options.get(name) for name in OPTIONS}
+    shown = {name: getattr(company, name) for name in SHOWN} | {name: company.options.get(name) for name in OPTIONS}
     own = {"sms_provider": ways["sms"].provider, "sms_paused": ways["sms"].paused, "mail_paused": ways["email"].paused}
-    return jsonify(view | own | {"created_at": iso(company.created_at)})
+    told = notified.shown(company_id)
+    own |= {"notice_emails": told["emails"], **{name: told[name] for name in ("webhook_host", "webhook_paused")}}
+    return shown | own | {"created_at": iso(company.created_at)}

@@ -20,14 +20,18 @@ DOCUMENTED = {
 
 
 def result_of(task: Task) -> Response:
-    """The task's result; Conflict while there is none."""
+    """The task's result; Conflict while there is none, and once its file was deleted for its age."""
     if not task.ended:
         raise Conflict(reason="the task has not ended yet")
     if task.state != "SUCCESS" or task.result is None:
         raise Conflict(reason="the task ended without a result")
     found = task.result if isinstance(task.result, dict) else {}
     if file := found.get("file_id") or (found.get("error_file") or {}).get("file_id"):
-        return file_response(file)
+        try:
+            return file_response(file)
+        except NotFound:
+            days = settings.current().result_ttl_days
+            raise Conflict(reason=f"the result has expired; files are kept for {days} days") from None
     return jsonify(task.result)
 
 

@@ -20,18 +20,22 @@ MAX_KEY_CHARS = 255
 
 def accept(name: str) -> tuple[Response, int]:
     """Enqueue the kind `name` with the body of this request as parameters; answers 202."""
+    kind = registry.get(name)
+    return accepted(submit(name, dict(body()), idempotency_key(caller())), kind.accepted)
+
+
+def submit(name: str, params: dict[str, Any], key: str | None) -> Task:
+    """Enqueue the kind `name` for the caller, as every route and every form does; `key` makes it one task however often
+    it is sent. Raises NotAllowed, NotFound, InvalidInput and what `enqueue` raises."""
     kind, who = registry.get(name), caller()
     if kind.queue == OPERATORS_QUEUE:
         require_operator()
-    params = dict(body())
     company_id = _company(kind, params, who)
-    key = idempotency_key(who)
     params = kind.check(params)
     if who.is_operator and company_id is not None:
         known_company(company_id)
     owned(kind.references(params), company_id)
-    task = enqueue(name, params, scope=None if company_id is None else str(company_id), key=key)
-    return accepted(task, kind.accepted)
+    return enqueue(name, params, scope=None if company_id is None else str(company_id), key=key)
 
 
 def accepted(task: Task, sentences: dict[str, str]) -> tuple[Response, int]:
@@ -73,7 +77,7 @@ def whose(named: int | None) -> int:
         return known_company(named)
     if who.is_operator:
         raise InvalidInput([{"field": "company_id", "message": "operators must say for which company"}])
-    if named not in (None, who.company_id):
+    if who.company_id is None or named not in (None, who.company_id):
         raise NotAllowed()
     return who.company_id
 

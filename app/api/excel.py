@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from app.fields import Day, Input, OneLine, Query
 from workers import db, files, settings
 from workers.engine import registry
 from workers.engine.queues import enqueue
+from workers.engine.tasks import Task
 from workers.errors import InvalidInput, NotFound, TooLarge
 from workers.models import Company
 from workers.services import workbooks
@@ -99,24 +101,34 @@ class Mappings(BaseModel):
 @api.post("/upload-async", responses={202: Accepted, **problems(400, 403, 404, 413, 415, 422)})
 def upload_sheet(form: UploadForm) -> tuple[Response, int]:
     """Upload a sheet and import its rows, or say what that would do."""
-    kind, company_id, key = registry.get(KIND), whose(form.company_id), idempotency_key(caller())
-    name = _checked(form.file)
+    company_id, key = whose(form.company_id), idempotency_key(caller())
     params = form.model_dump(mode="json", exclude={"file", "company_id"}) | {"language": form.language or language()}
-    kind.check({"file_path": "", **params})
-    params["file_path"] = files.keep_upload(form.file.stream, name, form.file.mimetype[:100], company_id)
-    task = enqueue(KIND, params, scope=str(company_id), key=key)
-    return accepted(task, kind.accepted)
+    return accepted(take(form.file, params, company_id, key), registry.get(KIND).accepted)
+
+
+def take(file: Any, params: dict[str, Any], company_id: int, key: str | None) -> Task:
+    """Keep an uploaded sheet and enqueue its import; `params` are those of the kind without the file. Refuses what is
+    wrong before a byte is stored: InvalidInput, TooLarge, UnsupportedMediaType."""
+    name = _checked(file)
+    registry.get(KIND).check({"file_path": "", **params})
+    file_id = files.keep_upload(file.stream, name, file.mimetype[:100], company_id)
+    return enqueue(KIND, {**params, "file_path": file_id}, scope=str(company_id), key=key)
 
 
 @api.get("/templates/<target>", responses={200: WORKBOOK, **problems(404)})
 def sheet_template(path: TargetPath) -> Response:
     """Download a workbook with the columns of an import, to fill in."""
-    if path.target not in COLUMNS:
+    return template_of(path.target, language())
+
+
+def template_of(target: str, lang: str) -> Response:
+    """The workbook to fill in; NotFound for what is no import."""
+    if target not in COLUMNS:
         raise NotFound()
-    lang, made = language(), io.BytesIO()
-    workbooks.template(made, [_explained(column, lang) for column in COLUMNS[path.target]], lang)
+    made = io.BytesIO()
+    workbooks.template(made, [_explained(column, lang) for column in COLUMNS[target]], lang)
     answer = Response(made.getvalue(), mimetype=XLSX)
-    answer.headers["Content-Disposition"] = disposition(f"{path.target}.xlsx")
+    answer.headers["Content-Disposition"] = disposition(f"{target}.xlsx")
     return answer
 
 
@@ -130,17 +142,26 @@ def list_mappings(query: Whose) -> Response:
 @api.put("/mappings/<target>", responses={200: Mappings, **problems(400, 403, 404, 415, 422)})
 def save_mapping(path: TargetPath, query: Whose, body: Mapping) -> Response:
     """Keep which headings are which columns, for the next sheets of this company."""
-    company_id = whose(query.company_id)
-    if path.target not in COLUMNS:
+    return jsonify(mappings=keep_mapping(whose(query.company_id), path.target, body.mapping))
+
+
+def keep_mapping(company_id: int, target: str, mapping: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Keep what the headings of a company's sheets mean; all that is kept, by import. Raises NotFound, InvalidInput."""
+    if target not in COLUMNS:
         raise NotFound()
-    unknown = body.mapping.keys() - {column.name for column in COLUMNS[path.target]}
-    if unknown:
-        raise InvalidInput([{"field": f"mapping.{name}", "message": "is no column"} for name in sorted(unknown)])
+    check_columns(target, mapping, "mapping")
     with db.writing() as session:
         company = session.get_one(Company, company_id, with_for_update=True)
-        kept = {**company.options.get(MAPPINGS, {}), path.target: body.mapping}
+        kept = {**company.options.get(MAPPINGS, {}), target: mapping}
         company.options = {**company.options, MAPPINGS: kept}
-    return jsonify(mappings=kept)
+    return kept
+
+
+def check_columns(target: str, mapping: Iterable[str], field: str) -> None:
+    """InvalidInput naming those that are no columns of this import, below `field`."""
+    unknown = set(mapping) - {column.name for column in COLUMNS[target]}
+    if unknown:
+        raise InvalidInput([{"field": f"{field}.{name}", "message": "is no column"} for name in sorted(unknown)])
 
 
 def _explained(column: Column, lang: str) -> tuple[str, str, bool, str]:

@@ -27,6 +27,7 @@ class QueueView(BaseModel):
     failed: int
     finished: int
     paused: bool
+    draining: bool
 
 
 class Queues(BaseModel):
@@ -71,6 +72,14 @@ def resume_queue(path: QueuePath) -> Response:
     """Let work be taken from a queue again."""
     require_operator()
     steering.resume(path.name)
+    return _answer(path.name)
+
+
+@api.post("/queues/<name>/drain", responses={200: QueueView, **problems(403, 404)})
+def drain_queue(path: QueuePath) -> Response:
+    """Finish what a queue has now, then pause it; what comes meanwhile waits."""
+    require_operator()
+    steering.drain(path.name)
     return _answer(path.name)
 
 

@@ -49,12 +49,13 @@ class PreviewRow(BaseModel):
 
 
 class Preview(BaseModel):
-    """`total_cost` is in the gateway's credits, one for each segment of what would be sent; `duplicates` says how many
-    messages go to a number that has one before them."""
+    """`total_cost` is that of all segments that would be sent: at SMS_SEGMENT_PRICE each, as text ("12.60"), or, where
+    no price is set, in the gateway's credits, one for each. `duplicates` says how many messages go to a number that has
+    one before them."""
 
     messages: list[PreviewRow]
     total_segments: int
-    total_cost: int
+    total_cost: int | str
     duplicates: int
     invalid: int
 
@@ -68,7 +69,7 @@ def send_sms() -> tuple[Response, int]:
 @api.post("/send-bulk-async", **enqueues("send_bulk_sms"))
 def send_bulk_sms() -> tuple[Response, int]:
     """Send many SMS, one to each recipient; the answer also holds their preview."""
-    return with_more(accept("send_bulk_sms"), _preview(body()))
+    return with_more(accept("send_bulk_sms"), preview_of(body()))
 
 
 @api.post("/preview", responses={200: Preview, **problems(400, 403, 404, 413, 415, 422)})
@@ -80,27 +81,28 @@ def preview(body: PreviewIn) -> Response:
     limit = settings.current().max_items
     if len(given["messages"] or ()) > limit:
         raise InvalidInput([{"field": "messages", "message": f"more than {limit:,} items; split the request"}])
-    return jsonify(_preview(given))
+    return jsonify(preview_of(given))
 
 
-def _preview(given: dict[str, Any]) -> dict[str, Any]:
+def preview_of(given: dict[str, Any]) -> dict[str, Any]:
+    """What checked input (as PreviewIn has it) would be, as Preview has it."""
     way = messages.way(_company(given.get("company_id")), "sms")
     billing = sms_gateways.billing_of(way.provider, way.options)
     posted = given.get("messages") or [{"phone": given.get("phone"), "message": given.get("message")}]
     rows = sms_rows.look(
         posted, countries=settings.current().countries, billing=billing, plain=bool(given.get("plain"))
     )
-    total = sum(row.segments for row in rows)
+    total, price = sum(row.segments for row in rows), settings.current().sms_segment_price
     return {
         "messages": [row.shown() for row in rows[:SHOWN_AT_MOST]],
         "total_segments": total,
-        "total_cost": total,
+        "total_cost": total if price is None else str(total * price),
         "duplicates": sum(row.first is not None for row in rows),
         "invalid": sum(row.reason is not None for row in rows),
     }
 
 
-def _company(named: int | None) -> int:
+def _company(named: int | None) -> int | None:
     """By whose gateway it is counted: the caller's company, or the one that an operator names."""
     who = caller()
     if named in (None, who.company_id):

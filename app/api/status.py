@@ -1,29 +1,18 @@
-"""A task as the API shows it: the contract's status object and its sentences in Turkish and English."""
+"""The status object in answers: its schema, and the language of its reader."""
 
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import request
 from pydantic import BaseModel
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from workers import settings
-from workers.engine.tasks import Task
+from workers.statuses import iso, row_of, sentence, status_of, status_url
 
+__all__ = ["LANGUAGES", "Links", "Row", "Status", "TaskError", "iso", "language", "row_of", "sentence", "status_of"]
+__all__ += ["status_url"]
 LANGUAGES = ("tr", "en")
-SENTENCES = {
-    "PENDING": {"tr": "Bekliyor...", "en": "Waiting..."},
-    "STARTED": {"tr": "Başladı", "en": "Started"},
-    "PROGRESS": {"tr": "Çalışıyor...", "en": "Running..."},
-    "RETRY": {"tr": "{error} Yeniden denenecek: {when}", "en": "{error} Will be tried again: {when}"},
-    "SUCCESS": {"tr": "Tamamlandı", "en": "Done"},
-    "FAILURE": {"tr": "Başarısız oldu", "en": "Failed"},
-    "REVOKED": {"tr": "İptal edildi", "en": "Cancelled"},
-}
-UNFINISHED_ITEMS = ("failed", "unknown")
 
 
 class Links(BaseModel):
@@ -83,89 +72,3 @@ def language() -> str:
 @lru_cache(maxsize=256)
 def _preferred(header: str) -> str:
     return parse_accept_header(header, LanguageAccept).best_match(LANGUAGES, default="tr")
-
-
-def status_of(task: Task, lang: str, *, traceback: bool = False) -> dict[str, Any]:
-    """The status object; `traceback`: whether the reader may see where it failed (operators)."""
-    row = row_of(task, lang)
-    if task.result is None:
-        row["links"]["result"] = None
-    if row["error"] and traceback and task.traceback:
-        row["error"]["traceback"] = task.traceback
-    return {**row, "result": task.result}
-
-
-def row_of(task: Task, lang: str) -> dict[str, Any]:
-    current, total = _progress(task)
-    return {
-        "task_id": task.id,
-        "kind": task.kind,
-        "queue": task.queue,
-        "state": task.state,
-        "current": current,
-        "total": total,
-        "percent": min(100, current * 100 // total) if total else 0,
-        "status": sentence(task, lang),
-        "eta_seconds": task.eta_seconds,
-        "counts": task.counts,
-        "position": task.position,
-        "next_run_at": iso(task.next_run_at),
-        "created_at": iso(task.created_at),
-        "started_at": iso(task.started_at),
-        "ended_at": iso(task.ended_at),
-        "attempts": task.attempts,
-        "max_attempts": task.max_attempts,
-        "error": dict(task.error) if task.error else None,
-        "links": links_of(task),
-    }
-
-
-def _progress(task: Task) -> tuple[int, int | None]:
-    """A total below the current is one that nobody knows."""
-    if task.state == "SUCCESS":
-        return 100, 100
-    if task.state in ("PENDING", "STARTED"):
-        return 0, 100
-    return task.current, task.total if task.total >= task.current else None
-
-
-def sentence(task: Task, lang: str) -> str:
-    """The status line of people: what the job reported, what went wrong, or the state's own sentence."""
-    message = (task.error or {}).get("message")
-    if task.state == "RETRY" and message:
-        return SENTENCES["RETRY"][lang].format(error=message, when=_local(task.next_run_at))
-    if task.state == "FAILURE" and message:
-        return message
-    if task.state == "PROGRESS" and task.status:
-        return task.status
-    return SENTENCES["PENDING" if task.state == "RETRY" else task.state][lang]
-
-
-def links_of(task: Task) -> dict[str, str | None]:
-    unfinished = any((task.counts or {}).get(state) for state in UNFINISHED_ITEMS)
-    applies = {
-        "self": True,
-        "events": True,
-        "items": task.counts is not None,
-        "result": task.state == "SUCCESS",
-        "cancel": not task.ended,
-        "retry": task.ended and (task.state != "SUCCESS" or unfinished),
-    }
-    return {name: _path(task, "status" if name == "self" else name) if yes else None for name, yes in applies.items()}
-
-
-def status_url(task: Task) -> str:
-    return _path(task, "status")
-
-
-def _path(task: Task, what: str) -> str:
-    return f"/api/tasks/{task.id}/{what}"
-
-
-def iso(instant: datetime | None) -> str | None:
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z") if instant else None
-
-
-def _local(instant: datetime | None) -> str:
-    """The instant on the clock of the people here (TIMEZONE)."""
-    return instant.astimezone(ZoneInfo(settings.current().timezone)).strftime("%d.%m.%Y %H:%M:%S") if instant else "…"

@@ -12,18 +12,21 @@ from flask import Response, request
 from pydantic import Field
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.api.status import language, status_of
+from app.api.status import iso, language, status_of
 from app.auth import Caller, caller, holder
+from app.desk import i18n, session
 from app.fields import OneLine, Query
 from workers import logs
-from workers.engine import events, tasks
+from workers.db import now
+from workers.engine import ends, events, tasks
 from workers.errors import SiraError
 
 SEATS = 24  # of the 32 threads that a web process has
 HEARTBEAT_S = 15.0
+LONGEST_S = 3600.0  # then the reader comes back with its last id, and is asked anew who it is
 RECONNECT_MS = 3000
 FULL_RETRY_AFTER_S = 5
-PRESENT = 100  # of the newest tasks, those that live begin the stream of a company
+PRESENT = 100  # tasks that live begin the stream of a company, the newest of them
 DOCUMENTED = {
     "description": "`event: status`, `id:` the event's id, `data:` the status object in one line",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -62,8 +65,7 @@ def of_company(scope: str | None, since: str | None) -> Response:
     if last_id:
         return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S))
     last_id = events.newest()  # before the look at the tasks, so that nothing falls between the two
-    found, _ = tasks.search(scope=scope, limit=PRESENT)
-    present = [(last_id, task) for task in found if not task.ended]
+    present = [(last_id, task) for task in ends.lately(scope, now(), PRESENT) if not task.ended]
     return _stream(chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S)))
 
 
@@ -80,21 +82,32 @@ def _stream(changes: Changes) -> Response:
             "All event streams are taken; ask for the status instead.", retry_after=FULL_RETRY_AFTER_S
         )
     answer.call_on_close(_seats.release)
-    answer.response = _lines(changes, language(), caller())
+    answer.response = _lines(changes, _language(caller()), caller())
     return answer
 
 
+def _language(who: Caller) -> str:
+    """Of the desk where a person is signed in there, else what Accept-Language asks for."""
+    if who.user_id is None:
+        return language()
+    session.load()
+    return i18n.language()
+
+
 def _lines(changes: Changes, lang: str, who: Caller) -> Iterator[str]:
-    """The stream as text. It ends when the token does, and where a store fails: the client comes back by itself."""
+    """The stream as text. It ends when the token or the session does, after an hour, and where a store fails: the
+    client comes back by itself."""
     yield f"retry: {RECONNECT_MS}\n\n"
-    checked = time.monotonic()
+    checked = began = time.monotonic()
     try:
         for change in changes:
             if time.monotonic() - checked > HEARTBEAT_S:
-                if holder(who.digest) is None:
+                if holder(who.digest) is None or time.monotonic() - began > LONGEST_S:
                     return
                 checked = time.monotonic()
             yield _event(*change, lang, who) if change else ": heartbeat\n\n"
+            if change and (notice := notice_of(change[1], lang, who)):
+                yield f"event: notice\ndata: {orjson.dumps(notice).decode()}\n\n"
     except SiraError as error:
         log.warning("event stream broken off", error=error.type)
 
@@ -102,3 +115,11 @@ def _lines(changes: Changes, lang: str, who: Caller) -> Iterator[str]:
 def _event(event_id: str, task: tasks.Task, lang: str, who: Caller) -> str:
     data: dict[str, Any] = status_of(task, lang, traceback=who.is_operator)
     return f"id: {event_id}\nevent: status\ndata: {orjson.dumps(data).decode()}\n\n"
+
+
+def notice_of(task: tasks.Task, lang: str, who: Caller) -> dict[str, Any] | None:
+    """What a person at the desk is told when a task of the own company has ended, so that it may be shown as it is."""
+    if who.user_id is None or task.scope is None or task.scope != str(who.company_id) or not ends.rings(task):
+        return None
+    told = {"task_id": task.id, "kind": task.kind, "state": task.state, "ended_at": iso(task.ended_at)}
+    return {**told, "text": ends.sentence(task, lang), "detail": ends.detail(task), "url": f"/tasks/{task.id}"}

@@ -86,9 +86,12 @@ class Items:
     def _give_back(self) -> None:
         """Items of dead executions return; those of living ones (their lease is in Redis) are left alone."""
         if not self.run.helps:
-            leases = wire.connect().zrange("sira:leases", 0, -1)
-            alive = {lease.decode().partition(":")[2] for lease in leases}
-            ledger.give_back(self.run.task_id, {tag for tag in alive if tag.startswith(self.run.task_id)})
+            ledger.give_back(self.run.task_id, self._alive())
+
+    def _alive(self) -> set[str]:
+        """The executions of this task that hold a lease."""
+        alive = {lease.decode().partition(":")[2] for lease in wire.connect().zrange("sira:leases", 0, -1)}
+        return {tag for tag in alive if tag.startswith(self.run.task_id)}
 
     def _call_helpers(self, size: int) -> None:
         from workers.engine.helpers import call

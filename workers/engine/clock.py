@@ -20,7 +20,7 @@ from redis.lock import Lock
 from rq_scheduler import Scheduler
 
 from workers import logs
-from workers.engine import mirror, occurrences, registry, schedules, wire
+from workers.engine import mirror, occurrences, registry, schedules, steering, wire
 from workers.engine.job import Job
 from workers.engine.occurrences import time_of_redis
 from workers.engine.queues import enqueue
@@ -35,8 +35,10 @@ log = logs.get("clock")
 
 
 def tick() -> int:
-    """Move due retries and delayed tasks; how many. Every keeper does the same."""
-    return int(wire.run(wire.connect(), "promote", AT_ONCE, *registry.QUEUES))
+    """Move due retries and delayed tasks, how many; and pause what has drained. Every keeper does the same."""
+    connection = wire.connect()
+    steering.settle(connection)
+    return int(wire.run(connection, "promote", AT_ONCE, *registry.QUEUES))
 
 
 def run() -> int:

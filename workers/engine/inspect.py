@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.engine import registry, wire
+from workers.engine import registry, steering, wire
 
 LISTED = 1000
+BORN = ("hostname", "pid", "birth", "version", "python_version")
 
 
+@wire.plainly()
 def active() -> list[dict[str, Any]]:
     """The jobs that run: task, kind, queue, worker, since when."""
     connection = wire.connect()
@@ -54,7 +56,7 @@ def workers() -> list[dict[str, Any]]:
     for key in sorted(connection.smembers("rq:workers")):
         found = {name.decode(): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
-            names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat")
+            names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat", *BORN)
             row = {"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
             running = [both.decode().partition(":")[0] for both in connection.smembers(key + b":executions")]
             rows.append({**row, "current_job": running[0] if running else None})
@@ -63,7 +65,8 @@ def workers() -> list[dict[str, Any]]:
 
 @wire.plainly()
 def queues() -> list[dict[str, Any]]:
-    """Each queue: how many wait, run, are scheduled, have failed, and whether it is paused."""
+    """Each queue: how many wait, run, are scheduled, have failed, whether it is paused or drains, and since when the
+    first in it waits."""
     connection = wire.connect()
     rows = []
     for queue in registry.QUEUES:
@@ -71,11 +74,35 @@ def queues() -> list[dict[str, Any]]:
         pipeline.llen(f"rq:queue:{queue}")
         for name in ("wip", "scheduled", "failed", "finished"):
             pipeline.zcard(f"rq:{name}:{queue}")
-        pipeline.sismember("sira:paused", queue)
-        waiting, *counts, paused = pipeline.execute()
+        pipeline.sismember(steering.PAUSED, queue)
+        pipeline.hexists(steering.DRAINING, queue)
+        pipeline.lindex(f"rq:queue:{queue}", 0)
+        waiting, *counts, paused, draining, first = pipeline.execute()
         row = dict(zip(("running", "scheduled", "failed", "finished"), counts, strict=True))
-        rows.append({"queue": queue, "waiting": waiting, **row, "paused": bool(paused)})
+        since = _text(connection.hget(f"rq:job:{first.decode()}", "enqueued_at")) if first else None
+        steered = {"paused": bool(paused), "draining": bool(draining)}
+        rows.append({"queue": queue, "waiting": waiting, **row, **steered, "waiting_since": since})
     return rows
+
+
+@wire.plainly()
+def duties() -> dict[str, str | None]:
+    """Who has the duties that one process at a time has, None where nobody does them: clock, recorder, reconciler."""
+    names = ("clock", "recorder", "reconciler")
+    holders = wire.connect().mget([f"sira:duty:{name}" for name in names])
+    return {name: _text(holder) for name, holder in zip(names, holders, strict=True)}
+
+
+@wire.plainly()
+def server() -> dict[str, Any]:
+    """What the Redis server says of itself: version, memory used and allowed (bytes; 0: all), since how many seconds it
+    runs, and whether it writes its append-only file without errors."""
+    told = wire.connect().info()
+    version = told.get("valkey_version") or told.get("redis_version")
+    names = {"used_memory": "used_bytes", "maxmemory": "max_bytes", "uptime_in_seconds": "up_s"}
+    row = {ours: int(told.get(theirs, 0)) for theirs, ours in names.items()}
+    appends = bool(told.get("aof_enabled")) and told.get("aof_last_write_status", "ok") == "ok"
+    return {"name": "Valkey" if "valkey_version" in told else "Redis", "version": version, **row, "appends": appends}
 
 
 def registered() -> list[dict[str, Any]]:

@@ -7,14 +7,30 @@ may have been sent. It stays `taken_by` the dead one, whose late answer still co
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Row, Update, and_, bindparam, delete, func, insert, or_, select, update
+from redis.exceptions import RedisError
+from sqlalchemy import (
+    Boolean,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from workers.db import now, reading, storable, writing
+from workers.db import many, now, reading, storable, writing
 from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
@@ -25,13 +41,13 @@ STATES = ("pending", "sending", "done", "failed", "skipped", "unknown")
 ENDS = ("done", "failed")
 OPEN = ("pending", "sending")
 UNTOLD = "Yanıt alınamadan işçi durdu; mesaj gönderilmiş olabilir."
-SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "updated_at")
+SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "attempts", "updated_at")
+SHOWN = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
 MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
+SENDING = items.c.state == literal_column("'sending'")
 SETTLE = (  # an answer that comes late may end an unknown item, not set it back
-    update(items)
-    .where(MINE, or_(items.c.state == "sending", bindparam("ends", type_=Boolean)))
-    .values(VALUES | {"taken_by": None})
+    update(items).where(MINE, or_(SENDING, bindparam("ends", type_=Boolean))).values(VALUES | {"taken_by": null()})
 )
 Note = Callable[[Session, list["Item"]], None]  # what else is to be written in the transaction of the items
 
@@ -80,9 +96,14 @@ class Item:
         self.state, self.error = "pending", reason
         self.due_at = now() + timedelta(seconds=pause_s) if pause_s else None
 
+    def not_begun(self) -> None:
+        """It was declared, and its request never went out: that was no attempt."""
+        self.state, self.attempts = "pending", self.attempts - 1
+
     def settled(self) -> dict[str, Any]:
         """What is written of it."""
         return {
+            "attempts": self.attempts,
             **{"item_id": self.id, "state": self.state, "provider_id": self.provider_id, "due_at": self.due_at},
             **{"ref": self.ref and storable(self.ref), "error": self.error and storable(self.error)},
             **{"output": Seal.dumps(self.output) if self.output is not None else None, "updated_at": now()},
@@ -128,12 +149,12 @@ def drop(task_id: str) -> None:
 def take(task_id: str, taken_by: str, count: int) -> list[Item]:
     """Take up to `count` pending items for this execution; committed before any of them is worked on."""
     with writing() as session:
-        query = select(items.c.id, items.c.position, items.c.value, items.c.ref)
+        query = select(items.c.id, items.c.position, items.c.value, items.c.ref, items.c.attempts)
         query = query.where(items.c.task_id == task_id, items.c.state == "pending")
         rows = session.execute(query.order_by(items.c.position).limit(count).with_for_update(skip_locked=True)).all()
         if rows:
             session.execute(taking([row.id for row in rows], taken_by))
-    return [Item(row.id, row.position, Seal.loads(row.value), ref=row.ref) for row in rows]
+    return [Item(row.id, row.position, Seal.loads(row.value), ref=row.ref, attempts=row.attempts + 1) for row in rows]
 
 
 def taking(ids: list[int], taken_by: str, **more: Any) -> Update:
@@ -151,19 +172,16 @@ def item_of(row: Row[Any]) -> Item:
 
 def settle(taken_by: str, batch: list[Item], note: Note | None = None) -> None:
     """Write what became of the batch; a row that was meanwhile taken by another execution is left to that one."""
-    write(SETTLE, [_told_by(taken_by, item) for item in batch], batch, note)
-
-
-def _told_by(taken_by: str, item: Item) -> dict[str, Any]:
-    return {**item.settled(), "holder": taken_by, "ends": item.state in ENDS}
-
-
-def write(query: Update, rows: list[dict[str, Any]], batch: list[Item], note: Note | None) -> None:
-    if rows:
+    if batch:
         with writing() as session:
-            session.connection().execute(query, rows)
-            if note:
-                note(session, batch)
+            settle_in(session, taken_by, batch, note)
+
+
+def settle_in(session: Session, taken_by: str, batch: list[Item], note: Note | None = None) -> None:
+    """The same in a transaction that writes more."""
+    many(session, SETTLE, [{**item.settled(), "holder": taken_by, "ends": item.state in ENDS} for item in batch])
+    if note:
+        note(session, batch)
 
 
 def give_back(task_id: str, alive: set[str]) -> int:
@@ -181,6 +199,10 @@ def give_back(task_id: str, alive: set[str]) -> int:
 
 def close(task_id: str, reason: str) -> None:
     """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown."""
+    from workers.engine import declared
+
+    with suppress(RedisError):  # then nothing can be proved
+        declared.take_up(task_id, set(), None)
     at, mine = now(), items.c.task_id == task_id
     with writing() as session:
         sent = and_(mine, items.c.state == "sending", items.c.request_key.is_not(None))
@@ -257,10 +279,11 @@ def page(
         raise InvalidInput([{"field": "state", "message": f"use one of {', '.join(STATES)}"}])
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise InvalidInput([{"field": "cursor", "message": "use next_cursor of the page before"}])
-    query = select(items).where(items.c.task_id == task_id, items.c.position > int(cursor or 0))
+    query = select(*(items.c[name] for name in SHOWN)).where(
+        items.c.task_id == task_id, items.c.position > int(cursor or 0)
+    )
     query = query.where(items.c.state == state) if state else query
     with reading() as session:
         rows = session.execute(query.order_by(items.c.position).limit(limit + 1)).all()
-    names = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
-    listed = [{name: getattr(row, name) for name in names} for row in rows[:limit]]
+    listed = [dict(zip(SHOWN, row, strict=True)) for row in rows[:limit]]
     return listed, str(rows[limit - 1].position) if len(rows) > limit else None

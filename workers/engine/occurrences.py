@@ -7,6 +7,7 @@ writes its occurrences, and nobody else.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ def fire(at: datetime) -> list[dict[str, Any]]:
         rows = session.execute(
             select(schedules).where(S.due_at <= at, *LIVE).order_by(S.due_at, S.name).limit(CHUNK)
         ).all()
-    plans = [made for row in rows if (made := _planned(row, at))]
+    plans = [_unless_idle(made) for row in rows if (made := _planned(row, at))]
     fired: list[dict[str, Any]] = []
     for start in range(0, len(plans), TOGETHER):
         with writing() as session:
@@ -59,7 +60,8 @@ def fire(at: datetime) -> list[dict[str, Any]]:
         _push(new)
         fired += new
         for made in mine:
-            _tell_lateness(made, at)
+            if made.runs or made.missed:
+                _tell_lateness(made, at)
     return fired
 
 
@@ -82,6 +84,16 @@ def _planned(row: Any, at: datetime) -> Plan | None:
         with writing() as session:
             session.execute(update(schedules).where(S.name == row.name).values(fault=fault))
         return None
+
+
+def _unless_idle(made: Plan) -> Plan:
+    """A kind with nothing to do just goes on to its next time: no run, and no record of one."""
+    when = registry.get(made.schedule.name).when
+    try:
+        return made if when is None or when() else replace(made, runs=[], missed=[])
+    except Exception:  # its own run will fail for all to see; the other schedules are due, too
+        log.exception("could not ask whether there is work", schedule=made.schedule.name)
+        return made
 
 
 def _moved(session: Session, made: Plan) -> bool:

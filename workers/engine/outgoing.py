@@ -1,44 +1,38 @@
 """Messages: how a job sends its items in requests, so that nobody gets one twice.
 
-A request is written down before it goes out: one commit makes its items `sending` under its key. Nothing may interrupt
-it until the outcome is written too. What surely was not sent stays pending and waits, with the whole task, for the
+A request is declared before it goes out: one commit makes its items `sending` under its key. Nothing may interrupt it
+until its outcome is written too. What surely was not sent stays pending and waits, with the whole task, for the
 gateway; what may have been sent is `unknown`, is looked up where the gateway can tell, and never sent again by itself.
+
+So that this costs next to nothing, a flight of requests is declared at once: one of a hundred SMS, or as many mails as
+go out in a tenth of a second. While one flight is on its way, the commit that settles the flight before declares the
+one behind; at most two are declared, one request at a time is under way. What of all this had begun when a sender was
+killed stands in its journal (see there): so one kill leaves one request unknown, and all that was declared only where
+Redis was lost as well.
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
 
-from workers.db import now, reading, writing
-from workers.engine import ledger, outcome, running, wire
+from workers.db import now, writing
+from workers.engine import declared, journal, ledger, outcome, running, wire
 from workers.engine.bulk import Items, Listed
-from workers.engine.ledger import VALUES, Item, Note, item_of, taking, write
-from workers.engine.tables import items
-from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefused, SiraError
+from workers.engine.flights import NOT_SENT, Caller, Flight, Send, called, requests_of, worth_a_flight
+from workers.engine.ledger import Item, Note
+from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefused, QueueDown, SiraError
 
 RECORD_WITHIN_S = 60.0  # how long an outcome is said again to a database that is away
 PAUSED_S = 600.0  # a company whose account is refused is asked for again so often, or when it is resumed
 LOOK_AGAIN_S = 5.0
 SURE_S = 60.0  # what a gateway does not know after so long it never got
 ALWAYS = 1_000_000
-NOT_SENT = (GatewayBusy, GatewayAway, GatewayRefused)
-NO_ANSWER = "Ağ geçidinin yanıtı bu mesajı içermiyor; gönderilmiş olabilir."
 
-Send = Callable[[list[Item], str], None]  # says of each item what became of it, or raises one of NOT_SENT
 LookUp = Callable[[list[Item], str], bool]  # ends the items that the gateway knows; False: it can't tell
-
-
-REFUSE = update(items).where(items.c.id == bindparam("item_id"), items.c.state == "pending").values(VALUES)
-RESOLVE = (
-    update(items)
-    .where(items.c.id == bindparam("item_id"), items.c.state == "unknown")
-    .values(VALUES | {"taken_by": None})
-)
 
 
 class NotDone(SiraError):
@@ -47,97 +41,97 @@ class NotDone(SiraError):
     final = True
 
 
-def waiting(task_id: str, count: int) -> list[Item]:
-    """Up to `count` pending items that are due, only read; what was once in one request comes together again."""
-    query = select(items).where(items.c.task_id == task_id, items.c.state == "pending")
-    query = query.where(or_(items.c.due_at.is_(None), items.c.due_at <= now()))
-    with reading() as session:
-        rows = session.execute(query.order_by(items.c.position).limit(count)).all()
-    return [item_of(row) for row in rows if row.request_key == rows[0].request_key]
-
-
-def next_due(task_id: str) -> datetime | None:
-    """When the first of the pending items is due; None without any."""
-    query = select(func.min(items.c.due_at)).where(items.c.task_id == task_id, items.c.state == "pending")
-    with reading() as session:
-        return session.scalar(query)
-
-
-def mark(taken_by: str, batch: list[Item], key: str, note: Note) -> list[Item]:
-    """Write down, in one commit and before the request goes out, which items it carries and which were refused.
-
-    Gives those that are now `sending` and ours; one that was meanwhile cancelled or sent by another is left out.
-    """
-    ready = {item.id: item for item in batch if item.state == "pending"}
-    refused = [item for item in batch if item.state != "pending"]
-    with writing() as session:
-        if refused:
-            session.connection().execute(REFUSE, [item.settled() for item in refused])
-        query = taking(list(ready), taken_by, request_key=key, due_at=None).returning(items.c.id)
-        mine = [ready[item_id] for item_id in session.scalars(query)] if ready else []
-        for item in mine:
-            item.state, item.request_key, item.attempts = "sending", key, item.attempts + 1
-        note(session, mine)
-    return sorted(mine, key=lambda item: item.position)
-
-
-def resolve(batch: list[Item], note: Note | None = None) -> None:
-    """Write what was found out about unknown items."""
-    write(RESOLVE, [item.settled() for item in batch], batch, note)
-
-
-def left(task_id: str, count: int = 5000) -> list[tuple[datetime, list[Item]]]:
-    """The unknown items of dead executions, a list for each request and since when they are unknown."""
-    query = select(items).where(items.c.task_id == task_id, items.c.state == "unknown", items.c.taken_by.is_not(None))
-    with reading() as session:
-        rows = session.execute(query.order_by(items.c.position).limit(count)).all()
-    requests: dict[str, tuple[datetime, list[Item]]] = {}
-    for row in rows:
-        requests.setdefault(row.request_key, (row.updated_at, []))[1].append(item_of(row))
-    return list(requests.values())
-
-
 class Outgoing(Items):
-    """The messages of the running task. `requests(n)` gives them, `send` sends them."""
+    """The messages of the running task. `requests(n)` gives them, `send` sends them, `under_way` is around it all.
+    `at_once`: how many requests of one message are worth a flight."""
 
     def __init__(self, run: running.Run, total: int, values: list[Any] | None = None) -> None:
         super().__init__(run, total, parallel=False)
-        self.values = values
+        self.values, self.at_once, self._started = values, 1, 0
+        self._flights: deque[Flight] = deque()
+        self._caller: Caller | None = None
+        self._masked = ExitStack()
 
     def requests(self, size: int, look_up: LookUp | None = None, note: Note | None = None) -> Iterator[list[Item]]:
         """Lists of up to `size` pending messages, only read: the body gives each to `send`, refused ones too.
 
         What dead executions left unknown is looked up first, and again at the end.
         """
-        self._give_back()
+        alive = self._alive()
+        declared.take_up(self.run.task_id, alive, note)
+        ledger.give_back(self.run.task_id, alive)
         self._look_up(look_up, note)
         while True:
             running.check()
-            batch = waiting(self.run.task_id, size)
-            for item in batch if self.values else ():
-                item.value = self.values[item.position - 1]  # type: ignore[index]
+            batch, started = self._waiting(size), self._started
             if batch:
                 yield batch
                 self._tell()
-            elif not self._rests(look_up, note):
+            elif not self._flights and not self._rests(look_up, note):
                 break
+            if self.over or started == self._started:  # nothing more goes out just now: write what has landed
+                self.land(at_once=running.asked())
             if self.over:
+                running.check()
                 raise running.Yielded()
         self._refuse_nothing_done()
 
-    def send(self, batch: list[Item], call: Send, note: Note) -> None:
-        """Send the pending ones of a batch with one request. Its key and `sending` are committed before `call`, what
-        became of each after it; `note` writes beside them. What surely was not sent stays pending."""
-        error: Exception | None = None
-        with running.undisturbed():
-            key, began = _key_of(batch), time.monotonic()
-            ready = mark(self.run.tag, batch, key, note)
-            if ready:
-                late = time.monotonic() - began > SURE_S / 2
-                error = _called(_frozen if late else call, ready, key)
-                self._record(ready, note)
-        if error is not None:
-            self._wait_out(error)
+    def send(self, batch: list[Item], call: Send, note: Note, *, singly: bool = False) -> None:
+        """Declare the pending ones of a batch as one request, or each as one, in the commit that settles what has
+        landed; they go out when those before them have ended. `note` writes beside the items."""
+        if self._caller is None:
+            self._caller = Caller(journal.Journal(self.run.tag) if self.total > 1 else None)
+        landed = self._landed(1)
+        if self._caller.closed:
+            self._flights.extendleft(reversed(landed))
+            landed = []
+            self.land()
+        if not landed and not self._flights:
+            self._masked.enter_context(running.undisturbed())
+        try:
+            with writing() as session:
+                self._settle(session, landed)
+                declared.refuse(session, [item for item in batch if item.state != "pending"])
+                requests = declared.declare(session, self.run.tag, requests_of(batch, singly), note)
+        except BaseException:
+            self._flights.extendleft(reversed(landed))
+            self.land(at_once=True)
+            raise
+        if requests:
+            self._started += 1
+            self._flights.append(Flight(requests, call, note))
+            self._caller.start(self._flights[-1])
+        elif not self._flights:
+            self._masked.close()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Around all sending: behind it nothing is under way any more, and what became of everything is written."""
+        try:
+            yield
+        finally:
+            try:
+                self.land(at_once=True)
+            finally:
+                if self._caller:
+                    self._caller.end(settled=not self._flights)
+                    self._caller = None
+
+    def land(self, *, at_once: bool = False) -> None:
+        """Wait for what is under way, write what became of it, and wait as the gateway asks. `at_once`: what has not
+        begun by now does not begin any more, and nobody waits."""
+        if at_once and self._caller:
+            self._caller.closed = True
+        landed = self._landed(0)
+        try:
+            self._record(landed)
+        except BaseException:
+            self._flights.extend(landed)
+            raise
+        finally:
+            self._masked.close()
+        if not at_once and self._caller and self._caller.closed:
+            self._reopen(landed)
 
     def wait(self, pause_s: float, reason: str) -> None:
         """Let the whole task rest, shown as RETRY with the reason; that uses no attempt."""
@@ -149,23 +143,58 @@ class Outgoing(Items):
 
     @property
     def over(self) -> bool:
-        """Whether the slice has ended, so that what is left of a batch waits for the next."""
-        return time.monotonic() > self.run.slice_ends
+        """Whether the slice has ended or is to end, so that what is left of a batch waits for the next."""
+        return running.asked() or time.monotonic() > self.run.slice_ends
 
     def tally(self) -> dict[str, int]:
         """How many messages ended in which state."""
         return ledger.counts(self.run.task_id)
 
-    def _record(self, ready: list[Item], note: Note) -> None:
+    def _waiting(self, size: int) -> list[Item]:
+        batch = declared.waiting(self.run.task_id, size)
+        for item in batch if self.values else ():
+            item.value = self.values[item.position - 1]  # type: ignore[index]
+        return batch
+
+    def _landed(self, still_out: int) -> list[Flight]:
+        """The flights that have landed; waits until at most so many are out."""
+        landed: list[Flight] = []
+        while len(self._flights) > still_out or (self._flights and self._flights[0].landed.done()):
+            flight = self._flights[0]
+            flight.landed.result()
+            landed.append(self._flights.popleft())
+            for item in flight.batch:
+                if item.state == "sending":
+                    item.not_begun()
+            self.at_once = worth_a_flight(len(flight.requests), flight.took_s)
+        return landed
+
+    def _settle(self, session: Session, landed: list[Flight]) -> None:
+        for flight in landed:
+            ledger.settle_in(session, self.run.tag, flight.batch, flight.note)
+
+    def _record(self, landed: list[Flight]) -> None:
         """It is sent and must be written: a database that is away is asked again and again."""
         deadline = time.monotonic() + RECORD_WITHIN_S
-        while True:
+        while landed:
             try:
-                return ledger.settle(self.run.tag, ready, note)
+                with writing() as session:
+                    return self._settle(session, landed)
             except DatabaseDown:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+
+    def _reopen(self, landed: list[Flight]) -> None:
+        """A call failed: wait as the gateway asks. Or the journal is lost: the next slice begins another."""
+        errors = [flight.error for flight in landed if flight.error]
+        if errors:
+            self._wait_out(errors[0])
+            self._caller.closed = False  # type: ignore[union-attr]
+        elif self.run.leased:
+            raise running.Yielded()
+        else:
+            raise QueueDown()
 
     def _wait_out(self, error: Exception) -> None:
         """Wait as the gateway asks. One that is away uses attempts only while nothing at all gets through."""
@@ -182,7 +211,7 @@ class Outgoing(Items):
 
     def _rests(self, look_up: LookUp | None, note: Note | None) -> bool:
         """With nothing to send now: wait for messages that are due later and for what can still be looked up."""
-        due = next_due(self.run.task_id)
+        due = declared.next_due(self.run.task_id)
         if due is not None:
             self.wait((due - now()).total_seconds(), ledger.first_error(self.run.task_id) or "")
             return True
@@ -194,7 +223,7 @@ class Outgoing(Items):
     def _look_up(self, look_up: LookUp | None, note: Note | None) -> bool:
         """Ask the gateway about what dead executions left; True while it may still come to know of some."""
         open_still = False
-        for since, batch in left(self.run.task_id) if look_up else ():
+        for since, batch in declared.left(self.run.task_id) if look_up else ():
             age_s = (now() - since).total_seconds()
             try:
                 can_tell = look_up(batch, str(batch[0].request_key))  # type: ignore[misc]
@@ -205,7 +234,7 @@ class Outgoing(Items):
             for item in lost if age_s > SURE_S else ():
                 item.later()
             open_still = open_still or any(item.state == "unknown" for item in lost)
-            resolve([item for item in batch if item.state != "unknown"], note)
+            declared.resolve([item for item in batch if item.state != "unknown"], note)
         return open_still
 
     def _refuse_nothing_done(self) -> None:
@@ -218,7 +247,7 @@ class Outgoing(Items):
 class Spoken(Listed):
     """The same for a job that is simply called: no ledger, but the evidence is written."""
 
-    over = False
+    over, at_once = False, 1
 
     def requests(self, size: int, look_up: LookUp | None = None, note: Note | None = None) -> Iterator[list[Item]]:
         for start in range(0, len(self._items), size):
@@ -230,54 +259,27 @@ class Spoken(Listed):
         if not any(item.state == "done" for item in self._items):
             raise NotDone(reason=self._items[0].error)
 
-    def send(self, batch: list[Item], call: Send, note: Note) -> None:
-        ready = [item for item in batch if item.state == "pending"]
-        key, raised = _key_of(batch), None
-        for item in ready:
-            item.state, item.request_key = "sending", key
-        with writing() as session:
-            note(session, ready)
-        if ready:
-            raised = _called(call, ready, key)
+    def send(self, batch: list[Item], call: Send, note: Note, *, singly: bool = False) -> None:
+        for key, ready in requests_of(batch, singly).items():
+            for item in ready:
+                item.state, item.request_key = "sending", key
             with writing() as session:
                 note(session, ready)
-        if raised:
-            raise raised
+            raised = called(call, ready, key)
+            with writing() as session:
+                note(session, ready)
+            if raised:
+                raise raised
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        yield
 
     def wait(self, pause_s: float, reason: str) -> None:
         raise NotDone(reason=reason)
 
     def tally(self) -> dict[str, int]:
         return dict(Counter(item.state for item in self._items))
-
-
-def _called(call: Send, ready: list[Item], key: str) -> Exception | None:
-    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it. Gives what it raised."""
-    raised: Exception | None = None
-    try:
-        call(ready, key)
-    except NOT_SENT as error:
-        raised = error
-    except Exception as error:
-        raised = error
-    for item in ready:
-        if item.state == "sending" and isinstance(raised, NOT_SENT):
-            item.later(raised.message)
-        elif item.state == "sending":
-            item.unsure(f"{NO_ANSWER} ({type(raised).__name__})" if raised else NO_ANSWER)
-    return raised
-
-
-def _frozen(ready: list[Item], key: str) -> None:
-    """This process slept since it marked the items; by now others may have found that they were never sent."""
-    raise GatewayAway(reason="the worker was frozen")
-
-
-def _key_of(batch: list[Item]) -> str:
-    """The name of the request: a repetition has that of the first try, whose answer may have been lost."""
-    return (
-        next((item.request_key for item in batch if item.state == "pending" and item.request_key), None) or uuid4().hex
-    )
 
 
 def of(values: Any) -> Outgoing | Spoken:

@@ -199,10 +199,10 @@ def push(task: Any, *, replace_ended: bool = False) -> bool | None:
     try:
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
-        share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None)
+        share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else {}
         fields = [part for field in (job_hash(kind, task) | share).items() for part in field]
-        connection = wire.connect(wire.PUSH_TIMEOUT_S)
-        return bool(wire.run(connection, "push", task["id"], task["queue"], due_ms, int(replace_ended), *fields))
+        arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *fields)
+        return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
     except (RedisError, QueueDown):
         _closed_until = time.monotonic() + BREAKER_S
     except (UnknownKind, SealBroken):

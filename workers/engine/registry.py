@@ -22,6 +22,7 @@ from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKi
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
 JOBS_PACKAGE = "workers.jobs"
+ENDED = {"tr": "Görev tamamlandı!", "en": "Task done!"}
 log = logs.get("registry")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -47,6 +48,7 @@ class Kind:
     items: str | None = None
     parallel: bool = False
     single: bool = False
+    share: bool = True
     sift: Callable[..., Any] | None = None
     on_success: Callable[..., Any] | None = None
     on_failure: Callable[..., Any] | None = None
@@ -55,10 +57,18 @@ class Kind:
     overlap: Literal["skip", "queue", "allow"] = "skip"
     missed: Literal["one", "all", "skip"] = "one"
     accepted: dict[str, str] = field(default_factory=lambda: {"tr": "Sıraya alındı...", "en": "Queued..."})
+    ended: dict[str, str] = field(default_factory=lambda: dict(ENDED))
+    quiet: bool | None = None
+    when: Callable[[], bool] | None = None
 
     @property
     def summary(self) -> str:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def rings(self) -> bool:
+        """Whether people are told of its end; of house-keeping only where it says `quiet=False`."""
+        return not (self.queue == "maintenance" if self.quiet is None else self.quiet)
 
     @property
     def soft_s(self) -> float:
@@ -159,9 +169,12 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     """Declare a kind above a plain function: its typed parameters are the schema, calling it still just runs it.
 
     Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter), parallel, single (a bulk of one: its
-    parameters are the item), sift (`(rows, params) -> [Entry]`: what of the posted rows becomes which item, refused
-    ones with the reason), on_success, on_failure, cron, zone, overlap="skip", missed="one",
-    accepted={"tr": …, "en": …}. `.delay(**params)` enqueues it.
+    parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows, params) ->
+    [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success, on_failure, cron,
+    zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; without,
+    there is no run and no record of one), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its
+    company is told when it succeeded), quiet (nobody is told; the default for the queue maintenance).
+    `.delay(**params)` enqueues it.
     """
 
     def declare(function: Function) -> Function:
@@ -218,7 +231,10 @@ def _refuse_faults(kind: Kind) -> None:
 
 def _faults_of_schedule(kind: Kind, parameters: Iterable[inspect.Parameter]) -> list[tuple[bool, str]]:
     if kind.cron is None:
-        return [(kind.zone is not None, "zone goes with cron, which it has not; declare cron or drop zone")]
+        return [
+            (kind.zone is not None, "zone goes with cron, which it has not; declare cron or drop zone"),
+            (kind.when is not None, "when goes with cron, which it has not; declare cron or drop when"),
+        ]
     wrong = cron.fault_of(kind.cron, kind.zone or "UTC")
     required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     return [

@@ -114,6 +114,11 @@ def undisturbed() -> Iterator[None]:
     check()
 
 
+def asked() -> bool:
+    """Whether the job is to be left, as soon as it is safe."""
+    return bool(_asked)
+
+
 def check() -> None:
     """Leave now if it was asked for meanwhile."""
     if _asked and not _masks:

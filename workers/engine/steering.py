@@ -1,25 +1,117 @@
-"""Queues that stand still: paused, nothing is claimed from them until `resume`. What runs goes on."""
+"""Queues and workers that stand still, by the word of an operator. What runs goes on.
+
+A paused queue is one that nothing is claimed from. A queue that drains is paused by the next clock or keeper that sees
+that nothing is left of what had been accepted when the word was given (`settle`). Suspended are all workers at once,
+by RQ's own key, as `rq suspend` does it.
+"""
+
+from typing import Any
+
+from redis.exceptions import WatchError
+from rq.command import send_shutdown_command
+from rq.suspension import WORKERS_SUSPENDED
 
 from workers import logs
 from workers.engine import registry, wire
+from workers.engine.helpers import task_of
 from workers.errors import NotFound
 
 PAUSED = "sira:paused"
+DRAINING = "sira:draining"  # queue -> the newest task id that is still to run
+CHUNK = 1000
 log = logs.get("steering")
 
 
 def pause(queue: str) -> None:
     """Let nothing more be claimed from the queue. Raises NotFound, QueueDown."""
-    _change("sadd", queue)
+    _change(queue, "queue paused", draining=False, paused=True)
 
 
 def resume(queue: str) -> None:
-    _change("srem", queue)
+    """Let work be claimed again; ends a drain, too."""
+    _change(queue, "queue resumed", draining=False, paused=False)
 
 
-def _change(command: str, queue: str) -> None:
+def drain(queue: str) -> None:
+    """Finish what waits or runs now, then pause. What comes meanwhile is accepted, and held once the queue pauses;
+    so are retries and tasks whose time has not come."""
+    _change(queue, "queue drains", draining=True, paused=False)
+
+
+def _change(queue: str, what: str, *, draining: bool, paused: bool) -> None:
     if queue not in registry.QUEUES:
         raise NotFound()
+    with wire.plainly(), wire.connect().pipeline() as both:
+        both.hset(DRAINING, queue, _newest_id()) if draining else both.hdel(DRAINING, queue)
+        both.sadd(PAUSED, queue) if paused else both.srem(PAUSED, queue)
+        both.execute()
+    log.info(what, queue=queue)
+
+
+def _newest_id() -> str:
+    """An id that sorts behind those of all tasks accepted by now (see queues.new_id)."""
+    seconds, microseconds = wire.connect().time()
+    stamp = f"{seconds * 1000 + microseconds // 1000:012x}"
+    return f"{stamp[:8]}-{stamp[8:]}-8"
+
+
+def settle(connection: Any) -> None:
+    """Pause the queues that have drained. Any number may do it at once."""
+    for name, newest in connection.hgetall(DRAINING).items():
+        queue = name.decode()
+        with connection.pipeline() as both:
+            both.watch(DRAINING)
+            if both.hget(DRAINING, queue) != newest or _has_older(connection, queue, newest.decode()):
+                continue
+            both.multi()
+            both.hdel(DRAINING, queue)
+            both.sadd(PAUSED, queue)
+            try:
+                both.execute()
+            except WatchError:  # somebody resumed it in this moment
+                continue
+        log.info("queue drained and paused", queue=queue)
+
+
+def _has_older(connection: Any, queue: str, newest: str) -> bool:
+    """Does a task accepted before the word was given run or wait? Those mostly stand at the front."""
+    running = [both.decode().partition(":")[0] for both in connection.zrange(f"rq:wip:{queue}", 0, -1)]
+    if any(task_of(job_id) < newest for job_id in running):
+        return True
+    start = 0
+    while ids := connection.lrange(f"rq:queue:{queue}", start, start + CHUNK - 1):
+        if any(task_of(job_id.decode()) < newest for job_id in ids):
+            return True
+        start += CHUNK
+    return False
+
+
+def suspend() -> None:
+    """Let no worker claim anything, of any queue, until `wake`."""
     with wire.plainly():
-        getattr(wire.connect(), command)(PAUSED, queue)
-    log.info("queue paused" if command == "sadd" else "queue resumed", queue=queue)
+        wire.connect().set(WORKERS_SUSPENDED, 1)
+    log.info("workers suspended")
+
+
+def wake() -> None:
+    with wire.plainly():
+        wire.connect().delete(WORKERS_SUSPENDED)
+    log.info("workers go on")
+
+
+def suspended() -> bool:
+    with wire.plainly():
+        return bool(wire.connect().exists(WORKERS_SUSPENDED))
+
+
+def restart(worker: str) -> None:
+    """Let a worker (a slot) end its job, go, and be replaced by a fresh process: RQ's command `shutdown`.
+
+    Raises NotFound, QueueDown.
+    """
+    with wire.plainly():
+        connection = wire.connect()
+        if not connection.sismember("rq:workers", f"rq:worker:{worker}"):
+            raise NotFound()
+        send_shutdown_command(connection, worker)
+    log.info("worker asked to restart", worker=worker)

@@ -1,10 +1,20 @@
 """The engine's tables. A company is a plain `scope` string here: the engine knows no trade."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text, text
 
 from workers.db import Utc, metadata
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
+FAULTY = "error IS NOT NULL"
+LIVE = ("ended_at", "scope", "state", "queue", "released", "due_at", "created_at")  # all that is asked of what waits
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Of an index that holds these rows alone."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 tasks = Table(
     "tasks",
@@ -36,6 +46,9 @@ tasks = Table(
     Index("ix_tasks_state", "state", "id"),
     Index("ix_tasks_kind", "kind", "id"),
     Index("ix_tasks_queue", "queue", "id"),
+    Index("ix_tasks_ended", "scope", "ended_at", "kind"),
+    Index("ix_tasks_live", *LIVE, **_only("ended_at IS NULL")),
+    Index("ix_tasks_pace", "ended_at", "scope", "state", "created_at", "started_at", **_only("ended_at IS NOT NULL")),
 )
 
 history = Table(
@@ -71,6 +84,8 @@ items = Table(
     Column("updated_at", Utc, nullable=False),
     Index("uq_task_items_position", "task_id", "position", unique=True),
     Index("ix_task_items_state", "task_id", "state", "position"),
+    Index("ix_task_items_ref", "task_id", "ref"),
+    Index("ix_task_items_error", "task_id", sqlite_where=text(FAULTY), postgresql_where=text(FAULTY)),
 )
 
 keys = Table(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import RowMapping, func, or_, select
+from sqlalchemy import RowMapping, Select, func, or_, select
 
 from workers.db import now, reading, storable
 from workers.engine import wire
@@ -99,6 +99,16 @@ def find(task_id: str) -> Task:
     return task if task.ended else _merge_live([task])[0]
 
 
+def params_of(task_id: str) -> dict[str, Any]:
+    """The parameters that a task was enqueued with, without its items. Raises UnknownTask, SealBroken."""
+    with reading() as session:
+        sealed = session.scalar(select(tasks.c.params).where(tasks.c.id == task_id, tasks.c.released))
+    if sealed is None:
+        raise UnknownTask()
+    params: dict[str, Any] = Seal.loads(sealed)
+    return params
+
+
 def search(
     *,
     scope: str | None = None,
@@ -119,10 +129,18 @@ def search(
         query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in _SEARCHED)))
     if cursor is not None:
         query = query.where(tasks.c.id < _checked(cursor))
+    found = listed(query)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def listed(query: Select[Any], *, counted: bool = True, detailed: bool = False) -> list[Task]:
+    """The tasks of a query for rows of `tasks`, with what Redis knows of them. `counted`: bulks with the counts of
+    their items; a page of large ones takes seconds to count. `detailed`: with their results."""
     with reading() as session:
         rows = session.execute(query).mappings().all()
-        page = _counted(session, rows[:limit], [_from_row(row, detailed=False) for row in rows[:limit]])
-    return _merge_live(page), rows[limit - 1]["id"] if len(rows) > limit else None
+        page = [_from_row(row, detailed=detailed) for row in rows]
+        page = _counted(session, rows, page) if counted else page
+    return _merge_live(page)
 
 
 _SEARCHED = (tasks.c.status, tasks.c.error_message)

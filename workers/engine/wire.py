@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -102,12 +102,12 @@ def run(connection: Any, name: str, *args: Any) -> Any:
 
 def say(name: str, timeout_s: float, *args: Any) -> Any:
     """As `run`, on a connection of this thread's own, which costs half; for scripts that may be said twice, since what
-    fails on a connection that was kept is said again on a new one."""
+    fails on a connection that was kept, because it is broken, is said again on a new one."""
     connection = connect(timeout_s)
     kept = _kept.__dict__.setdefault("lines", {})
     line = kept.get((connection, name)) or kept.setdefault((connection, name), Line(connection, name))
     if line.is_open:
-        with suppress(RedisError, OSError):
+        with suppress(ConnectionError):
             return line.run(*args)
     return line.run(*args)
 

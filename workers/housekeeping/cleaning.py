@@ -1,16 +1,20 @@
 """Deleting many rows and files in transactions so short that nobody waits for them, with a record of it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, literal, select, true, update
 from sqlalchemy.orm import Session
 
 from workers import db, files
 from workers.models import Cleanup, File
+from workers.pace import Pace
 
-AT_MOST_S = 0.03  # of the 0.1 s that a transaction may hold the database; the disk may be busy with others
-ROWS_AT_FIRST, ROWS_AT_MOST, FILES_TOGETHER = 200, 4000, 200
+ROWS_AT_FIRST, FILES_TOGETHER = 200, 200
+PAUSE = 0.25  # of the time that a transaction took
+NOTHING = literal(0)
 F = File.__table__.c
 
 
@@ -21,7 +25,7 @@ class Cleaning:
     def __init__(self, kind: str, task_id: str | None, *, dry_run: bool = False) -> None:
         self.deleted: dict[str, dict[str, int]] = {}
         self._kind, self._task_id, self._dry_run, self._record = kind, task_id, dry_run, 0
-        self._rows = ROWS_AT_FIRST
+        self._pace = Pace(ROWS_AT_FIRST)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -29,18 +33,22 @@ class Cleaning:
         sums = {name: sum(one[name] for one in self.deleted.values()) for name in ("count", "bytes")}
         return {"dry_run": self._dry_run, **sums, "deleted": self.deleted}
 
-    def rows(self, what: str, table: FromClause, where: ColumnElement[bool], size: Any = 0) -> None:
+    def rows(self, what: str, table: FromClause, where: ColumnElement[bool], size: Any = NOTHING) -> None:
         """Delete the rows of a table with a column `id`; `size` is what counts as the bytes of one."""
         if self._dry_run:
             query = select(func.count(), func.coalesce(func.sum(size), 0)).select_from(table).where(where)
             self.count(what, *_found(query)[0])
             return
-        while found := _found(select(table.c.id, size).where(where).limit(self._rows)):
-            with db.writing() as session:
-                began = time.monotonic()
-                session.execute(delete(table).where(table.c.id.in_([row[0] for row in found])))  # type: ignore[arg-type]
-                self._note(session, what, len(found), sum(row[1] or 0 for row in found))
-            self._adapt(time.monotonic() - began)
+        some = select(table.c.id, size.label("size")).where(where)
+        gone = True
+        while gone:
+            with self._short() as session:
+                batch = some.limit(self._pace.rows).subquery()
+                count, total = session.execute(select(func.count(), func.sum(batch.c.size))).one()
+                gone = count > 0
+                if gone:
+                    session.execute(delete(table).where(table.c.id.in_(select(batch.c.id))))  # type: ignore[arg-type]
+                    self._note(session, what, count, total)
 
     def until(self, what: str, column: Any, before: Any, where: ColumnElement[bool] | None = None) -> None:
         """Delete the rows whose time in `column` is earlier, the oldest first: for tables without a column `id`."""
@@ -48,10 +56,15 @@ class Cleaning:
         if self._dry_run:
             self.count(what, _found(select(func.count()).select_from(column.table).where(old))[0][0], 0)
             return
-        while found := _found(select(column).where(old).order_by(column).limit(ROWS_AT_FIRST)):
-            with db.writing() as session:
-                gone = session.execute(delete(column.table).where(old, column <= found[-1][0]))
-                self._note(session, what, gone.rowcount, 0)  # type: ignore[attr-defined]
+        upto = before
+        while upto is not None:
+            with self._short() as session:
+                query = select(column).where(old).order_by(column).offset(self._pace.rows - 1).limit(1)
+                upto = session.scalar(query)
+                batch = old if upto is None else and_(old, column <= upto)
+                gone = session.execute(delete(column.table).where(batch)).rowcount  # type: ignore[attr-defined]
+                if gone:
+                    self._note(session, what, gone, 0)
 
     def files(self, what: str, where: ColumnElement[bool]) -> None:
         """Delete stored files, the bytes first: a row without bytes is found again, bytes without a row hardly."""
@@ -81,10 +94,15 @@ class Cleaning:
         tally = self.deleted.setdefault(what, {"count": 0, "bytes": 0})
         tally["count"], tally["bytes"] = tally["count"] + count, tally["bytes"] + int(size)
 
-    def _adapt(self, took_s: float) -> None:
-        """Keep a transaction near AT_MOST_S, and leave half as much between two of them to everybody else."""
-        self._rows = max(10, min(ROWS_AT_MOST, int(self._rows * min(2.0, AT_MOST_S / max(took_s, 0.001)))))
-        time.sleep(took_s / 2)
+    @contextmanager
+    def _short(self) -> Iterator[Session]:
+        """A transaction that is as long as it may be, and behind it a time for everybody else's."""
+        with db.writing() as session:
+            began = time.monotonic()
+            yield session
+        took_s = time.monotonic() - began
+        self._pace.took(took_s)
+        time.sleep(took_s * PAUSE)
 
     def _note(self, session: Session, what: str, count: int, size: int) -> None:
         self.count(what, count, size)

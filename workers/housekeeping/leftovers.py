@@ -1,18 +1,21 @@
-"""What crashes and time left behind: pieces of results, stored bytes without a row, dead tokens, stale statistics."""
+"""What crashes and time left behind: pieces of results, stored bytes without a row, results and imports that nobody
+comes back to, dead tokens, stale statistics."""
 
+import shutil
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import delete, or_, select, text
+from sqlalchemy import and_, delete, or_, select, text
 
-from workers import db, files
+from workers import db, files, settings
 from workers.engine.tables import tasks
-from workers.housekeeping.cleaning import Cleaning
+from workers.housekeeping.cleaning import Cleaning, F
 from workers.housekeeping.old import ENDED
-from workers.models import Cleanup, File, Token
+from workers.models import Cleanup, File, Import, Token
 
-DEAD_TOKENS_KEPT = timedelta(days=30)
+DEAD_TOKENS_KEPT, FORGOTTEN_AFTER = timedelta(days=30), timedelta(days=1)
 SUSPECTS, SUSPECTS_AT_MOST = "suspects", 10_000
 CHUNK = 500
 ANALYZE = {"sqlite": ("PRAGMA analysis_limit=400", "PRAGMA optimize"), "postgresql": ("ANALYZE",)}
@@ -69,6 +72,27 @@ def suspect(keys: list[str]) -> None:
     with db.writing() as session:
         session.execute(delete(Cleanup).where(Cleanup.kind == SUSPECTS))
         session.add(Cleanup(kind=SUSPECTS, deleted={"keys": keys}))
+
+
+def expired_results(cleaning: Cleaning, at: datetime) -> None:
+    """Delete the files of results that are older than RESULT_TTL_DAYS; their tasks stay, and say that they are gone."""
+    before = at - timedelta(days=settings.current().result_ttl_days)
+    ended = select(tasks.c.id).where(tasks.c.id == F.task_id, tasks.c.state.in_(ENDED)).exists()
+    cleaning.files(
+        "expired_results", and_(F.purpose == "result", F.created_at < before, or_(F.task_id.is_(None), ended))
+    )
+
+
+def imports(cleaning: Cleaning, at: datetime) -> None:
+    """Delete how far imports had come whose task is gone, and the sheets that dead workers of this machine left."""
+    known = select(tasks.c.id).where(tasks.c.id == Import.task_id).exists()
+    cleaning.until("imports", Import.updated_at, at - FORGOTTEN_AFTER, ~known)
+    folder = settings.current().data_dir / "imports"
+    for left in folder.iterdir() if folder.is_dir() else ():
+        if left.stat().st_mtime < time.time() - FORGOTTEN_AFTER.total_seconds():
+            size = sum(path.stat().st_size for path in left.rglob("*") if path.is_file())
+            shutil.rmtree(left, ignore_errors=True)
+            cleaning.noted("import_folders", 1, size)
 
 
 def dead_tokens(cleaning: Cleaning, at: datetime) -> None:

@@ -14,11 +14,12 @@ from sqlalchemy import and_, delete, func, literal, select
 from workers import db, settings
 from workers.engine.tables import history, items, keys, occurrences, tasks
 from workers.housekeeping.cleaning import Cleaning, F
-from workers.models import Cleanup, Import, SandboxMessage
+from workers.models import Cleanup, Import, SandboxMessage, Telling
 
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 RECORDS_KEPT = timedelta(days=3 * 366)
 TASKS_TOGETHER = 200
+TE = Telling.__table__
 H, T, M = history.c, tasks.c, SandboxMessage.__table__.c
 
 
@@ -34,6 +35,7 @@ def clean(cleaning: Cleaning, before: datetime) -> Iterator[str]:
     cleaning.rows("log_rows", history, H.at < before, _length(H.message))
     _occurrences(cleaning, before)
     cleaning.until("idempotency_keys", keys.c.created_at, before)
+    cleaning.rows("tellings", TE, TE.c.created_at < before, _length(TE.c.body, TE.c.answer))
     yield "tasks"
     for ids in _old_tasks(before):
         _forget(cleaning, ids, before)

@@ -47,6 +47,12 @@ def expiries(at: datetime) -> Iterator[Expiry]:
         after = found[-1][0].id
 
 
+def is_expired(user: User, company: Company | None, at: datetime) -> bool:
+    """Whether the person must choose another password before anything else."""
+    found = _expiry(user, (company.options if company else None) or {}, _day(at))
+    return user.password_expired_at is not None or (found is not None and found.expired)
+
+
 def _expiry(user: User, options: dict[str, Any], today: date) -> Expiry | None:
     max_age_days = options.get("password_max_age_days", MAX_AGE_DAYS)
     if not isinstance(max_age_days, int) or max_age_days <= 0:

@@ -35,7 +35,7 @@ def account_of(values: dict[str, Any]) -> dict[str, Any]:
 
 def too_long(values: dict[str, Any], limits: dict[str, int]) -> list[tuple[str, Words]]:
     """What does not fit the database, by column."""
-    long = [(name, limit) for name, limit in limits.items() if len(values.get(name) or "") > limit]
+    long = [(name, limit) for name, limit in limits.items() if (text := values.get(name)) and len(text) > limit]
     return [(name, (f"En çok {limit} karakter olabilir", f"At most {limit} characters")) for name, limit in long]
 
 

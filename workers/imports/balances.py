@@ -19,7 +19,6 @@ from workers.db import now
 from workers.imports import accounts
 from workers.imports.scratch import Key, Part, Words
 from workers.models import Account, Company, Mutabakat
-from workers.services.currencies import CURRENCIES
 
 MAX_AMOUNT = Decimal(10**15)
 MAX_LINES = 20
@@ -69,8 +68,6 @@ def faults(values: dict[str, Any]) -> list[tuple[str, Words]]:
     found = accounts.faults(values)
     if values.get("as_of") is None:
         found.append(("as_of", ("Tarih yok: sütun ekleyin ya da as_of verin", "No date: add a column or give as_of")))
-    if (values.get("currency") or TRY) not in CURRENCIES:
-        found.append(("currency", ("ISO 4217'de böyle bir para birimi yok", "No currency of ISO 4217")))
     if words := _amount_fault(values):
         found.append(("bakiye", words))
     return found

@@ -14,7 +14,7 @@ from workers.imports.scratch import Scratch, Understood, Words, keep
 if TYPE_CHECKING:
     from workers.services.sheets import Row, Sheet
 
-BATCH = 500
+BATCH, NAMED_AT_MOST = 500, 200
 RELATED = {"bakiye": ("borc", "alacak", "side")}  # of what can't be read it need not be said that it is missing
 MAPPINGS = "excel_mappings"
 CHECKING = ("Satırlar kontrol ediliyor...", "Checking the rows...")
@@ -61,6 +61,8 @@ def _fill(scratch: Scratch, order: Order, place: Path, tell: Tell) -> None:
             done += len(rows)
             tell(done, sheet.total, order.word(CHECKING))
         facts = {"sheet": sheet.name, "header_row": sheet.header_row, "mapping": sheet.mapping, "rows": done}
+        named = {"headers": list(filter(None, sheet.headers)), "sheets": sheet.sheets}
+        facts |= {name: texts[:NAMED_AT_MOST] for name, texts in named.items()}
     scratch.settle(MAX_LINES)
     _refuse(scratch, order)
     scratch.finish(facts)
@@ -114,7 +116,7 @@ def _refuse(scratch: Scratch, order: Order) -> None:
     if refuse is None:
         return
     refused = []
-    for parts in scratch.batches(BATCH):
+    for parts in scratch.batches(lambda: BATCH):
         with reading() as session:
             refused += refuse(session, order.company_id, parts)
     scratch.refuse(refused)

@@ -5,19 +5,23 @@ keys, and the place in that order is moved in the transaction of each batch: an 
 behind it. Whatever dies, what was applied is applied once, and the end is that of a run that nothing disturbed.
 """
 
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from workers import files
 from workers.db import writing
+from workers.errors import SheetRefused
 from workers.imports import checking, places, refusals
 from workers.imports.orders import Order, Tell, folder
 from workers.imports.scratch import Scratch
 from workers.models import Import
+from workers.pace import Pace
 
-BATCH = 500
+ROWS_AT_FIRST = 200
 SHOWN = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 APPLYING = ("Satırlar aktarılıyor...", "Importing the rows...")
@@ -27,7 +31,7 @@ COMPARING = ("Satırlar karşılaştırılıyor...", "Comparing the rows...")
 def run(order: Order, *, tell: Tell, pause: Callable[[], None]) -> dict[str, Any]:
     """The result of the order, as the API shows it. `tell(current, total, status)` hears how far it is, in rows;
     `pause()` is called where the rest can wait and may raise. Raises SheetRefused, MissingRecord, StorageFailed."""
-    with folder(order) as place:
+    with folder(order) as place, _refused_in(order.language):
         stands = places.claim(order.id, order.execution)
         scratch = checking.checked(order, place, lambda done, total, status: tell(done // 3, total, status))
         try:
@@ -39,6 +43,15 @@ def run(order: Order, *, tell: Tell, pause: Callable[[], None]) -> dict[str, Any
     if order.task_id is None:
         places.forget(order.id)
     return result
+
+
+@contextmanager
+def _refused_in(language: str) -> Iterator[None]:
+    """Let a refusal of the file speak the language of the order."""
+    try:
+        yield
+    except SheetRefused as error:
+        raise type(error)(**{**error.fields, "language": language}) from error
 
 
 def _paced(scratch: Scratch, tell: Tell, before: int = 0) -> Tell:
@@ -57,10 +70,13 @@ def _settle(order: Order, scratch: Scratch, stands: Import, tell: Tell, pause: C
         return
     company, apply = order.company(), order.meaning.apply
     status, done = order.word(COMPARING if order.dry_run else APPLYING), scratch.passed(stands.reached)
-    for parts in scratch.batches(BATCH, stands.reached):
+    pace = Pace(ROWS_AT_FIRST)
+    for parts in scratch.batches(lambda: pace.rows, stands.reached):
         with writing() as session:
+            began = time.monotonic()
             counts: Counter[str] = apply(session, company, parts, write=not order.dry_run)
             places.move(session, stands, parts[-1].place, counts)
+        pace.took(time.monotonic() - began, sum(len(part.rows) for part in parts))
         done += counts.total()
         tell(done, 0, status)
         pause()
@@ -83,7 +99,7 @@ def _result(order: Order, scratch: Scratch, stands: Import, error_file: dict[str
         **{name: getattr(stands, name) for name in places.COUNTS},
         "bad": scratch.count(bad=True),
         "warnings": scratch.count(bad=False),
-        **{name: facts[name] for name in ("sheet", "header_row", "mapping")},
+        **{name: facts.get(name) for name in ("sheet", "header_row", "mapping", "headers", "sheets")},
         "errors": _shown(order, scratch, bad=True),
         "error_file": error_file,
         "warned": _shown(order, scratch, bad=False),

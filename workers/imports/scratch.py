@@ -7,7 +7,7 @@ that goes on with the task, it is built once more and comes out the same.
 import os
 import sqlite3
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -152,14 +152,14 @@ class Scratch:
                 return
             yield number, [(tr, en) for row in rows for tr, en in orjson.loads(row[1])]
 
-    def batches(self, size: int, after: str | None = None) -> Iterator[list[Part]]:
-        """The good rows in the order of their keys, `size` or a few more at once, never half a part."""
+    def batches(self, size: Callable[[], int], after: str | None = None) -> Iterator[list[Part]]:
+        """The good rows in the order of their keys, as many as `size` says or a few more at once, never half a part."""
         batch: list[Part] = []
         rows = 0
         for part in self._parts(after):
             batch.append(part)
             rows += len(part.rows)
-            if rows >= size:
+            if rows >= size():
                 yield batch
                 batch, rows = [], 0
         if batch:

@@ -86,7 +86,7 @@ def _row(who: dict[str, Any], company_id: int) -> dict[str, Any]:
         "password_hash": NO_PASSWORD,
         "password_changed_at": now(),
         "created_at": now(),
-    } | {"active": True}
+    } | {"active": True, "session_epoch": 0}
 
 
 @cache

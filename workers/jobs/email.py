@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from workers import files, settings
 from workers import messages as evidence
 from workers.engine import Ref, job, limits, outgoing, this_task
+from workers.engine.flights import FLIGHT_S
 from workers.engine.ledger import Entry, Item
 from workers.errors import (
     BadAddress,
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 
 ONE = {"tr": "E-posta gönderiliyor...", "en": "Sending the mail..."}
 MANY = {"tr": "E-postalar gönderiliyor...", "en": "Sending the mails..."}
+ONE_SENT = {"tr": "E-posta gönderildi!", "en": "The mail was sent!"}
+MANY_SENT = {"tr": "E-postalar gönderildi!", "en": "The mails were sent!"}
 TRIES = 10
-READ_AHEAD = 20  # items read at once; each is a request of its own
+READ_AHEAD = 100  # items read at once; each is a request of its own
 PAUSES_S = (240, 900, 3600, 14_400, 28_800, 43_200)  # for a recipient whose server defers: over a day in all
 ATTACHED_AT_MOST_BYTES = 20 * 2**20
+TOGETHER_AT_MOST_BYTES = 2**20  # of attachments in mails that wait for their turn
 FROM = "Sıra <sira@localhost.localdomain>"
 FileId = Annotated[str, Ref("file")]
 
@@ -106,7 +110,7 @@ def _fault(row: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-@job(queue="email", retries=TRIES, single=True, sift=_one, accepted=ONE)
+@job(queue="email", retries=TRIES, single=True, sift=_one, accepted=ONE, ended=ONE_SENT)
 def send_email(
     to_email: str, subject: str, body: str, html: str | None = None, attachments: list[FileId] | None = None
 ) -> dict[str, int]:
@@ -116,7 +120,13 @@ def send_email(
         return desk.send_all()
 
 
-@job(queue="email", retries=TRIES, items="emails", sift=_many, accepted=MANY)
+@job(queue="maintenance", retries=TRIES, single=True, sift=_one, accepted=ONE)
+def send_notice(to_email: str, subject: str, body: str) -> dict[str, int]:
+    """Send a mail of the service's own, such as that a password expires: nobody is told that it was sent."""
+    return send_email(to_email, subject, body)
+
+
+@job(queue="email", retries=TRIES, items="emails", sift=_many, accepted=MANY, ended=MANY_SENT)
 def send_bulk_emails(emails: list[Mail]) -> dict[str, int]:
     """Send many mails, one to each recipient; none to who asked for no more (RFC 8058)."""
     with mail_desk(outgoing.of(emails), this_task().company_id, _read, bulk=True, once=True) as desk:
@@ -145,7 +155,7 @@ def mail_desk(work: Any, company_id: int | None, read: Callable[[Item], Draft], 
         work.wait(outgoing.PAUSED_S, way.paused)
     if not way.options["url"]:
         raise BadSettings(reason="SMTP_URL is not set")
-    with MailSession(way.options["url"]) as session:
+    with MailSession(way.options["url"]) as session, work.under_way():
         yield Desk(work, way, session, read, **how)
 
 
@@ -171,21 +181,30 @@ class Desk:
     def send(self, batch: list[Item]) -> None:
         """Send each by itself, as long as the slice lasts and the pace allows: those that are left stay pending."""
         fresh = [item for item in batch if item.request_key is None]
-        unwanted = self._unwanted(fresh)
-        for item in batch:
-            if self.work.over:
-                return
-            wait_s = limits.pace(self.way.account, settings.current().mail_rate_per_second, 1)
+        unwanted, counted = self._unwanted(fresh), {item.position for item in batch} - {item.position for item in fresh}
+        rate = settings.current().mail_rate_per_second
+        while batch and not self.work.over:
+            some = batch[: max(1, min(self.work.at_once, int(rate * FLIGHT_S)))]
+            wait_s = limits.pace(self.way.account, rate, len(some))
             if wait_s:
                 time.sleep(min(wait_s, sms.NAP_S))
                 return
-            self._prepare(item)
-            if item.state == "pending" and (reason := unwanted.get(item.position) or self._over_cap(item, fresh)):
-                item.skip(reason)
-            self.work.send([item], self._call, self.note)
+            batch = batch[len(some) :]
+            flight, attached = list[Item](), 0
+            for item in some:
+                attached += self._prepare(item)
+                reason = unwanted.get(item.position) or (item.position not in counted and self._over_cap(item))
+                if item.state == "pending" and reason:
+                    item.skip(reason)
+                flight.append(item)
+                if attached > TOGETHER_AT_MOST_BYTES or self.work.over:
+                    break
+            self.work.send(flight, self._call, self.note, singly=True)
+            batch = some[len(flight) :] + batch
 
-    def _prepare(self, item: Item) -> None:
-        """Compose it, under a Message-ID that is the same at every try; or refuse it with the reason."""
+    def _prepare(self, item: Item) -> int:
+        """Compose it, under a Message-ID that is the same at every try; or refuse it with the reason. Gives the bytes
+        of its attachments."""
         from workers.services import addresses
 
         item.request_key = item.request_key or uuid4().hex
@@ -194,8 +213,10 @@ class Desk:
             to = addresses.check(draft.to)
             item.ref = addresses.mask(to)[:120]
             self._mails[item.position] = to, self._composed(item, draft, to)
+            return sum(len(file.data) for file in draft.attachments)
         except (BadAddress, InvalidInput, InvalidLetter, MissingRecord) as error:
             item.fail(error.message)
+            return 0
 
     def _unwanted(self, fresh: list[Item]) -> dict[int, str]:
         """Why some of these need no mail, by position: asked for with a query for all of them, not one for each."""
@@ -220,8 +241,8 @@ class Desk:
                 found |= dict.fromkeys((item.position for item in by_address[to]), reason)
         return found
 
-    def _over_cap(self, item: Item, fresh: list[Item]) -> str | None:
-        if self.caps.daily is None or item not in fresh:
+    def _over_cap(self, item: Item) -> str | None:
+        if self.caps.daily is None or item.state != "pending":
             return None
         return sms.STOPPED["day"] if limits.admit(self.caps, [evidence.digest(self.to(item))])[0][0] else None
 
@@ -248,8 +269,7 @@ class Desk:
         from workers.services.mail_answers import Deferred
 
         [item] = ready
-        to, message = self._mails.pop(item.position)
-        self._mails[item.position] = to, EmptyMail
+        to, message = self._mails.pop(item.position)  # its attachments may be large
         try:
             verdict = self.session.send(message, to)
         except GatewayRefused as error:
@@ -262,6 +282,3 @@ class Desk:
             item.later(verdict.reason, pause_s=max(verdict.retry_after_s, PAUSES_S[item.attempts - 1]))
         else:
             item.fail(verdict.reason)
-
-
-EmptyMail = EmailMessage()  # what is kept of a mail once it is sent: its attachments may be large

@@ -12,16 +12,19 @@ from workers.services.columns import Target
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
 EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
+IMPORTED = {"tr": "Dosya işlendi!", "en": "The file was read!"}
+EXPORTED = {"tr": "Tablo hazır!", "en": "The workbook is ready!"}
 ITEM = ("position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 ITEM_HEADINGS = {
     "tr": ("Sıra", "Alıcı", "Durum", "Deneme", "Hata", "Sağlayıcı No", "Güncellendi"),
     "en": ("Position", "Recipient", "State", "Attempts", "Error", "Provider Id", "Updated"),
 }
 Language = Literal["tr", "en"]
+ItemState = Literal["pending", "sending", "done", "failed", "skipped", "unknown"]
 TOLD_EVERY = 500
 
 
-@job(queue="excel", retries=3, accepted=IMPORTING)
+@job(queue="excel", retries=3, accepted=IMPORTING, ended=IMPORTED)
 def process_excel_upload(
     file_path: Annotated[str, Ref("file")],
     sheet_name: str | None = None,
@@ -52,19 +55,21 @@ def process_excel_upload(
     return runs.run(order, tell=report, pause=pause_point)
 
 
-@job(queue="excel", retries=3, accepted=EXPORTING)
+@job(queue="excel", retries=3, accepted=EXPORTING, ended=EXPORTED)
 def export_sheet(
     what: Literal["accounts", "mutabakat", "items"],
     company_id: int,
     task_id: str | None = None,
     language: Language = "tr",
+    state: ItemState | None = None,
 ) -> dict[str, Any]:
-    """Write a company's accounts, its mutabakat lines, or the items of one of its tasks (task_id) into a workbook."""
+    """Write a company's accounts, its mutabakat lines, or the items of one of its tasks (task_id; `state`: only those
+    in that state) into a workbook."""
     from workers.imports import exports
     from workers.services import workbooks
 
     if what == "items":
-        headings, total, records = _items(task_id or "", company_id, language)
+        headings, total, records = _items(task_id or "", company_id, language, state)
     else:
         headings = tuple(column.heading(language) for column in exports.COLUMNS[what])
         total, records = exports.count(what, company_id), exports.rows(what, company_id, language)
@@ -83,18 +88,22 @@ def _told(records: Iterable[list[list[Any]]], total: int) -> Iterator[list[Any]]
             report(number, max(total, number))
 
 
-def _items(task_id: str, company_id: int, language: Language) -> tuple[tuple[str, ...], int, Iterator[list[list[Any]]]]:
+def _items(
+    task_id: str, company_id: int, language: Language, state: ItemState | None
+) -> tuple[tuple[str, ...], int, Iterator[list[list[Any]]]]:
     """The items of a task; a task of another company is as unknown as one that never was."""
     task = find(task_id)
     if task.scope != str(company_id):
         raise MissingRecord(what="task", id=task_id)
-    return ITEM_HEADINGS[language], sum((task.counts or {}).values()), _pages(task_id)
+    counts = task.counts or {}
+    total = counts.get(state, 0) if state else sum(counts.values())
+    return ITEM_HEADINGS[language], total, _pages(task_id, state)
 
 
-def _pages(task_id: str) -> Iterator[list[list[Any]]]:
+def _pages(task_id: str, state: ItemState | None) -> Iterator[list[list[Any]]]:
     cursor: str | None = None
     while True:
-        page, cursor = ledger.page(task_id, cursor=cursor, limit=TOLD_EVERY)
+        page, cursor = ledger.page(task_id, state=state, cursor=cursor, limit=TOLD_EVERY)
         yield from ([[row[name] for name in ITEM]] for row in page)
         if cursor is None:
             return

@@ -33,11 +33,14 @@ def cleanup_old_logs(days: Days | None = None, dry_run: bool = False) -> dict[st
 
 @job(queue="maintenance", retries=3, cron="30 0 * * *")
 def tidy_up() -> dict[str, Any]:
-    """Delete what crashes left behind: pieces, files without a record, dead tokens; refresh the statistics."""
-    cleaning = Cleaning("tidy_up", this_task().id)
+    """Delete what crashes and time left behind: pieces, files without a record, results older than RESULT_TTL_DAYS,
+    imports that nobody goes on with, dead tokens; refresh the statistics."""
+    cleaning, at = Cleaning("tidy_up", this_task().id), now()
     leftovers.pieces(cleaning)
     leftovers.orphans(cleaning)
-    leftovers.dead_tokens(cleaning, now())
+    leftovers.expired_results(cleaning, at)
+    leftovers.imports(cleaning, at)
+    leftovers.dead_tokens(cleaning, at)
     leftovers.refresh_statistics()
     return cleaning.result
 
@@ -97,4 +100,4 @@ def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str)
     """Enqueue one mail. The key makes it one, however often the job runs; a run on another day would word it anew."""
     with suppress(KeyReused):
         params = {"to_email": to, "subject": subject, "body": body}
-        enqueue("send_email", params, scope=str(company_id) if company_id else None, key=key)
+        enqueue("send_notice", params, scope=str(company_id) if company_id else None, key=key)

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 BATCH = 50  # a tenth of a second: short for who waits, long enough that its two commits and its file cost little
 ONE = {"tr": "PDF oluşturuluyor...", "en": "Making the PDF..."}
 MANY = {"tr": "PDF'ler oluşturuluyor...", "en": "Making the PDFs..."}
+ONE_READY = {"tr": "PDF hazır!", "en": "The PDF is ready!"}
+MANY_READY = {"tr": "PDF'ler hazır!", "en": "The PDFs are ready!"}
 MutabakatId = Annotated[int, Ref("mutabakat")]
 
 
-@job(queue="pdf", retries=3, accepted=ONE)
+@job(queue="pdf", retries=3, accepted=ONE, ended=ONE_READY)
 def generate_mutabakat_pdf(mutabakat_id: MutabakatId) -> dict[str, Any]:
     """Make the letter of one mutabakat as a PDF."""
     from workers.services import letters, snapshots
@@ -35,7 +37,7 @@ def generate_mutabakat_pdf(mutabakat_id: MutabakatId) -> dict[str, Any]:
     return file.result
 
 
-@job(queue="pdf", retries=3, items="mutabakat_ids", parallel=True, accepted=MANY)
+@job(queue="pdf", retries=3, items="mutabakat_ids", parallel=True, accepted=MANY, ended=MANY_READY)
 def generate_bulk_pdfs(mutabakat_ids: list[MutabakatId], format: Literal["zip", "pdf"] = "zip") -> dict[str, Any]:
     """Make the letters of many mutabakat as a zip with a manifest, or as one PDF."""
     ledger, task = items(mutabakat_ids), this_task()

@@ -12,7 +12,8 @@ from typing_extensions import TypedDict
 from workers import messages as evidence
 from workers import settings
 from workers.db import now
-from workers.engine import job, limits, outgoing, this_task
+from workers.engine import declared, job, limits, outgoing, this_task
+from workers.engine.flights import NO_ANSWER
 from workers.engine.ledger import Entry, Item
 from workers.engine.limits import Caps
 from workers.errors import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ONE = {"tr": "SMS gönderiliyor...", "en": "Sending the SMS..."}
 MANY = {"tr": "SMS'ler gönderiliyor...", "en": "Sending the messages..."}
+SENT = {"tr": "SMS gönderildi!", "en": "SMS sent!"}, {"tr": "SMS'ler gönderildi!", "en": "Messages sent!"}
 TRIES = 10  # with back-off a quarter of an hour, for a gateway that is away
 NAP_S = 0.25  # how long a slice sleeps at once for its turn at the gateway
 ASKED_FOR = timedelta(hours=72)  # gateways report no longer than that
@@ -86,7 +88,7 @@ def _mask(phone: str) -> str:
     return phones.mask(phone)
 
 
-@job(queue="sms", retries=TRIES, single=True, sift=_one, accepted=ONE)
+@job(queue="sms", retries=TRIES, single=True, sift=_one, accepted=ONE, ended=SENT[0])
 def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> dict[str, int]:
     """Send an SMS. `plain` spells Turkish letters without their marks, which may save a segment."""
     work = outgoing.of([{"phone": phone, "message": message}])
@@ -94,7 +96,7 @@ def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> 
         return desk.send_all()
 
 
-@job(queue="sms", retries=TRIES, items="messages", sift=_many, accepted=MANY)
+@job(queue="sms", retries=TRIES, items="messages", sift=_many, accepted=MANY, ended=SENT[1])
 def send_bulk_sms(messages: list[Message], company_id: int, plain: bool = False) -> dict[str, int]:
     """Send many SMS, one to each recipient."""
     with sms_desk(outgoing.of(messages), company_id, _reader(plain), once=True) as desk:
@@ -134,7 +136,8 @@ def sms_desk(
     way = evidence.way(company_id, "sms")
     if way.paused:
         work.wait(outgoing.PAUSED_S, way.paused)
-    with open_gateway(way.provider, way.options, batch=settings.current().sms_batch(way.provider)) as gateway:
+    batch = settings.current().sms_batch(way.provider)
+    with open_gateway(way.provider, way.options, batch=batch) as gateway, work.under_way():
         yield Desk(work, way, gateway, read, **how)
 
 
@@ -149,7 +152,7 @@ class Desk:
         self.caps, self.task_id = caps_of(way), this_task().id
         self.note = evidence.evidence(way, self.task_id, lambda item: self._texts[item.position].phone)
         self._texts: dict[int, Sms] = {}
-        self._alone: list[Item] = []
+        self._alone: set[int] = set()
 
     def send_all(self) -> dict[str, int]:
         for batch in self.work.requests(self.gateway.batch, self.look_up, evidence.told):
@@ -165,14 +168,16 @@ class Desk:
             time.sleep(min(wait_s, NAP_S))
             return
         self._prepare(batch)
+        alone = [item for item in batch if item.state == "pending" and item.id in self._alone]
         by_ref = {_ref(item): item for item in batch}
         refused = [item for item in batch if item.state != "pending"]
-        texts = [self._texts[item.position] for item in batch if item.state == "pending"]
+        texts = [self._texts[item.position] for item in batch if item.state == "pending" and item not in alone]
         for request in [[by_ref[text.ref] for text in texts] for texts in requests_of(self.gateway, texts)] or [[]]:
             self.work.send([*refused, *request], self._call, self.note)
             refused = []
-            while self._alone:
-                self.work.send([self._alone.pop()], self._call, self.note)
+        for item in alone:
+            item.request_key = None
+            self.work.send([item], self._call, self.note)
 
     def look_up(self, batch: list[Item], key: str) -> bool:
         """End those that the gateway knows; False if it can't tell."""
@@ -184,7 +189,6 @@ class Desk:
 
     def _prepare(self, batch: list[Item]) -> None:
         """Refuse what can't or may not be sent; all that was sent before passes: it was counted then."""
-        self._texts = {}
         fresh: dict[str, Item] = {}
         for item in batch:
             try:
@@ -221,7 +225,7 @@ class Desk:
         from workers.services.sms_gateways import refused_together
 
         try:
-            verdicts = self.gateway.send([self._texts[item.position] for item in ready], key)
+            verdicts = self.gateway.send([self._texts.pop(item.position) for item in ready], key)
         except GatewayRefused as error:
             with suppress(DatabaseDown):
                 evidence.pause(self.way, error.message)
@@ -229,8 +233,7 @@ class Desk:
         if refused_together(verdicts):  # the gateway does not say which of them is at fault
             for item in ready:
                 item.later()
-                item.request_key = None
-            self._alone = ready[::-1]
+            self._alone.update(item.id for item in ready)
             return
         for item, verdict in zip(ready, verdicts, strict=True):
             judge(item, verdict)
@@ -246,7 +249,7 @@ def judge(item: Item, verdict: "Verdict") -> None:
     elif verdict.state == "failed":
         item.fail(verdict.reason or "Ağ geçidi kabul etmedi")
     else:
-        item.unsure(verdict.reason or outgoing.NO_ANSWER)
+        item.unsure(verdict.reason or NO_ANSWER)
 
 
 @job(queue="maintenance", retries=0, cron="* * * * *")
@@ -269,7 +272,7 @@ def look_up_messages() -> dict[str, int]:
                 elif sent_at < now() - NEVER_CAME:
                     item.fail(LOST)
             ended = [item for item, _, _ in found if item.state != "unknown"]
-            outgoing.resolve(ended, evidence.told)
+            declared.resolve(ended, evidence.letters_sent(evidence.told))
             for item in ended:
                 counts[item.state] += 1
     return counts

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from workers.errors import BadAddress
 
@@ -14,6 +15,7 @@ _SHOWN_DOMAIN = re.compile(r"[\w.-]{1,80}")
 _BREAKS = ("Cc", "Cs", "Zl", "Zp")  # controls, CR, LF and NUL among them; halves of characters; U+2028 and U+2029
 
 
+@lru_cache(maxsize=512)  # an address is checked where it is accepted, counted, composed and offered
 def check(text: str) -> str:
     """The one address that `text` is: its local part as given, its domain in lower case and punycode (UTS 46).
 

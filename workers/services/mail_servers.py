@@ -3,6 +3,7 @@
 import smtplib
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from workers.services.mail_answers import BUSY_S, DEFERRAL_S, Answer
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+SIGNED_IN = (235, 503)  # 503: it was already
 USUAL_PORT = {"ssl": 465, "starttls": 587, "none": 25}
 
 
@@ -44,6 +46,8 @@ def read_url(url: str) -> Server:
     if tls not in USUAL_PORT:
         raise BadSettings(reason="SMTP_URL: tls is starttls, ssl or none")
     user, password = (unquote(text or "") for text in (parts.username, parts.password))
+    if "\0" in user + password:
+        raise BadSettings(reason="SMTP_URL: user and password can't hold NUL (%00)")
     return Server(host, port or USUAL_PORT[tls], tls, user, password)
 
 
@@ -91,11 +95,23 @@ def _sign_in(smtp: smtplib.SMTP, server: Server) -> None:
     mechanism = next((each for each in MECHANISMS if each in offered), None)
     if mechanism is None:
         raise GatewayRefused(reason=f"{server.host} offers no way to sign in with a password over tls={server.tls}")
+    if mechanism == "PLAIN":
+        _plain(smtp, server)
+        return
     smtp.user, smtp.password = server.user, server.password
     try:
         smtp.auth(mechanism, getattr(smtp, f"auth_{mechanism.lower().replace('-', '_')}"))
     except UnicodeError as error:
-        raise GatewayRefused(reason="user and password must be plain ASCII") from error
+        reason = f"{server.host} takes user and password in plain ASCII only; choose others and change SMTP_URL"
+        raise GatewayRefused(reason=reason) from error
+
+
+def _plain(smtp: smtplib.SMTP, server: Server) -> None:
+    """AUTH PLAIN as in RFC 4616, in UTF-8; smtplib's own knows ASCII only."""
+    told = b64encode("\0".join(("", server.user, server.password)).encode()).decode()
+    code, words = smtp.docmd("AUTH", f"PLAIN {told}")
+    if code not in SIGNED_IN:
+        raise smtplib.SMTPAuthenticationError(code, words)
 
 
 @contextmanager

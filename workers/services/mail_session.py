@@ -65,7 +65,7 @@ class MailSession:
         sender, recipient, content = _sender(message), addresses.check(to), _content(message)
         try:
             refused = self._begin(sender, recipient, len(content))
-            return refused or self._deliver(content, recipient, str(message["Message-ID"]))
+            return refused or self._deliver(content, recipient, _message_id(message))
         except BaseException:  # nobody can go on with a conversation that was left between question and answer
             self._drop()
             raise
@@ -165,6 +165,11 @@ class MailSession:
 
 def _sender(message: EmailMessage) -> str:
     return addresses.check(message["From"].addresses[0].addr_spec)
+
+
+def _message_id(message: EmailMessage) -> str:
+    """As it was written: to parse it takes as long as to send the mail."""
+    return next((str(value) for name, value in message.raw_items() if name.lower() == "message-id"), "")
 
 
 def _content(message: EmailMessage) -> bytes:

@@ -30,6 +30,40 @@ DIGEST = {
     "tr": ("Sıra: son 24 saatte dikkat isteyenler", "Başarısız görevler", "Kaçan ya da geciken zamanlamalar", "Durdu"),
     "en": ("Sıra: what went wrong in the last 24 hours", "Failed tasks", "Missed or late schedules", "Set aside"),
 }
+ENDED = {
+    "tr": ("{first}", "{first} (ve {more} görev daha)", "... ve {rest} görev daha", "Görevler: {url}/tasks"),
+    "en": ("{first}", "{first} (and {more} more)", "... and {rest} more", "Tasks: {url}/tasks"),
+}
+WEBHOOK_OFF = {
+    "tr": (
+        "Webhook kapatıldı",
+        "Şirketinizin webhook adresi bildirimleri almıyor ({reason}); gönderim durduruldu.\n"
+        "Düzelttikten sonra yeniden açın:\n{url}/company\n",
+    ),
+    "en": (
+        "Your webhook was switched off",
+        "Nothing more is sent to your company's webhook: {reason}.\n"
+        "Once it is mended, switch it on again:\n{url}/company\n",
+    ),
+}
+
+
+def ended(language: str, lines: Sequence[tuple[str, str, str]], count: int, url: str) -> tuple[str, str]:
+    """To a company: its tasks that ended, as (sentence, reason of a failure, id); `count` is how many there are."""
+    alone, with_more, rest, link = ENDED.get(language, ENDED["en"])
+    first = lines[0][0] if lines else ""
+    subject = (with_more if count > 1 else alone).format(first=first, more=count - 1)
+    told = [
+        f"{sentence}{f' — {reason}' if reason else ''}\n{url}/tasks/{task_id}\n" for sentence, reason, task_id in lines
+    ]
+    if count > len(lines):
+        told.append(rest.format(rest=count - len(lines)) + "\n")
+    return subject, "\n".join([*told, link.format(url=url)]) + "\n"
+
+
+def webhook_off(language: str, reason: str, url: str) -> tuple[str, str]:
+    """To a company: its webhook gets nothing more."""
+    return _filled(WEBHOOK_OFF, language, reason=reason, url=url)
 
 
 def expires(language: str, name: str, day: date, days_left: int, url: str) -> tuple[str, str]:

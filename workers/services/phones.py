@@ -113,6 +113,6 @@ def _refuse_other_kinds(number: Any) -> None:
 @cache
 def _library() -> Any:
     """Imported at first use: its tables are large, and every worker is forked with what is loaded."""
-    import phonenumbers
+    from workers.services import phone_tables
 
-    return phonenumbers
+    return phone_tables.phonenumbers

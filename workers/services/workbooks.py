@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from html import escape
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
-from xml.sax.saxutils import escape
 
 from workers.errors import SheetFull
 
@@ -70,7 +70,7 @@ def _text(text: str) -> str:
     text = text[:MAX_CHARS]
     if not (text.startswith("<r>") and text.endswith("</r>")):
         return text
-    return f'<r><t xml:space="preserve">{escape(text[: MAX_CHARS // 8])}</t></r>'
+    return f'<r><t xml:space="preserve">{escape(text[: MAX_CHARS // 8], quote=False)}</t></r>'
 
 
 def _exact(number: float | Decimal) -> bool:

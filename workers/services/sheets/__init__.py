@@ -7,10 +7,10 @@
 
 A file is foreign: it may be a bomb, a lie, or half of something. So it is parsed in a process of its own (`child`) that
 has no secrets, little memory and little time, and whose answers are JSON. There `guard` unpacks it once and refuses
-what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what; `rows` and
-`values` give the cells their meaning, a column at a time. `convert(row, sheet)` only hands over what the child found.
+what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what; `rows`,
+`meanings` and `values` give the cells their meaning. `convert(row, sheet)` only hands over what the child found.
 
-All refusals are `SheetRefused`: its message is Turkish, `error.fields["en"]` says the same in English.
+All refusals are `SheetRefused`: its message is Turkish, or English with a field `language="en"`.
 """
 
 from workers.services.sheets.reading import Sheet, read

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -85,6 +86,19 @@ def cents(value: int | float) -> Decimal | None:
         rounded = exact.quantize(CENT)
         return rounded + 0 if rounded == exact else None
     return None
+
+
+def all_cents(column: Sequence[int | float]) -> list[Decimal] | None:
+    """A column of numeric cells that are all amounts to the cent, at a third of the price; None if one of them isn't.
+
+    Below MAX_EXACT the text to the cent has fewer digits than a double keeps: if it is the same double, it is exact.
+    """
+    if not column or max(column) >= MAX_EXACT or min(column) <= -MAX_EXACT:
+        return None
+    texts = list(map("%.2f".__mod__, column))
+    if list(map(float, texts)) != column:
+        return None
+    return [Decimal(text) + 0 for text in texts] if "-0.00" in texts else list(map(Decimal, texts))
 
 
 def _without_marks(text: str) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any, Protocol
 
 from workers.services.sheets.shapes import CellError
@@ -36,7 +36,9 @@ class Source(Protocol):
         """From now on blocks tell the number formats of these columns (from 0), if the file can say."""
 
 
-def block_of(numbers: list[int], rows: list[list[Any]], *, left: int = 0, strings: list[str] | None = None) -> Block:
+def block_of(
+    numbers: list[int], rows: list[list[Any]], *, left: int = 0, strings: list[str | None] | None = None
+) -> Block:
     """`left`: how many empty columns stand before the first of `rows`, which are all of one width."""
     kept = [n for n, row in enumerate(rows) if row[0] != "" or row.count("") != len(row)]
     if len(kept) != len(rows):
@@ -45,28 +47,34 @@ def block_of(numbers: list[int], rows: list[list[Any]], *, left: int = 0, string
     return Block(numbers, [[None] * len(rows) for _ in range(left)] + columns)
 
 
-def tidy(column: list[Any], strings: list[str]) -> list[Any]:
+def tidy(column: list[Any], strings: list[str | None]) -> list[Any]:
     """Whole numbers as int, nothing as None, marked cells as what the mark means."""
     kinds = set(map(type, column))
+    if kinds == {date}:
+        return column
     if kinds == {float}:
-        return [int(value) if value.is_integer() and abs(value) < _EXACT else value for value in column]
+        return whole_numbers(column)
     if kinds == {str}:
         whole = "".join(column)
         if whole.count(TEXT_MARK) == len(column):  # all of them shared strings: resolved without a loop
-            return [text or None for text in map(strings.__getitem__, map(int, whole[1:].split(TEXT_MARK)))]
+            return list(map(strings.__getitem__, map(int, whole[1:].split(TEXT_MARK))))
         return [_text(text, strings) for text in column]
     return [_tidied(value, strings) for value in column]
 
 
-def _text(text: str, strings: list[str]) -> str | CellError | None:
+def whole_numbers(column: list[float]) -> list[int | float]:
+    return [int(value) if value.is_integer() and abs(value) < _EXACT else value for value in column]
+
+
+def _text(text: str, strings: list[str | None]) -> str | CellError | None:
     if text[:1] == TEXT_MARK:
-        return strings[int(text[1:])] or None
+        return strings[int(text[1:])]
     if text[:1] == ERROR_MARK:
         return CellError(text[1:])
     return text or None
 
 
-def _tidied(value: Any, strings: list[str]) -> Any:
+def _tidied(value: Any, strings: list[str | None]) -> Any:
     match value:
         case str():
             return _text(value, strings)

@@ -130,15 +130,26 @@ def _chunks(source: Source, sheet: str, header: Header, fields: list[Field], aft
 
 
 def _frame(meant: Meant, header: Header, fields: list[Field]) -> dict[str, Any]:
-    """A field whose values are the user's cells as they stand is told by the number of that column."""
+    """A field whose values are the user's cells as they stand is told by the number of that column; days by their
+    ordinals, in `days`: the columns that hold nothing else."""
     values: dict[str, int | list[Any]] = dict(meant.values)
     for field in fields:
-        at = header.columns.get(field.name)
-        if at is not None and field.kind != "money" and values[field.name] == meant.columns[at]:
+        at, own = header.columns.get(field.name), meant.values[field.name]
+        if at is not None and field.kind != "money" and own == meant.columns[at]:
             values[field.name] = at
-    tagged = [at for at, column in enumerate(meant.columns) if not _TAGGED.isdisjoint(map(type, column))]
+        elif field.kind == "date":
+            values[field.name] = _ordinals(own)
+    kinds = [set(map(type, column)) for column in meant.columns]
+    days = [at for at, kind in enumerate(kinds) if date in kind and kind <= _DAYS]
+    columns = [_ordinals(column) if at in days else column for at, column in enumerate(meant.columns)]
+    tagged = [at for at, kind in enumerate(kinds) if at not in days and not _TAGGED.isdisjoint(kind)]
     said = [(n, name, one.bad, one.tr, one.en) for n, name, one in meant.said]
-    return {"numbers": meant.numbers, "columns": meant.columns, "tagged": tagged, "values": values, "said": said}
+    told = {"numbers": meant.numbers, "columns": columns, "values": values, "said": said}
+    return {**told, "days": days, "tagged": tagged}
+
+
+def _ordinals(days: list[date | None]) -> list[int | None]:
+    return [None if day is None else day.toordinal() for day in days]
 
 
 def packed(answer: dict[str, Any]) -> bytes:
@@ -150,7 +161,7 @@ def _plain(value: Any) -> Any:
     return _PLAIN[type(value)](value)
 
 
-_TAGGED = {date, datetime, CellError}
+_TAGGED, _DAYS = {date, datetime, CellError}, {date, type(None)}
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     Decimal: str,
     date: lru_cache(1024)(lambda value: {"d": value.isoformat()}),

@@ -2,7 +2,7 @@
 
 calamine is the fastest reader there is, but it holds a whole sheet at once (1 GB for a million rows), aborts its
 process on a cell far away, and gives an empty text for an error. So a sheet's XML is cut between rows into pieces of
-2 MB; in each, shared strings and errors become marked texts; and each goes to calamine as a small workbook of its own,
+1 MB; in each, shared strings and errors become marked texts; and each goes to calamine as a small workbook of its own,
 one piece ahead in a thread, as calamine works without the GIL. XML unlike that of Excel is rewritten first.
 """
 
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO, Any
 
-from workers.services.sheets.blocks import ERROR_MARK, TEXT_MARK, Block, block_of
+from workers.errors import SheetRefused
+from workers.services.sheets.blocks import ERROR_MARK, TEXT_MARK, Block, block_of, tidy
 from workers.services.sheets.guard import MB, broken
 from workers.services.sheets.rewriting import column_letters, rewritten
 from workers.services.sheets.shapes import UNCACHED
+from workers.services.sheets.stencil import Stencil
 
-FIRST_BYTES, PIECE_BYTES, MAX_ROW_BYTES = 64 * 1024, 2 * MB, 16 * MB
+FIRST_BYTES, PIECE_BYTES, MAX_ROW_BYTES = 64 * 1024, 1 * MB, 16 * MB
 MAX_GAP_ROWS = 1_000  # calamine keeps the rows of a gap
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATED = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -55,7 +57,7 @@ class _Piece:
 class Pieces:
     """`needs_calculation`: a stored 0 of a formula was never calculated."""
 
-    strings: list[str]
+    strings: list[str | None]
     styles: str
     dates_from_1904: bool
     needs_calculation: bool
@@ -65,37 +67,54 @@ class Pieces:
     ) -> Iterator[Block]:
         """The rows behind `after`; with the number formats of the `wanted` columns."""
         with ThreadPoolExecutor(1, "calamine") as pool:
-            source = _pieces(opened, after)
-            coming = pool.submit(self._next, source)
+            source, stencil = _pieces(opened, after), Stencil(self.strings, self._meanings)
+            coming = pool.submit(self._next, source, stencil)
             while (now := coming.result()) is not None:
-                coming = pool.submit(self._next, source)
-                yield from self._block(*now, wanted, formats)
+                coming = pool.submit(self._next, source, stencil)
+                piece, found = now
+                block = found if isinstance(found, Block) else self._parsed(piece, found)
+                for column in wanted:
+                    if column < len(block.columns) and not {int, float}.isdisjoint(map(type, block.columns[column])):
+                        block.formats[column] = _formats_of(piece.xml, column, formats)
+                yield block
 
-    def _next(self, source: Iterator[_Piece]) -> tuple[_Piece, Any] | None:
-        from python_calamine import CalamineError, load_workbook
+    def _next(self, source: Iterator[_Piece], stencil: Stencil) -> tuple[_Piece, Any] | None:
+        """The next piece, and its rows or the sheet that calamine makes of it."""
+        from python_calamine import CalamineError
 
         piece = next(source, None)
         if piece is None:
             return None
         try:
-            return piece, load_workbook(self._workbook(self._marked(piece.xml))).get_sheet_by_index(0)
+            return piece, stencil.block(piece.xml) or self._sheet(self._marked(piece.xml))
+        except IndexError as error:
+            raise _no_such_string(piece) from error
         except (CalamineError, ValueError) as error:
             raise broken(f"{piece.first}–{piece.last} arası satırlar: {error}"[:200]) from error
 
-    def _block(self, piece: _Piece, sheet: Any, wanted: list[int], formats: list[str]) -> Iterator[Block]:
+    def _parsed(self, piece: _Piece, sheet: Any) -> Block:
         if sheet.start is None:
-            return
+            return Block([], [])
         (top, left), rows = sheet.start, sheet.to_python()
         if not piece.first <= top + 1 <= top + len(rows) <= piece.last:
             raise broken(f"{piece.first}. satırdan sonra satır numaraları tutarsız")
         try:
-            block = block_of(list(range(top + 1, top + 1 + len(rows))), rows, left=left, strings=self.strings)
+            return block_of(list(range(top + 1, top + 1 + len(rows))), rows, left=left, strings=self.strings)
         except (IndexError, ValueError) as error:
-            raise broken(f"{piece.first}–{piece.last} arası satırlar: olmayan bir metne başvuru") from error
-        for column in wanted:
-            if column < len(block.columns) and not {int, float}.isdisjoint(map(type, block.columns[column])):
-                block.formats[column] = _formats_of(piece.xml, column, formats)
-        yield block
+            raise _no_such_string(piece) from error
+
+    def _meanings(self, cells: list[tuple[bytes, bytes]]) -> list[Any]:
+        """What cells of these styles and numbers say: a number, a day, a time."""
+        if not cells:
+            return []
+        row, styled = b'<row r="%d"><c r="A%d"%b><v>%b</v></c></row>', b' s="%b"'
+        rows = b"".join(row % (n, n, s and styled % s, value) for n, (s, value) in enumerate(cells, 1))
+        return tidy([value for (value,) in self._sheet(rows).to_python()], self.strings)
+
+    def _sheet(self, rows: bytes) -> Any:
+        from python_calamine import load_workbook
+
+        return load_workbook(self._workbook(rows)).get_sheet_by_index(0)
 
     def _marked(self, xml: bytes) -> bytes:
         plain = xml.replace(b't="s"><v>', b't="str"><v>' + _MARKS[0])
@@ -125,6 +144,10 @@ class Pieces:
             archive.writestr("xl/s.xml", b"<worksheet><sheetData>" + rows + b"</sheetData></worksheet>")
         file.seek(0)
         return file
+
+
+def _no_such_string(piece: _Piece) -> SheetRefused:
+    return broken(f"{piece.first}–{piece.last} arası satırlar: olmayan bir metne başvuru")
 
 
 def _formats_of(xml: bytes, column: int, formats: list[str]) -> dict[int, str]:

@@ -10,8 +10,9 @@ from workers.services import turkish
 from workers.services.sheets.amounts import Amount
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.headers import Header
+from workers.services.sheets.meanings import of_column
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import Said, currency_in, of_column
+from workers.services.sheets.values import Said, currency_in
 
 MAX_TOTAL_CHARS = 60
 _TOTAL = re.compile(
@@ -55,7 +56,8 @@ def _without_sums(
     texts = [header.columns[f.name] for f in fields if f.kind in ("text", "code") and f.name in header.columns]
     sums = {n for at in {0, *texts} if columns for n in _sums_in(columns[at])}
     first = columns[texts[0]] if texts else []
-    left_out = sums | {n for n, cell in enumerate(first) if _is_blank(cell) and all(_is_blank(c[n]) for c in columns)}
+    blank = [n for n, cell in enumerate(first) if cell is None or (type(cell) is str and cell.isspace())]
+    left_out = sums | {n for n in blank if all(map(_is_blank, (column[n] for column in columns)))}
     if not left_out:
         return numbers, columns
     kept = [n for n in range(len(numbers)) if n not in left_out]
@@ -63,11 +65,14 @@ def _without_sums(
 
 
 def _is_blank(cell: Any) -> bool:
-    return cell is None or (type(cell) is str and (not cell or cell.isspace()))
+    return cell is None or (type(cell) is str and cell.isspace())
 
 
 def _sums_in(column: list[Any]) -> list[int]:
-    whole = "|".join(cell for cell in column if type(cell) is str).lower()
+    try:
+        whole = "|".join(filter(None, column)).lower()
+    except TypeError:
+        whole = "|".join(cell for cell in column if type(cell) is str).lower()
     if not any(word in whole for word in ("topla", "yek", "total")):
         return []
     return [n for n, cell in enumerate(column) if _is_sum(cell)]

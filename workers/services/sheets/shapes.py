@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal[
-    "text", "code", "money", "date", "side", "currency", "tax_number", "email", "phone", "language", "role"
-]  # fmt: skip
+from workers.services.columns import Kind
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What the cells of a row mean, by the kind of their field: a column at a time, as most cells need no second look."""
+"""What a cell means, by the kind of its field."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.errors import BadAddress
 from workers.services import addresses, tax_numbers, turkish
+from workers.services.currencies import CURRENCIES
 from workers.services.sheets import amounts, days
 from workers.services.sheets.amounts import Unclear
 from workers.services.sheets.shapes import UNCACHED, CellError, Converted, Row
@@ -22,23 +23,23 @@ _SHORT_CHARS = 60
 # What csv files hold instead of an error cell, from English and from Turkish Excel.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", UNCACHED.name}
 ERROR_TEXTS |= {"#SAYI/0!", "#YOK", "#AD?", "#BOŞ!", "#SAYI!", "#BAŞV!", "#DEĞER!"}
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
     r"[A-Za-z0-9_%+-]{1,40}(?:\.[A-Za-z0-9_%+-]{1,20})?@(?:[a-z0-9]{1,40}(?:-[a-z0-9]{1,20})?\.){1,4}[a-z]{2,10}"
 )
 _SEVERAL = re.compile(r"[;,\s]+")
-_PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
+PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
 _CURRENCY_IN_HEADER = re.compile(r"(?<![A-Za-z])(USD|EUR|GBP|CHF)(?![A-Za-z])|([$€£])")
-_SIDES = {
+SIDES = {
     **dict.fromkeys(("b", "borc", "borclu", "borcbakiye", "borcbakiyesi", "bakiyeborc", "d", "debit", "debt"), "borc"),
     **dict.fromkeys(("a", "alacak", "alacakli", "alacakbakiye", "alacakbakiyesi", "bakiyealacak"), "alacak"),
     **dict.fromkeys(("c", "credit"), "alacak"),
 }
-_LANGUAGES = {
+LANGUAGES = {
     **dict.fromkeys(("tr", "turkce", "turkish", "trtr"), "tr"),
     **dict.fromkeys(("en", "ingilizce", "english", "engb", "enus"), "en"),
 }
-_ROLES = {
+ROLES = {
     **dict.fromkeys(("member", "uye", "kullanici", "user"), "member"),
     **dict.fromkeys(("operator", "yonetici", "admin", "sistemyoneticisi"), "operator"),
 }
@@ -184,7 +185,7 @@ def day(value: Any) -> Any:
 def email(value: Any) -> Any:
     """The first address where several stand in a cell, with a doubt."""
     written = _word_of(value)
-    if not isinstance(written, str) or (len(written) < 100 and _ADDRESS.fullmatch(written)):
+    if not isinstance(written, str) or (len(written) < 100 and ADDRESS.fullmatch(written)):
         return written
     first, *more = [part for part in _SEVERAL.split(written.removeprefix("mailto:")) if part] or [written]
     try:
@@ -200,13 +201,13 @@ def email(value: Any) -> Any:
 def phone(value: Any) -> Any:
     """As written; whether it is a mobile is decided before something is sent to it."""
     written = _word_of(str(int(value)) if isinstance(value, float) and value.is_integer() else value)
-    if not isinstance(written, str) or _PHONE.fullmatch(written):
+    if not isinstance(written, str) or PHONE.fullmatch(written):
         return written
     tr, en = f"“{written[:_SHORT_CHARS]}” telefon numarasına benzemiyor", "This does not look like a phone number"
     return Said(tr, en, written, bad=False)
 
 
-def _word(words: Mapping[str, str], tr: str, en: str) -> Callable[[Any], Any]:
+def word(words: Mapping[str, str], tr: str, en: str) -> Callable[[Any], Any]:
     @lru_cache(4096)
     def meaning(value: Any) -> Any:
         written = _word_of(value)
@@ -223,39 +224,13 @@ def currency(value: Any) -> Any:
     written = _word_of(value)
     if not isinstance(written, str):
         return written
-    known = _CURRENCIES.get(turkish.fold(written) or written)
-    upper = written.upper()
-    return known or (upper if re.fullmatch("[A-Z]{3}", upper) else _unlike(written, "para birimi", "currency"))
+    code = _CURRENCIES.get(turkish.fold(written) or written) or written.upper()
+    return code if code in CURRENCIES else _unlike(written, "para birimi (ISO 4217)", "currency of ISO 4217")
 
 
 def _unlike(value: Any, tr: str, en: str) -> Said:
     shown = str(text(value))[:_SHORT_CHARS]
     return Said(f"“{shown}” bir {tr} değil", f"“{shown}” is no {en}")
-
-
-KINDS: dict[str, Callable[[Any], Any]] = {
-    "text": text,
-    "code": code,
-    "money": money,
-    "date": day,
-    "side": _word(_SIDES, "borç/alacak işareti (B ya da A)", "side (B or A)"),
-    "currency": currency,
-    "tax_number": tax_number,
-    "email": email,
-    "phone": phone,
-    "language": _word(_LANGUAGES, "dil (tr ya da en)", "language (tr or en)"),
-    "role": _word(_ROLES, "rol (member ya da operator)", "role (member or operator)"),
-}
-
-
-# Of texts that `text` would leave alone: which are their own value.
-STAYS: dict[str, Callable[[str], Any] | None] = {
-    "text": None,
-    "code": None,
-    "tax_number": tax_numbers.is_vkn,
-    "email": _ADDRESS.fullmatch,
-    "phone": _PHONE.fullmatch,
-}
 
 
 def currency_in(header: str) -> str | None:
@@ -265,27 +240,3 @@ def currency_in(header: str) -> str | None:
     """
     found = _CURRENCY_IN_HEADER.search(header)
     return currency(found[0]) if found else None
-
-
-def of_column(kind: str, column: Sequence[Any], numbers: Iterable[int], formats: Mapping[int, str] | None) -> list[Any]:
-    """Each cell's value, or what is `Said` of it. `formats`: number formats by row number, which codes need."""
-    meaning = KINDS[kind]
-    if kind in STAYS and _all_clean(column):
-        stays = STAYS[kind]
-        return [(value if stays is None or stays(value) else meaning(value)) if value else None for value in column]
-    values = list(map(meaning, column))
-    if kind == "code" and formats:
-        for n, (number, raw) in enumerate(zip(numbers, column, strict=True)):
-            if type(raw) is int:
-                values[n] = shown_code(raw, formats.get(number, ""))
-    return values
-
-
-def _all_clean(column: Sequence[Any]) -> bool:
-    """Whether each cell is empty or a text that `text` would leave alone, found out for all of them at once."""
-    try:
-        all_ = "|".join(filter(None, column))
-    except TypeError:
-        return False
-    tidy = all_.isprintable() and not any(sign in f"|{all_}|" for sign in ("  ", "| ", " |", "|#"))
-    return tidy and (all_.isascii() or unicodedata.is_normalized("NFC", all_))

@@ -5,9 +5,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
 
 from workers.services.sheets import pieces, strings
 from workers.services.sheets.blocks import Block
@@ -108,13 +108,14 @@ class Xlsx:
         return any(_name(e) == "calcPr" and e.get("fullCalcOnLoad") in ("1", "true") for e in self._root)
 
     @cached_property
-    def _strings(self) -> list[str]:
+    def _strings(self) -> list[str | None]:
+        """None for an empty one, as for a cell that holds nothing."""
         part = self._part_of("/sharedStrings")
         if part is None:
             return []
         try:
             with self._zip.open(part) as opened:
-                return strings.read_strings(opened)
+                return [text or None for text in strings.read_strings(opened)]
         except (ElementTree.ParseError, ValueError) as error:
             raise broken(f"{part}: {error}") from error
 
@@ -132,7 +133,7 @@ class Xlsx:
         """The styles with their number formats alone, which tell dates from numbers."""
         codes: dict[str, int] = {}
         ids = [codes.setdefault(code, _OWN_FORMATS_FROM + len(codes)) if code else id for id, code in self._formats]
-        known = "".join(f'<numFmt numFmtId="{n}" formatCode={quoteattr(code)}/>' for code, n in codes.items())
+        known = "".join(f'<numFmt numFmtId="{n}" formatCode="{escape(code)}"/>' for code, n in codes.items())
         styles = "".join(f'<xf numFmtId="{n}"/>' for n in ids)
         return f"<numFmts>{known}</numFmts><cellXfs>{styles}</cellXfs>"
 

@@ -23,7 +23,10 @@ def provider_ids(order: str, phones: Sequence[str]) -> list[str]:
     >>> provider_ids("17", ["+905551234567", "+905321234567", "+905551110000"])
     ['17/4567.2-2', '17/4567.1-2', '17/0000']
     """
-    return [f"{order}/{_tag(phone, phones)}" for phone in phones]
+    alike: dict[str, list[str]] = {}
+    for phone in phones:
+        alike.setdefault(phone[-TAIL:], []).append(phone)
+    return [f"{order}/{_tag(phone, alike[phone[-TAIL:]])}" for phone in phones]
 
 
 def _tag(phone: str, phones: Iterable[str]) -> str:

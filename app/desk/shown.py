@@ -1,0 +1,147 @@
+"""How things are written on the desk: times, numbers, sizes, and the names of states, kinds and queues."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_babel import format_decimal, gettext, ngettext
+from markupsafe import Markup
+
+from workers import settings
+from workers.db import now
+
+Instant = datetime | str | None
+NOTHING = "–"
+
+
+def register(app: Flask) -> None:
+    for write in (when, ago, duration, number, percent, size, state_name, kind_name, queue_name, item_state):
+        app.jinja_env.filters[write.__name__] = write
+
+
+def when(instant: Instant) -> Markup | str:
+    """The instant on the clock of the people here: `<time datetime="…Z">23.11.2026 14:05</time>`."""
+    at = _instant(instant)
+    return _time(at, _local(at)) if at else NOTHING
+
+
+def ago(instant: Instant) -> Markup | str:
+    """How long since (or until) then, such as "5 minutes ago"; the exact time as its title."""
+    at = _instant(instant)
+    if at is None:
+        return NOTHING
+    seconds = (now() - at).total_seconds()
+    if abs(seconds) < 5:
+        return _time(at, gettext("just now"))
+    span = duration(abs(seconds), parts=1)
+    return _time(at, gettext("%(span)s ago", span=span) if seconds > 0 else gettext("in %(span)s", span=span))
+
+
+def duration(seconds: float | None, parts: int = 2) -> str:
+    """Such as `2 min 5 s`, its largest `parts` units."""
+    if seconds is None:
+        return NOTHING
+    rest = max(0, round(seconds))
+    units = [(86400, gettext("d")), (3600, gettext("h")), (60, gettext("min")), (1, gettext("s"))]
+    told: list[str] = []
+    for length_s, unit in units:
+        if rest >= length_s or (length_s == 1 and not told):
+            told.append(f"{rest // length_s}\N{NO-BREAK SPACE}{unit}")
+            rest %= length_s
+    return " ".join(told[:parts])
+
+
+def number(value: float | None) -> str:
+    """`1.234,5` in Turkish, `1,234.5` in English."""
+    return format_decimal(value) if value is not None else NOTHING
+
+
+def percent(value: int) -> str:
+    """`%12` in Turkish, `12%` in English."""
+    return gettext("%(n)s%%", n=value)
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them: `1,4 MB`."""
+    if count is None:
+        return NOTHING
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{format_decimal(round(count / scale, 1))}\N{NO-BREAK SPACE}{unit}"
+    return ngettext("%(num)s byte", "%(num)s bytes", count)
+
+
+def _instant(instant: Instant) -> datetime | None:
+    return datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(ZoneInfo(settings.current().timezone)).strftime("%d.%m.%Y %H:%M")
+
+
+def _time(at: datetime, text: str) -> Markup:
+    iso = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, _local(at), text)
+
+
+def state_name(state: str) -> str:
+    names = {
+        "PENDING": gettext("Waiting"),
+        "STARTED": gettext("Started"),
+        "PROGRESS": gettext("Running"),
+        "RETRY": gettext("Will be tried again"),
+        "SUCCESS": gettext("Done"),
+        "FAILURE": gettext("Failed"),
+        "REVOKED": gettext("Cancelled"),
+    }
+    return names.get(state, state)
+
+
+def item_state(state: str) -> str:
+    names = {
+        "pending": gettext("waiting"),
+        "sending": gettext("being sent"),
+        "done": gettext("done"),
+        "failed": gettext("failed"),
+        "skipped": gettext("skipped"),
+        "unknown": gettext("unknown"),
+    }
+    return names.get(state, state)
+
+
+def kind_name(kind: str) -> str:
+    """What people call a kind; its own name where we have no better one."""
+    names = {
+        "generate_mutabakat_pdf": gettext("One letter as PDF"),
+        "generate_bulk_pdfs": gettext("Letters as PDF"),
+        "send_email": gettext("One mail"),
+        "send_bulk_emails": gettext("Bulk mail"),
+        "send_sms": gettext("One SMS"),
+        "send_bulk_sms": gettext("Bulk SMS"),
+        "send_mutabakat": gettext("Sending letters"),
+        "process_excel_upload": gettext("Excel upload"),
+        "export_sheet": gettext("Excel download"),
+        "steer_tasks": gettext("Many tasks at once"),
+        "look_up_messages": gettext("Looking up messages"),
+        "fetch_delivery_reports": gettext("Delivery reports"),
+        "cleanup_old_logs": gettext("Cleaning up"),
+        "tidy_up": gettext("Tidying up after crashes"),
+        "check_password_expiry": gettext("Password expiry check"),
+        "send_daily_digest": gettext("Daily digest"),
+        "alert_operators": gettext("Alert to operators"),
+        "send_notice": gettext("Notice by mail"),
+        "tell_ends": gettext("Looking for news to tell"),
+        "deliver_webhook": gettext("Delivery of a webhook"),
+    }
+    return names.get(kind, kind)
+
+
+def queue_name(queue: str) -> str:
+    names = {
+        "pdf": gettext("Letters (pdf)"),
+        "email": gettext("Mail (email)"),
+        "sms": gettext("SMS (sms)"),
+        "excel": gettext("Excel (excel)"),
+        "maintenance": gettext("Maintenance (maintenance)"),
+    }
+    return names.get(queue, queue)

@@ -1,0 +1,61 @@
+"""People who sign in: their passwords, tried and changed."""
+
+import hashlib
+
+from limits import parse_many
+from sqlalchemy import select
+
+from app import passwords, rate
+from workers import db
+from workers.errors import MissingRecord
+from workers.models import User
+
+TRIES_PER_EMAIL = parse_many("10/10minutes")
+FAILURES_PER_ADDRESS = parse_many("50/10minutes")  # a whole office may share one address
+
+
+def signing_in(email: str, password: str, address: str) -> User | None:
+    """The person of that e-mail if the password is right; raises LimitReached after too many tries.
+
+    The e-mails of those who try lie in Redis as a hash only. A right password forgives the tries before it.
+    """
+    email = email.strip().lower()
+    who = "login:" + hashlib.sha256(email.encode(errors="replace")).hexdigest()
+    rate.check(FAILURES_PER_ADDRESS, f"login:{address}")
+    rate.hit(TRIES_PER_EMAIL, who)
+    user = _active(email)
+    if not passwords.matches(user.password_hash if user else "", password) or user is None:
+        rate.hit(FAILURES_PER_ADDRESS, f"login:{address}")
+        return None
+    rate.clear(TRIES_PER_EMAIL, who)
+    return user
+
+
+def _active(email: str) -> User | None:
+    with db.reading() as session:
+        return session.scalar(select(User).where(User.email == db.storable(email), User.active))
+
+
+def change_password(user: User, old: str, new: str) -> str | None:
+    """Give the person another password, and end all sessions. If that is refused: `wrong` (the old one), or why the
+    new one is (see `passwords.fault_of`)."""
+    rate.hit(TRIES_PER_EMAIL, f"password:{user.id}")
+    if not passwords.matches(user.password_hash, old):
+        return "wrong"
+    if fault := passwords.fault_of(new, user.email, old):
+        return fault
+    set_password(user, new)
+    return None
+
+
+def set_password(user: User, password: str) -> None:
+    """Write the password; the sessions that the person had end."""
+    digest = passwords.hashed(password)  # slow on purpose, so before the transaction
+    with db.writing() as session:
+        kept = session.get(User, user.id)
+        if kept is None:
+            raise MissingRecord(what="User", id=user.id)
+        kept.password_hash, kept.password_changed_at = digest, db.now()
+        kept.password_expired_at = kept.password_notice_for = None
+        kept.session_epoch += 1
+    user.password_hash, user.session_epoch = digest, kept.session_epoch

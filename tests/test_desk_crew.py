@@ -1,0 +1,51 @@
+"""Workers on the desk: what they run, how they restart and pause."""
+
+import os
+
+from tests import desk as desks
+from tests.conftest import Service, wait_until
+from tests.desk import Desk, acts
+from workers.engine import enqueue, find
+
+face, desk = desks.face, desks.english_desk
+
+
+def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, service: Service) -> None:
+    worker = service.run_worker()
+    task = enqueue("sleep", {"seconds": 1.5, "path": str(service.data_dir / "lines")})
+    wait_until((service.data_dir / "lines").exists)
+    (before,) = worker.children()
+    text = desk.operator.get("/admin/workers").text
+    (name,) = [key.decode().removeprefix("rq:worker:") for key in service.redis.smembers("rq:workers")]
+
+    assert (name in text, f"/tasks/{task.id}" in text, os.uname().nodename in text) == (True, True, True)
+    assert (
+        "Asked to restart"
+        in desk.operator.get(desk.operator.post("/admin/workers/restart", {"worker": name}).location).text
+    )
+
+    wait_until(lambda: worker.children() not in ([], [before]), what="a fresh child")
+    assert find(task.id).state == "SUCCESS"
+    assert acts() == [("workers restart", name)]
+
+
+def test_a_worker_that_is_gone_is_no_error(desk: Desk) -> None:
+    answer = desk.operator.post("/admin/workers/restart", {"worker": "nobody"})
+
+    assert (answer.status_code, acts()) == (303, [("workers restart", None)])
+    assert "That worker is gone already." in desk.operator.get("/admin/workers").text
+
+
+def test_all_workers_pause_and_go_on_and_pause_what_has_drained(desk: Desk, service: Service) -> None:
+    desk.operator.post("/admin/workers/suspend")
+    service.run_worker()
+    tasks = [enqueue("add", {"a": number}) for number in range(20)]
+    desk.operator.post("/admin/queues/sms/drain")
+    assert "All workers are paused" in desk.operator.get("/admin").text
+    assert {find(task.id).state for task in tasks} == {"PENDING"}
+
+    desk.operator.post("/admin/workers/wake")
+
+    assert tasks[-1].get(timeout=10) == {"sum": 21}
+    wait_until(lambda: service.redis.sismember("sira:paused", "sms"), what="a queue that has drained")
+    assert {find(task.id).state for task in tasks} == {"SUCCESS"}

@@ -1,0 +1,37 @@
+"""Schedules on the desk: shown with what came of them, run now, paused, resumed."""
+
+import pytest
+
+from tests import desk as desks
+from tests.conftest import Service
+from tests.desk import Desk, acts
+from tests.timing import Declare, only_declared
+
+face, desk = desks.face, desks.english_desk
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch, service: Service) -> Declare:
+    declare = only_declared(monkeypatch)
+    declare("hourly", cron="0 * * * *")
+    return declare
+
+
+def test_a_schedule_is_shown_run_paused_and_resumed(catalogue: Declare, desk: Desk) -> None:
+    assert "0 * * * *" in desk.operator.get("/admin/schedules").text
+
+    form = {"form_id": "once"}
+    ran = [desk.operator.post("/admin/schedules/hourly/run", form).location for _ in range(2)]
+    desk.operator.post("/admin/schedules/hourly/pause")
+    paused = desk.operator.get("/admin/schedules").text
+    desk.operator.post("/admin/schedules/hourly/resume")
+
+    task_id = ran[0].rpartition("/")[2]
+    assert ran[0] == ran[1]
+    assert f"/tasks/{task_id}" in desk.operator.get("/admin/schedules/hourly").text
+    assert (
+        "/admin/schedules/hourly/resume" in paused,
+        "hourly/resume" in desk.operator.get("/admin/schedules").text,
+    ) == (True, False)
+    assert acts() == [("schedule run", "hourly"), ("schedule pause", "hourly"), ("schedule resume", "hourly")]
+    assert desk.operator.get("/admin/schedules/nope").status_code == 404

@@ -1,0 +1,192 @@
+"""Sheets at the desk: tried before they are imported, bound to the bytes that were tried."""
+
+import io
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests import desk as desks
+from tests.conftest import Service
+from tests.desk import Desk, Visitor, open_desk
+from tests.face import open_face
+from tests.hands import work_off
+from tests.imports_made import ACCOUNT_HEAD, account_rows, accounts, counts, read_back, xlsx
+from workers import db
+from workers.engine import find
+from workers.engine.tasks import Task, params_of
+from workers.models import Act, Company, File
+
+face, desk = desks.face, desks.desk
+SHEET = xlsx(ACCOUNT_HEAD, *account_rows(range(2)), ("120.9", "", "1", "", "", ""))
+ODD = xlsx(("Kod no", "Kim", "Posta"), ("1", "<script>alert(1)</script>", "a@ornek.com"))
+SCRIPT = "<script>alert"
+
+
+def upload(visitor: Visitor, content: bytes = SHEET, name: str = "cari.xlsx", **more: str) -> Any:
+    data = {"file": (io.BytesIO(content), name), "import": "accounts", "form_id": "one", **more}
+    return visitor.post("/upload", data, content_type="multipart/form-data")
+
+
+def tried(visitor: Visitor, content: bytes = SHEET, **more: str) -> Task:
+    answer = upload(visitor, content, **more)
+    assert answer.status_code == 303, answer.text
+    return ended(answer)
+
+
+def ended(answer: Any) -> Task:
+    work_off()
+    task = find(answer.location.rpartition("/")[2])
+    assert task.ended
+    return task
+
+
+def hidden(page: str, name: str) -> str:
+    return re.search(f'name="{name}" value="([^"]*)"', page)[1]
+
+
+def test_a_company_with_nothing_yet_gets_workbooks_to_fill_in(desk: Desk) -> None:
+    page = desk.member.get("/upload")
+
+    assert "Henüz" in page.text or "Nothing was uploaded yet" in page.text
+    for target in ("accounts", "mutabakat", "users"):
+        template = desk.member.get(f"/upload/template/{target}")
+        assert read_back(template.data)[0], target
+    assert desk.member.get("/upload/template/letters").status_code == 404
+
+
+def test_a_sheet_is_tried_then_imported_as_it_was_seen(desk: Desk) -> None:
+    trial = tried(desk.member)
+
+    page = desk.member.get(f"/upload/{trial.id}").text
+    assert counts(trial.result) == (2, 0, 0, 1)
+    assert accounts(desk.member.company_id) == [], "a trial changes nothing"
+    assert f"/api/tasks/{trial.id}/result" in page
+    wrong = read_back(desk.member.get(f"/api/tasks/{trial.id}/result").data)
+    assert wrong[1][0] == "120.9", "a click gives the workbook of the wrong rows"
+    form = {"sha256": hidden(page, "sha256"), "mode": "skip-bad", "form_id": "two"}
+
+    first, second = (desk.member.post(f"/upload/{trial.id}/import", form) for _ in range(2))
+
+    assert first.location == second.location != f"/upload/{trial.id}"
+    real = ended(first)
+    assert counts(real.result) == (2, 0, 0, 1)
+    assert len(accounts(desk.member.company_id)) == 2
+    assert params_of(real.id)["file_path"] == params_of(trial.id)["file_path"]
+    with db.reading() as session:
+        [act] = session.scalars(select(Act))
+    assert (act.what, act.task_id, act.detail) == ("sheet imported", real.id, "cari.xlsx (accounts)")
+    assert "/import" not in desk.member.get(f"/upload/{real.id}").text
+
+
+def test_nothing_else_than_the_tried_bytes_is_imported(desk: Desk) -> None:
+    trial = tried(desk.member)
+
+    other = desk.member.post(f"/upload/{trial.id}/import", {"sha256": "0" * 64})
+    with db.writing() as session:
+        session.scalars(select(File).where(File.purpose == "upload")).one().sha256 = "1" * 64
+    changed = desk.member.post(f"/upload/{trial.id}/import", {"sha256": trial.result["file"]["sha256"]})
+
+    assert [other.status_code, changed.status_code] == [409, 409]
+
+
+def test_a_double_click_is_one_trial_and_another_file_another(desk: Desk) -> None:
+    places = [upload(desk.member).location, upload(desk.member).location, upload(desk.member, ODD).location]
+
+    assert places[0] == places[1] != places[2]
+
+
+def test_columns_that_were_not_found_are_chosen_by_hand_and_remembered(desk: Desk) -> None:
+    lost = tried(desk.member, ODD)
+    page = desk.member.get(f"/upload/{lost.id}").text
+    assert lost.state == "FAILURE"
+    assert 'name="m.title"' in page
+
+    mapping = {"m.code": "Kod no", "m.title": "Kim", "m.email": "", "keep": "1", "form_id": "again"}
+    found = ended(desk.member.post(f"/upload/{lost.id}/again", mapping))
+
+    assert found.result["mapping"] == {"code": "Kod no", "title": "Kim"}
+    page = desk.member.get(f"/upload/{found.id}").text
+    assert "<option selected>Kim</option>" in page
+    assert "<option>Posta</option>" in page
+    with db.reading() as session:
+        kept = session.get_one(Company, desk.member.company_id).options["excel_mappings"]
+    assert kept["accounts"]["title"] == "Kim"
+    again = tried(desk.member, ODD, form_id="third")
+    assert again.state == "SUCCESS", "the next file of the company needs no hand"
+    assert SCRIPT not in page
+
+
+def test_a_running_import_shows_its_bar_and_htmx_gets_that_part_alone(desk: Desk) -> None:
+    place = upload(desk.member).location
+
+    part = desk.member.get(place, htmx=True).text
+
+    assert "<html" not in part
+    assert f'<sira-progress task="{place.rpartition("/")[2]}"' in part
+    assert f'hx-get="{place}"' in part
+    work_off()
+    assert "hx-get" not in desk.member.get(place, htmx=True).text
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "more", "status"),
+    [
+        (b"%PDF-1.7", "a.xlsx", {}, 415),
+        (b"", "a.xlsx", {}, 422),
+        (SHEET, "../a.xlsx", {}, 422),
+        (SHEET, "a.xlsx", {"as_of": "31.12.2025"}, 422),
+        (SHEET, "a.xlsx", {"import": "letters"}, 422),
+        (SHEET, "a.xlsx", {"mode": "some"}, 422),
+    ],
+)
+def test_what_can_not_be_uploaded_is_said_on_the_form_and_stores_nothing(
+    desk: Desk, content: bytes, name: str, more: dict[str, str], status: int
+) -> None:
+    answer = upload(desk.member, content, name, sheet_name=f"{SCRIPT}()", **more)
+
+    assert answer.status_code == status
+    assert 'class="fault"' in answer.text
+    assert SCRIPT not in answer.text
+    assert f"{SCRIPT}()" in unescape(answer.text), "what was typed is kept"
+    with db.reading() as session:
+        assert session.scalars(select(File)).all() == []
+
+
+def test_an_upload_is_its_companys_and_operators_choose_one(desk: Desk) -> None:
+    place = upload(desk.member).location
+
+    for path in (place, f"{place}/import", f"{place}/again"):
+        call = desk.stranger.get if path == place else desk.stranger.post
+        assert call(path).status_code == 404
+    assert desk.operator.get(place).status_code == 200
+    other = upload(desk.operator, company_id=str(desk.stranger.company_id)).location
+    assert find(other.rpartition("/")[2]).scope == str(desk.stranger.company_id)
+    task = desk.face.ayse.enqueue("add", a=1)
+    assert desk.member.get(f"/upload/{task}").status_code == 404
+
+
+def test_a_session_that_ended_says_which_file_to_choose_again(service: Service) -> None:
+    desk = open_desk(open_face())
+    page = desk.member.get("/upload").text
+    desk.member.client.delete_cookie("sira")
+
+    answer = desk.member.client.post(
+        "/upload",
+        data={"file": (io.BytesIO(SHEET), "cari 2026.xlsx"), "import": "users", "form_id": hidden(page, "form_id")},
+        content_type="multipart/form-data",
+        headers={"Sec-Fetch-Site": "same-origin", "Accept": "text/html"},
+    )
+
+    assert 'name="password"' in answer.text
+    assert "cari 2026.xlsx" in unescape(answer.text)
+    assert '"users"' in unescape(answer.text)
+    with db.reading() as session:
+        assert session.scalars(select(File)).all() == []
+    without = desk.operator.post(
+        "/upload", {"import": "users", "sheet_name": "Sayfa2"}, content_type="multipart/form-data"
+    )
+    assert without.status_code == 422
+    assert 'value="Sayfa2"' in without.text

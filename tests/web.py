@@ -1,0 +1,46 @@
+"""A web process as it stands in production: gunicorn with 32 threads, on the service of a test."""
+
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import create_server
+
+from tests.conftest import ROOT, Service, wait_until
+
+
+@contextmanager
+def serving(service: Service) -> Iterator[str]:
+    """Its URL, once it answers."""
+    with create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "wsgi:app",
+        "-k",
+        "gthread",
+        "--threads",
+        "32",
+        "-b",
+        f"127.0.0.1:{port}",
+    ]
+    quiet = ["--log-level", "warning", "--graceful-timeout", "1", "--no-control-socket"]
+    web = subprocess.Popen([*command, *quiet], cwd=ROOT, env=service.env)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}"), timeout_s=60, what="a web process")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        web.terminate()
+        web.wait(30)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

@@ -1,0 +1,118 @@
+"""Requests on their way: one thread makes the calls, in the order they were declared, while the job prepares the next.
+
+One request is under way at a time. What a call raises ends the line: what was declared behind it has not begun, and
+goes back to pending.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from workers.engine.journal import Journal, began, ended
+from workers.engine.ledger import Item, Note
+from workers.errors import GatewayAway, GatewayBusy, GatewayRefused
+
+FROZEN_S = 30.0  # half of what others wait before they believe a gateway that it never got something
+FLIGHT_S, FLIGHT_AT_MOST = 0.1, 50  # how long a flight of single requests takes, and how many it holds
+NOT_SENT = (GatewayBusy, GatewayAway, GatewayRefused)
+NO_ANSWER = "Ağ geçidinin yanıtı bu mesajı içermiyor; gönderilmiş olabilir."
+
+Send = Callable[[list[Item], str], None]  # says of each item what became of it, or raises one of NOT_SENT
+
+
+@dataclass
+class Flight:
+    """Requests, `{key: its items}`, that were declared in one commit, and what came of them."""
+
+    requests: dict[str, list[Item]]
+    call: Send
+    note: Note
+    declared_at: float = field(default_factory=time.monotonic)
+    error: Exception | None = None
+    took_s: float = 0.0
+    landed: "Future[None]" = field(default_factory=Future)
+
+    @property
+    def batch(self) -> list[Item]:
+        """All its items; once it has landed, those that are still `sending` have not begun."""
+        return [item for batch in self.requests.values() for item in batch]
+
+
+class Caller:
+    """The thread that makes the calls. Without a journal, what is declared is all that can be known."""
+
+    def __init__(self, journal: Journal | None) -> None:
+        self._journal, self._thread, self.closed = journal, ThreadPoolExecutor(1, "caller"), False
+
+    def start(self, flight: Flight) -> None:
+        flight.landed = self._thread.submit(self._fly, flight)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way ends."""
+        self.closed = True
+
+    def end(self, *, settled: bool) -> None:
+        self._thread.shutdown()
+        if self._journal:
+            self._journal.close(settled=settled)
+
+    def _fly(self, flight: Flight) -> None:
+        began_at, lines = time.monotonic(), list[bytes]()
+        for key, batch in flight.requests.items():
+            since = time.monotonic() if self._journal else flight.declared_at
+            if self.closed or not self._told(*lines, began(key)):
+                self.closed = True
+                break
+            late = time.monotonic() - since > FROZEN_S
+            flight.error = called(_frozen if late else flight.call, batch, key)
+            lines = [ended(batch)] if self._journal else []
+            self.closed = self.closed or flight.error is not None
+        if lines:
+            self._told(*lines)
+        flight.took_s = time.monotonic() - began_at
+
+    def _told(self, *lines: bytes) -> bool:
+        return self._journal is None or self._journal.write(*lines)
+
+
+def requests_of(batch: list[Item], singly: bool) -> dict[str, list[Item]]:
+    """The pending ones by the key of their request: a repetition has that of the first try, whose answer may have been
+    lost."""
+    ready = [item for item in batch if item.state == "pending"]
+    if singly:
+        return {item.request_key or uuid4().hex: [item] for item in ready}
+    key = next((item.request_key for item in ready if item.request_key), None) or uuid4().hex
+    return {key: ready} if ready else {}
+
+
+def worth_a_flight(requests: int, took_s: float) -> int:
+    """How many single requests to declare at once, by what the last flight took: with a slow server, one.
+
+    >>> worth_a_flight(20, 0.02), worth_a_flight(2, 0.1), worth_a_flight(1, 3.0), worth_a_flight(1, 0.0)
+    (50, 2, 1, 50)
+    """
+    return max(1, int(min(FLIGHT_AT_MOST, FLIGHT_S * requests / max(took_s, 1e-6))))
+
+
+def called(call: Send, batch: list[Item], key: str) -> Exception | None:
+    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it. Gives what it raised."""
+    raised: Exception | None = None
+    try:
+        call(batch, key)
+    except NOT_SENT as error:
+        raised = error
+    except Exception as error:
+        raised = error
+    for item in batch:
+        if item.state == "sending" and isinstance(raised, NOT_SENT):
+            item.later(raised.message)
+        elif item.state == "sending":
+            item.unsure(f"{NO_ANSWER} ({type(raised).__name__})" if raised else NO_ANSWER)
+    return raised
+
+
+def _frozen(batch: list[Item], key: str) -> None:
+    """This process slept since it said that the request begins; by now others may have found that it never did."""
+    raise GatewayAway(reason="the worker was frozen")

@@ -1,0 +1,180 @@
+"""Where the error cells (#DIV/0!) of an .xls, .xlsb or .ods sheet stand: calamine gives them as empty.
+
+Only as much of the formats is understood as that takes ([MS-XLS], [MS-XLSB], [MS-CFB], OpenDocument 1.3). A file that
+is laid out otherwise has no known errors; what is wrong with it, calamine says.
+"""
+
+import posixpath
+import re
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import IO
+from xml.etree import ElementTree
+
+NAMES = {
+    0: "#NULL!",
+    7: "#DIV/0!",
+    15: "#VALUE!",
+    23: "#REF!",
+    29: "#NAME?",
+    36: "#NUM!",
+    42: "#N/A",
+    43: "#GETTING_DATA",
+}
+MAX_ERRORS, MAX_REPEATED = 100_000, 1_000
+_READ_BYTES, _OVERLAP = 2**20, 64
+_LAST_SECTOR, _DIFAT_AT, _ENTRY_BYTES = 0xFFFFFFFA, 76, 128
+_BOUNDSHEET, _BOOLERR, _FORMULA, _EOF = 0x85, 0x205, 0x06, 0x0A
+_BUNDLE_SHEET, _ROW, _CELL_ERROR, _FORMULA_ERROR = 156, 0, 3, 11
+_SHOWN = re.compile(rb">\s*(#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d{3})\s*<")
+
+Errors = dict[int, dict[int, str]]
+Found = Iterator[tuple[int, int, str]]
+
+
+def find(path: Path, number: int) -> Errors:
+    """The errors of the sheet that is `number` (from 0) in the file's order: by row (from 1) and column (from 0)."""
+    errors: Errors = {}
+    with suppress(
+        MemoryError, struct.error, IndexError, KeyError, ValueError, ElementTree.ParseError, zipfile.BadZipFile
+    ):
+        for row, column, name in islice(_reader(path)(path, number), MAX_ERRORS):
+            errors.setdefault(row + 1, {})[column] = name
+    return errors
+
+
+def _reader(path: Path) -> Callable[[Path, int], Found]:
+    if not zipfile.is_zipfile(path):
+        return _of_xls
+    with zipfile.ZipFile(path) as archive:
+        return _of_ods if "content.xml" in archive.namelist() else _of_xlsb
+
+
+def _of_xls(path: Path, number: int) -> Found:
+    book = _stream(path.read_bytes())
+    starts = [struct.unpack_from("<I", book, at)[0] for kind, at in _records(book, 0) if kind == _BOUNDSHEET]
+    for kind, at in _records(book, starts[number]):
+        if kind == _BOOLERR:
+            row, column, _, code, is_error = struct.unpack_from("<HHHBB", book, at)
+        elif kind == _FORMULA:
+            row, column, _, what, _, code, *_, is_error = struct.unpack_from("<HHHBBBBBBH", book, at)
+            is_error = is_error == 0xFFFF and what == 2
+        else:
+            continue
+        if is_error:
+            yield row, column, NAMES[code]
+
+
+def _records(book: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Kind and place of the records of a substream."""
+    kind = None
+    while kind != _EOF:
+        kind, size = struct.unpack_from("<HH", book, at)
+        yield kind, at + 4
+        at += 4 + size
+
+
+def _stream(data: bytes) -> bytes:
+    """The workbook of an OLE container. (Streams below 4 kB lie elsewhere; there are no such workbooks.)"""
+    size = 1 << struct.unpack_from("<H", data, 30)[0]
+    count, directory = struct.unpack_from("<II", data, 44)
+    difat, more = struct.unpack_from("<II", data, 68)
+    tables = list(struct.unpack_from("<109I", data, _DIFAT_AT))
+    for _ in range(min(more, len(data) // size)):
+        *found, difat = struct.unpack_from(f"<{size // 4}I", data, (difat + 1) * size)
+        tables += found
+    fat = [n for at in tables[:count] for n in struct.unpack_from(f"<{size // 4}I", data, (at + 1) * size)]
+
+    def chain(sector: int) -> bytes:
+        parts: list[bytes] = []
+        while sector < _LAST_SECTOR and len(parts) <= len(fat):
+            parts.append(data[(sector + 1) * size : (sector + 2) * size])
+            sector = fat[sector]
+        return b"".join(parts)
+
+    entries = chain(directory)
+    for at in range(0, len(entries), _ENTRY_BYTES):
+        name = entries[at : at + max(struct.unpack_from("<H", entries, at + 64)[0] - 2, 0)].decode("utf-16le")
+        if name in ("Workbook", "Book"):
+            return chain(struct.unpack_from("<I", entries, at + 116)[0])
+    raise KeyError("Workbook")
+
+
+def _of_xlsb(path: Path, number: int) -> Found:
+    with zipfile.ZipFile(path) as archive:
+        book = next(name for name in archive.namelist() if name.endswith("workbook.bin"))
+        folder = posixpath.dirname(book)
+        related = ElementTree.fromstring(archive.read(f"{folder}/_rels/workbook.bin.rels"))
+        targets = {one.get("Id"): posixpath.join("/", folder, one.get("Target", "")) for one in related}
+        sheets = [data for kind, data in _long_records(archive.read(book)) if kind == _BUNDLE_SHEET]
+        length = struct.unpack_from("<I", sheets[number], 8)[0]
+        part = targets[sheets[number][12 : 12 + 2 * length].decode("utf-16le")]
+        sheet = archive.read(posixpath.normpath(part).lstrip("/"))
+    row = 0
+    for kind, data in _long_records(sheet):
+        if kind == _ROW:
+            row = struct.unpack_from("<I", data)[0]
+        elif kind in (_CELL_ERROR, _FORMULA_ERROR):
+            yield row, struct.unpack_from("<I", data)[0], NAMES[data[8]]
+
+
+def _long_records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and content; both numbers before them come in groups of seven bits."""
+    at, end = 0, len(data)
+    while at < end:
+        kind, at = data[at], at + 1
+        if kind & 0x80:
+            kind, at = kind & 0x7F | data[at] << 7, at + 1
+        size = shift = 0
+        more = True
+        while more:
+            size |= (data[at] & 0x7F) << shift
+            more, at, shift = bool(data[at] & 0x80), at + 1, shift + 7
+        yield kind, data[at : at + size]
+        at += size
+
+
+def _of_ods(path: Path, number: int) -> Found:
+    """Parsed only if the file shows an error somewhere."""
+    with zipfile.ZipFile(path) as archive:
+        with archive.open("content.xml") as content:
+            if not _shows_errors(content):
+                return
+        with archive.open("content.xml") as content:
+            table, row = -1, 0
+            for event, element in ElementTree.iterparse(content, events=("start", "end")):
+                table += event == "start" and element.tag.endswith("}table")
+                if event == "end" and element.tag.endswith("}table-row"):
+                    rows = _repeated(element, "rows")
+                    if table == number:
+                        yield from (
+                            (row + n, *found) for found in _in_row(element) for n in range(min(rows, MAX_REPEATED))
+                        )
+                        row += rows
+                    element.clear()
+
+
+def _shows_errors(content: IO[bytes]) -> bool:
+    tail = b""
+    while block := content.read(_READ_BYTES):
+        if _SHOWN.search(tail + block):
+            return True
+        tail = block[-_OVERLAP:]
+    return False
+
+
+def _in_row(row: ElementTree.Element) -> Iterator[tuple[int, str]]:
+    column = 0
+    for cell in row:
+        columns = _repeated(cell, "columns")
+        if shown := _SHOWN.fullmatch(f">{''.join(cell.itertext())}<".encode()):
+            yield from ((column + n, shown[1].decode()) for n in range(min(columns, MAX_REPEATED)))
+        column += columns
+
+
+def _repeated(element: ElementTree.Element, what: str) -> int:
+    return next((int(value) for name, value in element.items() if name.endswith(f"}}number-{what}-repeated")), 1)
