@@ -88,6 +88,6 @@ def test_when_the_child_that_waits_for_all_is_killed_or_busy_another_takes_its_t
     for pid in worker.children()[:2]:
         os.kill(pid, signal.SIGKILL)
 
-    at_once = [enqueue("sleep", {"seconds": 4}) for _ in range(3)]
+    at_once = [enqueue("sleep", {"seconds": 8}) for _ in range(3)]
 
     assert wait_until(lambda: all(find(task.id).state == "STARTED" for task in at_once))
