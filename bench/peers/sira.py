@@ -32,7 +32,7 @@ def fill(task: str, count: int, **fields: Any) -> None:
 
 def prepare(task: str) -> Callable[[], Any]:
     """With the row committed before the clock starts, as no peer commits one."""
-    return partial(queues.push, _committed(task, 1)[0])
+    return partial(queues.push, _committed(task, 1)[0], params={})
 
 
 def _committed(task: str, count: int) -> list[dict[str, Any]]:

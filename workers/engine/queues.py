@@ -77,7 +77,7 @@ def enqueue(
         if key is not None and (known := _replayed(scope, key, request_hash)):
             return known
         raise
-    push(task)
+    push(task, params=checked)
     return _as_task(task)
 
 
@@ -190,9 +190,9 @@ def _as_task(row: dict[str, Any]) -> Task:
     return Task(**given, **begun, started_at=None, ended_at=None, next_run_at=row["due_at"])
 
 
-def push(task: Any, *, replace_ended: bool = False) -> bool | None:
+def push(task: Any, *, params: dict[str, Any] | None = None, replace_ended: bool = False) -> bool | None:
     """Put a row's job into Redis unless it is there. None: Redis is away, the kind is unknown here or the key that
-    sealed the row is gone; the reconciler will try again."""
+    sealed the row is gone; the reconciler will try again. `params`: what is sealed in the row, where it is known."""
     global _closed_until
     if time.monotonic() < _closed_until:
         return None
@@ -200,7 +200,7 @@ def push(task: Any, *, replace_ended: bool = False) -> bool | None:
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
         share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else {}
-        fields = [part for field in (job_hash(kind, task) | share).items() for part in field]
+        fields = [part for field in (job_hash(kind, task, params) | share).items() for part in field]
         arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *fields)
         return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
     except (RedisError, QueueDown):
@@ -210,14 +210,14 @@ def push(task: Any, *, replace_ended: bool = False) -> bool | None:
     return None
 
 
-def job_hash(kind: Kind, task: Any) -> dict[str, Any]:
+def job_hash(kind: Kind, task: Any, params: dict[str, Any] | None = None) -> dict[str, Any]:
     """The fields of `rq:job:<id>`: RQ's own, so that its tools read it, and ours beginning with sira_."""
-    created = task["created_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    params = Seal.loads(task["params"]) if params is None else params
     return {
-        "created_at": created,
+        "created_at": f"{task['created_at'].replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "origin": task["queue"],
         "description": kind.name,
-        "data": sealed_data(task["id"], kind.name, Seal.loads(task["params"])),
+        "data": sealed_data(task["id"], kind.name, params),
         "timeout": math.ceil(kind.hard_s),
         "retries_left": kind.retries,
         "retry_intervals": encode(list(RETRY_INTERVALS_S)),

@@ -1,7 +1,7 @@
 -- Push one task, once: a second push of the same id, or a late one after its end, changes nothing.
 -- ARGV: id, queue, due (ms since 1970; '' = now), replace ('1' pushes again a task that has ended), then field, value, …
 -- Returns 1 if pushed, 0 if it was there.
-local id, queue, due = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local id, queue, due, fields = ARGV[1], ARGV[2], tonumber(ARGV[3]), {unpack(ARGV, 5)}
 local key = 'rq:job:' .. id
 if ARGV[4] == '1' then
   local status = redis.call('HGET', key, 'status')
@@ -11,30 +11,35 @@ if ARGV[4] == '1' then
 elseif redis.call('EXISTS', key, 'sira:ended:' .. id) > 0 then
   return 0
 end
-redis.call('HSET', key, unpack(ARGV, 5))
-redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
-local now = now_ms()
+local now, given = now_ms(), {}
+for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
+
+local function also(...)
+  for _, each in ipairs({...}) do fields[#fields + 1] = each end
+end
 
 -- Whether the company's share of the queue (RQ's rate limit, times its own K) is taken: then the job waits beside it.
 local function over_share()
-  local job = redis.call('HMGET', key, 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope')
-  if not job[1] then return false end
-  local concurrency = tonumber(job[2]) * tonumber(redis.call('HGET', 'sira:shares', job[3] or '') or 1)
-  redis.call('HSET', key, 'rate_limit_concurrency', concurrency)
-  local full = redis.call('ZCARD', 'rq:rl:' .. job[1] .. ':allowed') >= concurrency
-  redis.call('ZADD', 'rq:rl:' .. job[1] .. (full and ':rate_limited' or ':allowed'), now / 1000, id)
+  local limit, scope = given.rate_limit_key, given.sira_scope or ''
+  if not limit then return false end
+  local concurrency = tonumber(given.rate_limit_concurrency) * tonumber(redis.call('HGET', 'sira:shares', scope) or 1)
+  also('rate_limit_concurrency', concurrency)
+  local full = redis.call('ZCARD', 'rq:rl:' .. limit .. ':allowed') >= concurrency
+  redis.call('ZADD', 'rq:rl:' .. limit .. (full and ':rate_limited' or ':allowed'), now / 1000, id)
   return full
 end
 
 if due and due > now then
-  redis.call('HSET', key, 'status', 'scheduled')
+  also('status', 'scheduled')
   redis.call('ZADD', 'rq:scheduled:' .. queue, due / 1000, id)
 elseif over_share() then
-  redis.call('HSET', key, 'status', 'rate_limited')
+  also('status', 'rate_limited')
 else
-  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now))
+  also('status', 'queued', 'enqueued_at', iso(now))
   redis.call('RPUSH', 'rq:queue:' .. queue, id)
 end
-tell(id, 'PENDING', '', '')
+redis.call('HSET', key, unpack(fields))
+redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
+tell(id, 'PENDING', '', '', {given.sira_scope, queue, '0', given.sira_helps})
 publish()
 return 1
