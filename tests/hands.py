@@ -47,13 +47,13 @@ def work_off() -> None:
 def claim(queue: str, worker: str = "by-hand") -> tuple[str, str]:
     """Claim the first job of a queue as a worker would: its id and the execution."""
     execution = f"execution-{queues.new_id()}"
-    _, packed, *_ = wire.run(wire.connect(), "exchange", worker, LEASE_MS, execution, 1, queue)
+    _, packed, *_ = wire.run(wire.connect(), "exchange", worker, LEASE_MS, execution, "", 1, queue)
     return packed[0].decode(), execution
 
 
 def settle(job_id: str, execution: str, queue: str, outcome: Outcome, worker: str = "by-hand") -> bool:
     """Say what became of a claimed job; False if this execution no longer holds it."""
-    arguments = (worker, LEASE_MS, "", 0, job_id, execution, queue, *outcome.arguments)
+    arguments = (worker, LEASE_MS, "", "", 0, job_id, execution, queue, *outcome.arguments)
     return bool(wire.run(wire.connect(), "exchange", *arguments)[0])
 
 

@@ -11,7 +11,7 @@ from workers.engine import callbacks, enqueue, find, outcome, wire
 def end_without_calling(queue: str, ended: outcome.Outcome) -> None:
     """The worker writes the end, and dies before it calls anybody."""
     job_id, execution = claim(queue)
-    arguments = ("by-hand", wire.LEASE_MS, "", 0, job_id, execution, queue, *ended.arguments, "1")
+    arguments = ("by-hand", wire.LEASE_MS, "", "", 0, job_id, execution, queue, *ended.arguments, "1")
     wire.run(wire.connect(), "exchange", *arguments)
 
 

@@ -31,7 +31,7 @@ def test_a_task_popped_and_lost_is_found_and_runs_after_mending(service: Service
 
 def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) -> None:
     task = enqueue("add", {"a": 1})
-    wire.run(service.redis, "exchange", "nobody", 30_000, "execution", 1, "sms")
+    wire.run(service.redis, "exchange", "nobody", 30_000, "execution", "", 1, "sms")
     assert found() == {}
     service.redis.delete("sira:leases")
 

@@ -3,34 +3,99 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.conftest import Service, wait_until
-from workers.engine import enqueue, find
+from workers.engine import enqueue, find, wire
+from workers.engine.claim import Claim
 from workers.engine.registry import QUEUES
 from workers.engine.waiting import Waiter
+from workers.engine.wire import LEASE_MS
 
 
-def test_a_push_to_any_queue_wakes_and_removes_nothing(service: Service) -> None:
-    wake_r, wake_w = os.pipe()
-    waiter = Waiter(service.redis, ["sms", "email", "maintenance"], wake_r)
-    assert waiter.wait(0.05) is False
-
-    task = enqueue("nothing")
-
-    assert waiter.wait(5) is True
-    assert service.redis.lrange("rq:queue:maintenance", 0, -1) == [task.id.encode()]
-    waiter.close()
+@contextmanager
+def waiter(service: Service, *queues: str, renewed_ms_ago: int = 0) -> Iterator[tuple[Waiter, int]]:
+    """A waiter of the worker `w`, and where a signal would write to wake it."""
+    line, (wake_r, wake_w) = wire.Line(service.redis, "exchange"), os.pipe()
+    line.run("w", LEASE_MS, "", "", 0)  # from now on the server knows the script
+    seconds, _ = service.redis.time()
+    born = {"birth": "today", "sira_ahead": seconds * 1000 + 6_000 - renewed_ms_ago}
+    service.redis.hset("rq:worker:w", mapping=born)
+    one = Waiter(
+        service.redis, list(queues), wake_r, lambda: line.command("w", LEASE_MS, "ahead", "1", len(queues), *queues)
+    )
+    yield one, wake_w
+    one.close()
     os.close(wake_w)
 
 
+def test_a_push_to_any_queue_wakes_and_is_claimed_in_the_same_moment(service: Service) -> None:
+    with waiter(service, "sms", "email", "maintenance") as (one, _):
+        assert one.wait(0.05) == (False, None)
+
+        task = enqueue("nothing")
+
+        came, claimed = one.wait(5)
+        assert came
+        assert claimed
+        assert Claim(claimed).job_id == task.id
+        assert service.redis.hget(f"rq:job:{task.id}", "status") == b"started"
+
+
+def test_a_worker_that_is_no_longer_renewed_is_woken_and_takes_nothing(service: Service) -> None:
+    with waiter(service, "maintenance", renewed_ms_ago=7_000) as (one, _):
+        assert one.wait(0.05) == (False, None)
+
+        task = enqueue("nothing")
+
+        assert one.wait(5) == (True, None)
+        assert service.redis.lrange("rq:queue:maintenance", 0, -1) == [task.id.encode()]
+
+
+def test_a_worker_that_holds_a_job_claims_no_other_ahead(service: Service) -> None:
+    with waiter(service, "sms", "maintenance") as (one, _):
+        assert one.wait(0.05) == (False, None)
+        first, second = enqueue("add", {"a": 1}), enqueue("nothing")
+
+        _, claimed = one.wait(5)
+        again = one.wait(5)
+
+        assert {Claim(claimed).job_id, again[1]} in ({first.id, None}, {second.id, None})
+        assert sum(service.redis.llen(f"rq:queue:{queue}") for queue in ("sms", "maintenance")) == 1
+
+
+def test_what_is_claimed_ahead_and_never_read_is_found_as_a_stray(service: Service) -> None:
+    with waiter(service, "maintenance") as (one, _):
+        assert one.wait(0.05) == (False, None)
+        task = enqueue("nothing")
+        wait_until(lambda: not service.redis.llen("rq:queue:maintenance"))
+
+        one.close()
+
+        assert [job_id.decode() for job_id, *_ in wire.run(service.redis, "lost", "w", 10)] == [task.id]
+
+
+def test_idle_workers_that_are_stopped_as_work_comes_give_it_back_unused(service: Service) -> None:
+    made = []
+    for _ in range(3):
+        worker = service.run_worker(concurrency=2)
+        enqueue("nothing").get(timeout=10)
+        worker.process.terminate()
+        made += [enqueue("nothing") for _ in range(5)]
+        assert worker.process.wait(30) == 0
+    service.run_worker()
+
+    assert [task.get(timeout=20) for task in made] == [None] * len(made)
+    assert {find(task.id).attempts for task in made} == {1}
+    assert service.redis.zcard("sira:leases") == 0
+
+
 def test_a_signal_wakes_the_waiter(service: Service) -> None:
-    wake_r, wake_w = os.pipe()
-    waiter = Waiter(service.redis, ["sms"], wake_r)
+    with waiter(service, "sms") as (one, wake_w):
+        os.write(wake_w, b"x")
 
-    os.write(wake_w, b"x")
-
-    assert waiter.wait(5) is True
-    waiter.close()
+        assert one.wait(5) == (True, None)
 
 
 def test_an_idle_worker_asks_redis_next_to_nothing(service: Service) -> None:

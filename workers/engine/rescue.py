@@ -46,7 +46,7 @@ def _settle(lost: list[list[Any]], *, child_died: bool, error: SiraError) -> int
         if decided.name in ("failed", "revoked") and not helps:
             ledger.close(task_id, "Görevi yürüten işçi durdu")
         calls = "1" if not helps and callbacks.wanted(None, decided.name) else ""
-        arguments = (worker, 0, "", 0, job_id, execution, queue, *decided.arguments, calls)
+        arguments = (worker, 0, "", "", 0, job_id, execution, queue, *decided.arguments, calls)
         settled, *_ = wire.run(wire.connect(), "exchange", *arguments)
         log.warning("claim given back", task_id=job_id.decode(), worker=worker.decode(), outcome=decided.name)
         if settled and calls:

@@ -133,12 +133,16 @@ class Line:
     def is_open(self) -> bool:
         return self._line is not None
 
+    def command(self, *args: Any) -> tuple[Any, ...]:
+        """What asks the script of a server that knows it."""
+        return ("EVALSHA", self._sha, 0, *args)
+
     def run(self, *args: Any) -> Any:
         """The script's answer. After any failure the connection is closed: an answer is never read by the wrong one."""
         line = self._line = self._line or self._pool.get_connection()
         try:
             try:
-                line.send_command("EVALSHA", self._sha, 0, *args)
+                line.send_command(*self.command(*args))
                 return line.read_response()
             except NoScriptError:
                 line.send_command("EVAL", self._text, 0, *args)

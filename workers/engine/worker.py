@@ -64,8 +64,8 @@ class Worker(RQWorker):
         return connection
 
     def serialize(self) -> dict[str, Any]:
-        """What stands of a worker in Redis from its birth on: it is idle before its first job, too."""
-        return {**super().serialize(), "state": "idle"}
+        """What stands of a worker in Redis from its birth on; until `sira_ahead` (ms) counts what it claims ahead."""
+        return {**super().serialize(), "state": "idle", "sira_ahead": 0}
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
         """Work as `rq.Worker` does, the jobs in a child, beside a keeper: a fleet of one. True if any job was run.
@@ -86,7 +86,7 @@ class Worker(RQWorker):
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._line = wire.Line(self.connection, "exchange")
-        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._shared_turn)
+        self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
         self._listen()
@@ -96,11 +96,12 @@ class Worker(RQWorker):
             self._leave()
 
     def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
-        done, ended, claim, idle_s = 0, None, None, 0.0
+        done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
         worked_at = time.monotonic()
         while True:
             enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
-            claim = self._exchange(claim, ended, claim_next=not enough)
+            claim = ahead or self._exchange(claim, ended, claim_next=not enough)
+            ahead = None
             if claim is not None:
                 self._waiter.hand_on()
                 ended, idle_s = self._perform(claim), 0.0
@@ -108,15 +109,22 @@ class Worker(RQWorker):
             elif enough or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
                 return done
             else:
-                ended, idle_s = None, self._idle(idle_s, max_idle_s)
+                ended = None
+                idle_s, ahead = self._idle(idle_s, max_idle_s)
 
-    def _idle(self, idle_s: float, max_idle_s: float | None) -> float:
+    def _idle(self, idle_s: float, max_idle_s: float | None) -> tuple[float, Claim | None]:
         """Wait for work. After wakes for nothing, one upon the other (a paused queue), pause, longer each time."""
         time.sleep(idle_s)
         began = time.monotonic()
-        woken = self._waiter.wait(min(WAIT_S, max_idle_s or WAIT_S))
+        woken, claimed = self._waiter.wait(min(WAIT_S, max_idle_s or WAIT_S))
+        if claimed:
+            return 0.0, Claim(claimed)
         at_once = woken and time.monotonic() - began < AT_ONCE_S
-        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0
+        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0, None
+
+    def _ahead(self) -> tuple[Any, ...]:
+        order = self._order(None)
+        return self._line.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", len(order), *order)
 
     def _grown(self) -> bool:
         """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
@@ -149,11 +157,12 @@ class Worker(RQWorker):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)  # a late one must not end in disorder what ends by itself
         self._line.close()
-        self._waiter.close()
         self._waiter.hand_on()
         os.close(self._wake_r)
         os.close(self._wake_w)
         try:
+            self.connection.hdel(self.key, "sira_ahead")
+            self._give_back_strays(None)
             self.register_death()
         except (RedisError, QueueDown):
             log.warning("worker left without saying so", worker=self.name)
@@ -175,14 +184,8 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        arguments: list[Any] = [
-            self.name,
-            wire.LEASE_MS,
-            os.urandom(16).hex() if claim_next else "",
-            len(order),
-            *order,
-        ]
-        calls = ""
+        execution, calls = os.urandom(16).hex() if claim_next else "", ""
+        arguments: list[Any] = [self.name, wire.LEASE_MS, execution, "", len(order), *order]
         if claim and ended:
             calls = "1" if claim.is_task and callbacks.wanted(claim.kind, ended.name) else ""
             arguments += [*claim.ended_as, *ended.arguments, calls]
@@ -210,12 +213,13 @@ class Worker(RQWorker):
         return sorted(order, key=lambda name: name == yielded) if yielded else order
 
     def _give_back_strays(self, kept: Claim | None) -> None:
-        """A claim whose answer never reached us, or that reached Redis late, is ours without our knowing: back to the
-        front of its queue. While there is one, the script gives us no other."""
+        """A claim whose answer never reached us, that reached Redis late, or was made ahead and is not read yet is ours
+        without our knowing: back to the front of its queue. While there is one, the script gives us no other."""
+        self._waiter.close()
         for job_id, execution, queue, *_ in wire.run(self.connection, "lost", self.name, 10):
             if kept is None or kept.execution != execution.decode():
                 back = (job_id, execution, queue, *Outcome("back").arguments)
-                wire.run(self.connection, "exchange", self.name, wire.LEASE_MS, "", 0, *back)
+                wire.run(self.connection, "exchange", self.name, wire.LEASE_MS, "", "", 0, *back)
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""

@@ -3,11 +3,13 @@
 -- Returns for each busy slot: {worker, job id, 1 if to be cancelled, running ms, hard limit s}
 -- RQ's own jobs time themselves out; as in RQ they are killed only if they don't.
 local RQS_GRACE_S = 60
+local AHEAD_MS = 6000 -- how long claims that were sent ahead count without a further renewal
 local now, busy = now_ms(), {}
 for i = 3, #ARGV do
   local worker = 'rq:worker:' .. ARGV[i]
   if redis.call('EXISTS', worker) == 1 then
     redis.call('HSET', worker, 'last_heartbeat', iso(now))
+    if redis.call('HEXISTS', worker, 'sira_ahead') == 1 then redis.call('HSET', worker, 'sira_ahead', now + AHEAD_MS) end
     redis.call('EXPIRE', worker, ARGV[2])
     redis.call('EXPIRE', worker .. ':executions', ARGV[2])
   end
