@@ -16,7 +16,7 @@ from tests import face as faces
 from tests.conftest import Service, wait_until
 from tests.face import Face
 from workers import db, files
-from workers.engine import find, ledger
+from workers.engine import control, find, ledger
 from workers.models import File
 
 face = faces.face
@@ -93,7 +93,7 @@ def test_a_zip_holds_each_letter_and_a_manifest_that_agrees(service: Service, fa
     assert all(hashlib.sha256(pdfs[row[0]]).hexdigest() == row[4] for row in rows[1:])
     assert all(row[2].startswith("'=") for row in rows[1:]), "no name becomes a formula"
     assert len(pdfs) == 60
-    assert not list(files.storage().list("parts")), "the pieces are gone"
+    wait_until(lambda: not list(files.storage().list("parts")), what="that the pieces are gone")
 
 
 def test_one_pdf_has_a_page_for_each_letter_and_shares_its_fonts(service: Service, face: Face) -> None:
@@ -106,6 +106,23 @@ def test_one_pdf_has_a_page_for_each_letter_and_shares_its_fonts(service: Servic
     with pdfplumber.open(io.BytesIO(pdf)) as document:
         assert [f"Şirket {n:03d}" in page.extract_text() for n, page in enumerate(document.pages)] == [True] * 60
     assert len(pdf) < 60 * 8_000, "fonts alone are 40 kB: they are there once"
+
+
+@pytest.mark.parametrize("format", ["zip", "pdf"])
+def test_a_bulk_that_ended_can_be_run_again_for_what_failed(service: Service, face: Face, format: str) -> None:
+    from workers.jobs.pdf import generate_bulk_pdfs
+
+    service.run_worker()
+    ids = [face.ayse.letter(account={"code": f"120.{n}", "title": f"Şirket {n}"}) for n in range(3)]
+    bulk = generate_bulk_pdfs.delay(mutabakat_ids=[*ids, 999_999], format=format)
+    first = bulk.get(timeout=20)
+    wait_until(lambda: not list(files.storage().list("parts")))
+
+    control.retry(bulk.id, only="failed")
+
+    again = bulk.wait(20)
+    assert (again.state, again.counts["done"], again.counts["failed"]) == ("SUCCESS", 3, 1)  # type: ignore[index]
+    assert again.result["sha256"] == first["sha256"]
 
 
 def test_a_letter_that_is_gone_fails_its_item_and_not_the_bulk(service: Service, face: Face) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from workers.errors import BadSettings, MissingRecord, SiraError, StorageFailed
 from workers.places import PART_BYTES, Bucket, Draft, Folder, Upload
 
+BLOCK_BYTES = 1 << 20
 REASONS = {
     "ENOSPC|EDQUOT|507 |StorageFull|QuotaExceeded": "the disk is full",
     "EFBIG": "the file is larger than this system allows",
@@ -43,21 +44,33 @@ class Stored:
 
 
 class Writer:
-    """A file in the making, enough for zipfile and pikepdf. `stored` is there after a clean exit."""
+    """A file in the making, enough for zipfile and pikepdf. `stored` is there after a clean exit.
+
+    What is written is gathered first: a zip consists of seven small pieces for each of its files.
+    """
 
     stored: Stored
 
     def __init__(self, key: str, draft: Draft | Upload) -> None:
         self._key, self._draft = key, draft
         self._size, self._hash = 0, hashlib.sha256()
+        self._pieces, self._gathered = list[bytes](), 0
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        data = bytes(data)  # obstore keeps a reference until the part is sent: what can change must be copied
-        with _plainly(self._key):
-            self._draft.write(data)
-        self._hash.update(data)
+        data = bytes(data)  # who wrote it may change it meanwhile
+        self._pieces.append(data)
         self._size += len(data)
+        self._gathered += len(data)
+        if self._gathered >= BLOCK_BYTES:
+            self._pass_on()
         return len(data)
+
+    def _pass_on(self) -> None:
+        pieces, self._pieces, self._gathered = self._pieces, [], 0
+        with _plainly(self._key):
+            for piece in pieces:
+                self._draft.write(piece)
+                self._hash.update(piece)
 
     def tell(self) -> int:
         return self._size
@@ -73,6 +86,7 @@ class Writer:
 
     def finish(self) -> None:
         """Called by `Storage.writer` at the clean exit."""
+        self._pass_on()
         with _plainly(self._key):
             self._draft.commit()
         self.stored = Stored(self._key, self._size, self._hash.hexdigest())

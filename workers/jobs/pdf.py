@@ -37,7 +37,11 @@ def generate_mutabakat_pdf(mutabakat_id: MutabakatId) -> dict[str, Any]:
     return file.result
 
 
-@job(queue="pdf", retries=3, items="mutabakat_ids", parallel=True, accepted=MANY, ended=MANY_READY)
+def _tidy(task: Any) -> None:
+    files.drop_parts(task.id)
+
+
+@job(queue="pdf", items="mutabakat_ids", parallel=True, on_success=_tidy, accepted=MANY, ended=MANY_READY)
 def generate_bulk_pdfs(mutabakat_ids: list[MutabakatId], format: Literal["zip", "pdf"] = "zip") -> dict[str, Any]:
     """Make the letters of many mutabakat as a zip with a manifest, or as one PDF."""
     ledger, task = items(mutabakat_ids), this_task()
@@ -46,7 +50,6 @@ def generate_bulk_pdfs(mutabakat_ids: list[MutabakatId], format: Literal["zip", 
     name, kind = f"mutabakat-mektuplari.{format}", f"application/{format}"
     with files.new(name, kind, task_id=task.id, company_id=task.company_id) as file:
         _assemble(ledger.finished(), format, file)
-    files.drop_parts(task.id)
     return file.result
 
 
@@ -93,14 +96,28 @@ def _manifest(letter: "letters.Letter", pdf: bytes) -> dict[str, Any]:
 
 
 def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
+    """From the parts; a part that is gone, because its task is run again after its end, is drawn anew: the same data
+    gives the same bytes."""
     from workers.services import books, bundles
 
     place = files.storage()
     if format == "pdf":
-        parts = dict.fromkeys(item.output["part"] for item in done)
-        books.join((place.read(part) for part in parts), file)
+        books.join(_books(done, place), file)
     else:
         bundles.write_zip(_entries(done, place), file)
+
+
+def _books(done: Iterator[Item], place: Storage) -> Iterator[bytes]:
+    from workers.services import letters
+
+    parts: dict[str, list[int]] = {}
+    for item in done:
+        parts.setdefault(item.output["part"], []).append(item.value)
+    for part, ids in parts.items():
+        try:
+            yield place.read(part)
+        except MissingRecord:
+            yield letters.draw_book(_again(ids))
 
 
 def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
@@ -110,8 +127,21 @@ def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
     whole = lru_cache(maxsize=1)(place.read)
     for item in done:
         part, start, size = (item.output.pop(name) for name in ("part", "start", "size"))
-        yield bundles.Entry(**item.output, read=partial(_piece, whole, part, start, size))
+        yield bundles.Entry(**item.output, read=partial(_piece, whole, item.value, part, start, size))
 
 
-def _piece(whole: Callable[[str], bytes], part: str, start: int, size: int) -> bytes:
-    return whole(part)[start : start + size]
+def _piece(whole: Callable[[str], bytes], mutabakat_id: int, part: str, start: int, size: int) -> bytes:
+    from workers.services import letters
+
+    try:
+        return whole(part)[start : start + size]
+    except MissingRecord:
+        [letter] = _again([mutabakat_id])
+        return letters.draw(letter)
+
+
+def _again(ids: list[int]) -> "list[letters.Letter]":
+    from workers.services import snapshots
+
+    found, zone = records.mutabakat(ids), settings.current().timezone
+    return [snapshots.letter(found[mutabakat_id], zone=zone) for mutabakat_id in ids]
