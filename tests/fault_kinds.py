@@ -91,12 +91,6 @@ def tell(path: str, number: int) -> dict[str, Any]:
     return {"path": path, "number": number}
 
 
-@job(queue="sms", retries=0, on_failure=lambda task: time.sleep(float((task.error or {})["message"])))
-def fail_and_tell_slowly(seconds: float) -> None:
-    """The callback of the failure takes so long."""
-    raise ValueError(str(seconds))
-
-
 def note(path: str, line: str) -> None:
     """Add a line in one write, so that a kill never leaves half of one."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

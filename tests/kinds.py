@@ -135,6 +135,57 @@ def tell_failure(path: str) -> None:
     raise RuntimeError(path)
 
 
+@job(
+    queue="maintenance", retries=0, on_failure=lambda task: append(f"{os.environ['DATA_DIR']}/told", task.error["type"])
+)
+def die_and_tell() -> None:
+    """Die; the callback leaves the reason in the data folder."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def for_ever(task: Any) -> None:
+    append(task.result, "begun")
+    while True:
+        with contextlib.suppress(SoftTimeLimitExceeded):
+            time.sleep(30)
+
+
+@job(queue="maintenance", retries=0, on_success=for_ever)
+def tell_for_ever(path: str) -> str:
+    """End well; the callback notes that it has begun, and hangs."""
+    return path
+
+
+@job(queue="maintenance", retries=0)
+def stay(seconds: float, path: str) -> None:
+    """Let nothing that is asked of the job reach it."""
+    append(path, "begin")
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.1)
+
+
+@job(queue="maintenance", retries=0)
+def leave(how: str) -> None:
+    """Leave the function in an odd way."""
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "fork" and os.fork() == 0:
+        raise SystemExit(0)
+    if how == "odd error":
+        raise Odd()
+
+
+class Odd(Exception):
+    """Its attributes are not what others expect, and it has no text."""
+
+    type, fields, response, final = object(), None, object(), False
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
 @job(queue="sms", retries=0)
 def of_company(company_id: int, channel: Literal["sms", "email"] = "sms") -> int:
     """Take a company id."""

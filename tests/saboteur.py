@@ -60,6 +60,8 @@ def _hurry() -> None:
         wire.LEASE_MS = int(ORDERS["lease_s"] * 1000)
     if "socket_timeout_s" in ORDERS:
         wire.connect.__defaults__ = (ORDERS["socket_timeout_s"],)
+    if "stop_s" in ORDERS:
+        fleet.ASK_AFTER_S, fleet.KILL_AFTER_S = ORDERS["stop_s"]
     if "sure_s" in ORDERS:
         outgoing.SURE_S, outgoing.LOOK_AGAIN_S = ORDERS["sure_s"], ORDERS["sure_s"] / 4
     if "back_off_s" in ORDERS:

@@ -1,53 +1,76 @@
+"""`on_success` and `on_failure`: once for each end, whoever writes it, and harmless whatever they do."""
+
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests import kinds
-from tests.conftest import Service
-from tests.hands import claim, work_off
-from workers.engine import callbacks, enqueue, find, outcome, wire
+from tests.conftest import Service, wait_until
+from tests.hands import claim, record_all, settle, work_off
+from workers.engine import callbacks, ending, enqueue, find, outcome, registry
+from workers.engine.control import cancel
+from workers.engine.helpers import calls_back
 
 
-def end_without_calling(queue: str, ended: outcome.Outcome) -> None:
-    """The worker writes the end, and dies before it calls anybody."""
-    job_id, execution = claim(queue)
-    arguments = ("by-hand", wire.LEASE_MS, "", "", 0, job_id, execution, queue, *ended.arguments, "1")
-    wire.run(wire.connect(), "exchange", *arguments)
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
-def notes(service: Service) -> list[bytes]:
-    return service.redis.zrange(callbacks.CALLS, 0, -1)
+def calls(service: Service) -> list[str]:
+    """The jobs that call, in whatever state."""
+    return [key.decode() for key in service.redis.scan_iter("rq:job:*") if calls_back(key.decode()[len("rq:job:") :])]
 
 
-def grow_old(service: Service) -> None:
-    for note in notes(service):
-        service.redis.zadd(callbacks.CALLS, {note: 0})
+def waiting(service: Service) -> list[str]:
+    return [key for key in calls(service) if service.redis.hget(key, "status") == b"queued"]
 
 
-def test_a_call_whose_caller_died_is_made_by_a_keeper_after_a_lease_and_once(service: Service, tmp_path: Path) -> None:
-    told = tmp_path / "told"
-    enqueue("tell_failure", {"path": str(told)})
-    end_without_calling("maintenance", outcome.failed(RuntimeError(str(told)), retries_left=0, retries=0))
-
-    callbacks.in_place_of_the_dead()
-    assert not told.exists(), "its caller may still live"
-
-    grow_old(service)
-    callbacks.in_place_of_the_dead()
-    callbacks.in_place_of_the_dead()
-
-    assert told.read_text() == "failure FAILURE\n"
-    assert notes(service) == []
-
-
-def test_a_call_that_was_made_leaves_no_note(service: Service, tmp_path: Path) -> None:
-    task = enqueue("tell_success", {"path": str(tmp_path / "told")})
+def test_each_end_calls_once_and_leaves_only_what_expires(service: Service, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    tasks = [enqueue("tell_success", {"path": str(good)}), enqueue("tell_failure", {"path": str(bad)})]
 
     work_off()
 
-    assert (tmp_path / "told").read_text() == "success SUCCESS\n"
-    assert notes(service) == []
-    assert find(task.id).state == "SUCCESS"
+    assert (lines(good), lines(bad)) == (["success SUCCESS"], ["failure FAILURE"])
+    assert [find(task.id).state for task in tasks] == ["SUCCESS", "FAILURE"]
+    record_all()
+    assert {find(task.id).attempts for task in tasks} == {1}
+    assert len(calls(service)) == 2
+    assert all(0 < service.redis.ttl(key) <= callbacks.KEEP_S for key in calls(service))
+
+
+def test_who_dies_right_behind_the_end_has_called_all_the_same(service: Service, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    task = enqueue("tell_failure", {"path": str(told)})
+    job_id, execution = claim("maintenance")
+    ended = outcome.failed(RuntimeError(str(told)), retries_left=0, retries=0)
+    settle(job_id, execution, "maintenance", ending.ready(job_id, execution, "maintenance", ended))
+    assert find(task.id).state == "FAILURE"
+
+    work_off()
+
+    assert lines(told) == ["failure FAILURE"]
+
+
+def test_an_end_that_is_told_late_calls_nobody(service: Service, tmp_path: Path) -> None:
+    enqueue("tell_failure", {"path": str(tmp_path / "told")})
+    job_id, execution = claim("maintenance")
+    service.redis.hset(f"rq:job:{job_id}", "sira_execution", "another")
+    ended = outcome.failed(RuntimeError("late"), retries_left=0, retries=0)
+
+    assert not settle(job_id, execution, "maintenance", ending.ready(job_id, execution, "maintenance", ended))
+
+    assert waiting(service) == []
+
+
+def test_a_task_that_a_rescuer_ends_calls(service: Service, tmp_path: Path) -> None:
+    service.run_worker()
+
+    assert enqueue("die_and_tell").wait(20).state == "FAILURE"
+
+    wait_until(lambda: lines(tmp_path / "told") == ["WorkerLost"], what="the call")
 
 
 def test_a_failing_callback_changes_nothing(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,16 +80,56 @@ def test_a_failing_callback_changes_nothing(service: Service, monkeypatch: pytes
     work_off()
 
     assert find(task.id).state == "SUCCESS"
-    assert notes(service) == []
+    assert waiting(service) == []
 
 
-def test_a_kind_without_callbacks_leaves_no_note_at_any_time(service: Service) -> None:
-    enqueue("nothing")
+def test_a_callback_that_hangs_holds_up_nobody_and_is_ended(service: Service, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    service.run_worker(concurrency=2)
+    hanging = enqueue("tell_for_ever", {"path": str(begun)})
+    wait_until(lambda: lines(begun), what="the call")
 
-    assert not callbacks.wanted(kinds_of("nothing"), "finished")
-    assert callbacks.wanted(kinds_of("tell_failure"), "failed")
-    assert not callbacks.wanted(kinds_of("tell_failure"), "revoked")
+    assert enqueue("add", {"a": 1}).get(timeout=10) == {"sum": 3}
+    service.redis.hset(calls(service)[0], "timeout", 1)
+    wait_until(lambda: service.redis.zcard("sira:leases") == 0, what="the end of the call")
+
+    assert find(hanging.id).state == "SUCCESS"
+    assert waiting(service) == [], "what has hung is not called again"
+    assert len(lines(begun)) == 1
 
 
-def kinds_of(name: str) -> callbacks.registry.Kind:
-    return callbacks.registry.get(name)
+def test_a_call_whose_worker_is_killed_is_made_again(service: Service, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    worker = service.run_worker()
+    enqueue("tell_for_ever", {"path": str(begun)})
+    wait_until(lambda: lines(begun), what="the call")
+
+    os.kill(worker.children()[0], signal.SIGKILL)
+
+    wait_until(lambda: len(lines(begun)) == 2, what="the call again")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended_as", "called"),
+    [
+        ("nothing", "finished", False),
+        ("tell_failure", "failed", True),
+        ("tell_failure", "finished", False),
+        ("tell_failure", "revoked", False),
+        ("tell_failure", "retry", False),
+    ],
+)
+def test_only_what_a_kind_declares_is_called(service: Service, kind: str, ended_as: str, called: bool) -> None:
+    task = enqueue(kind, {"path": "x"} if kind != "nothing" else {})
+
+    assert bool(callbacks.call(task.id, "e", task.queue, ended_as, registry.get(kind))) == called
+    assert bool(callbacks.call(task.id, "e", task.queue, ended_as)) == called
+
+
+def test_who_cancels_hears_it_from_the_answer(service: Service, tmp_path: Path) -> None:
+    task = enqueue("tell_failure", {"path": str(tmp_path / "told")})
+
+    assert cancel(task.id).state == "REVOKED"
+
+    work_off()
+    assert lines(tmp_path / "told") == []

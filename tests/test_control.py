@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Service
 from tests.hands import claim, record_all, redis_away, row_of, settle, work_off
 from workers.db import now
-from workers.engine import control, enqueue, find, ledger, outcome, reconcile
+from workers.engine import bulk, control, enqueue, find, ledger, outcome, reconcile
 from workers.engine.job import Job
 from workers.engine.queues import push
 from workers.errors import Conflict, QueueDown, UnknownTask
@@ -96,6 +96,21 @@ def test_a_task_that_succeeds_before_it_hears_of_the_cancel_has_succeeded(servic
     settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
 
     assert (find(task.id).state, find(task.id).result) == ("SUCCESS", {"sum": 3})
+
+
+def test_a_cancel_that_comes_with_the_end_of_a_slice_leaves_no_item_open(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    task = enqueue("write_lines", {"lines": ["a", "b", "c"], "path": str(tmp_path / "lines")})
+
+    def cancel_and_yield(items: Any) -> None:
+        control.cancel(items.run.task_id)
+        items.run.slice_ends = 0.0
+
+    monkeypatch.setattr(bulk.Items, "_tell", cancel_and_yield)
+    work_off()
+
+    assert (find(task.id).state, ledger.counts(task.id)) == ("REVOKED", {"done": 1, "skipped": 2})
 
 
 @pytest.mark.parametrize("recorded", [False, True])

@@ -123,8 +123,8 @@ def test_22_a_release_that_comes_to_one_worker_later_fails_nothing(crew: Crew, s
 
 
 @sized(
-    short={"what": "callback", "seconds": 6.0},
-    full=[{"what": what, "seconds": 60.0} for what in ("database", "callback")],
+    short={"seconds": 6.0},
+    full={"seconds": 60.0},
 )
 def test_a_keeper_that_is_kept_waiting_renews_its_leases_all_the_same(crew: Crew, size: dict[str, Any]) -> None:
     beats, release = crew.service.data_dir / "beats", crew.service.data_dir / "release"
@@ -135,20 +135,15 @@ def test_a_keeper_that_is_kept_waiting_renews_its_leases_all_the_same(crew: Crew
     task = enqueue("beat", {"path": str(beats), "seconds": 900.0, "release": str(release)})
     wait_until(lambda: lines(beats))
 
-    if size["what"] == "database":
-        crew.enqueue(100, seconds=size["seconds"] / 50)
-        with one_writer_at_a_time(crew):
-            tell_all(others, signal.SIGCONT)
-            time.sleep(size["seconds"])
-    else:
-        note_a_call_of_the_dead(crew, size["seconds"])
+    crew.enqueue(100, seconds=size["seconds"] / 50)
+    with one_writer_at_a_time(crew):
         tell_all(others, signal.SIGCONT)
         time.sleep(size["seconds"])
     release.touch()
     ended = task.wait(size["seconds"] + 40)
 
     copies = len({beat.split()[0] for beat in lines(beats)})
-    crew.note(what=size["what"], seconds=size["seconds"], copies=copies, overlaps=overlaps(lines(beats)))
+    crew.note(seconds=size["seconds"], copies=copies, overlaps=overlaps(lines(beats)))
     assert ended.state == "SUCCESS"
     assert copies == 1, "nobody took the job of a machine that lives"
 
@@ -164,11 +159,3 @@ def one_writer_at_a_time(crew: Crew) -> Iterator[None]:
     with (crew.service.data_dir / "sira.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def note_a_call_of_the_dead(crew: Crew, seconds: float) -> None:
-    """A failure whose caller died before it called; a keeper makes the call, and it takes long."""
-    failed = enqueue("fail_and_tell_slowly", {"seconds": seconds}).wait(30)
-    assert failed.state == "FAILURE"
-    crew.service.redis.zadd("sira:calls", {f"{failed.id}:failed": 1})
-    wait_until(lambda: crew.service.redis.zscore("sira:calls", f"{failed.id}:failed") != 1, what="a call")

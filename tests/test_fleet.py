@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.conftest import ROOT, Service, wait_until
+from tests.hands import at_once
 from workers.engine import enqueue, find
+from workers.engine.fleet import Fleet, Orders
+from workers.engine.worker import Worker
 
 
 def start(service: Service, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -20,6 +24,7 @@ def start(service: Service, *arguments: str) -> "subprocess.CompletedProcess[str
         (["printer"], "unknown queue printer"),
         (["--concurrency", "0"], "at least 1"),
         (["--max-jobs-per-child", "x"], "at least 1"),
+        (["--max-memory-mb", "-1"], "at least 1"),
     ],
 )
 def test_what_cannot_work_is_refused_at_the_start(service: Service, arguments: list[str], reason: str) -> None:
@@ -90,3 +95,29 @@ def test_a_worker_on_an_empty_data_folder_makes_its_tables_itself(service: Servi
 
     assert ended.returncode == 0
     assert enqueue("add", {"a": 1}).id
+
+
+def test_a_child_that_is_too_large_from_the_start_does_one_job_before_it_is_replaced(service: Service) -> None:
+    worker = service.run_worker("--max-memory-mb", "1")
+    first = wait_until(worker.children)
+
+    assert [enqueue("add", {"a": number}).get(timeout=10)["sum"] for number in range(3)] == [2, 3, 4]
+
+    assert first != wait_until(worker.children)
+    idle = wait_until(worker.children)
+    time.sleep(0.5)
+    assert worker.children() == idle, "it does not spin"
+
+
+def test_two_fleets_of_one_host_and_process_id_have_names_of_their_own() -> None:
+    first, second = (Fleet(Orders(print)) for _ in range(2))
+
+    assert first._name(first.slots[0]) != second._name(second.slots[0])
+
+
+def test_a_worker_may_have_any_name_that_rq_allows(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+
+    at_once(1, lambda _: Worker(["sms"], name="my worker, 1").work(burst=True))
+
+    assert find(task.id).result == {"sum": 3}

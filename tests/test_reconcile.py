@@ -185,12 +185,14 @@ def test_a_cancel_by_rqs_own_tools_is_noted(anywhere: Service) -> None:
 
 
 def test_what_rqs_own_worker_made_of_a_task_is_kept_when_redis_forgets_it(service: Service) -> None:
-    good, bad = enqueue("add", {"a": 40}), enqueue("fail")
+    good, bad, told = enqueue("add", {"a": 40}), enqueue("fail"), enqueue("tell_success", {"path": "x"})
     record_all()
     stock_worker(service, *OURS)
 
     reconcile.reconcile()
 
+    calls = [job_id.decode() for job_id in service.redis.lrange("rq:queue:maintenance", 0, -1)]
+    assert calls == [f"{told.id}-cforeign"], "a stock worker calls nobody"
     service.redis.flushall()
     assert (find(good.id).state, find(good.id).result) == ("SUCCESS", {"sum": 42})
     failed = find(bad.id)

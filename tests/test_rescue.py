@@ -1,12 +1,16 @@
 """Death: children killed, fleets killed, workers frozen, Redis gone; nothing is lost and nothing is told twice."""
 
+import json
 import os
 import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Service, wait_until
-from workers.engine import enqueue, find, rescue
+from tests.hands import claim
+from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue, wire
 from workers.engine.wire import LEASE_MS
 
 
@@ -114,20 +118,26 @@ def test_a_stop_lets_a_short_job_end_and_leaves_the_rest_waiting(service: Servic
     assert find(waiting.id).state == "PENDING"
 
 
-def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sleep", "stay"])
+def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(
+    service: Service, tmp_path: Path, kind: str
+) -> None:
+    service.env["TESTS_SABOTAGE"] = json.dumps({"stop_s": [0.5, 1.5]})
     worker = service.run_worker()
     log = tmp_path / "log"
-    long = enqueue("sleep", {"seconds": 60.0, "path": str(log)})
+    long = enqueue(kind, {"seconds": 60.0, "path": str(log)})
     enqueue("sleep", {"seconds": 0.0})
     wait_until(log.exists)
 
-    began = time.monotonic()
     assert worker.stop() == 0
 
-    assert time.monotonic() - began < 20
     assert service.redis.lrange("rq:queue:maintenance", 0, 0) == [long.id.encode()]
-    assert int(service.redis.hget(f"rq:job:{long.id}", "retries_left")) == 0
+    assert service.redis.hmget(f"rq:job:{long.id}", "retries_left", "sira_losses") == [b"0", None]
     assert find(long.id).state in ("PENDING", "STARTED")
+
+
+def test_a_stop_takes_less_than_twenty_seconds() -> None:
+    assert fleet.ASK_AFTER_S < fleet.KILL_AFTER_S < 20 - keeper.LEAVE_S + 1
 
 
 def test_redis_restarted_while_a_job_runs_costs_nothing(service: Service, tmp_path: Path) -> None:
@@ -167,3 +177,91 @@ def test_a_worker_that_stops_hands_its_duties_over_at_once(service: Service) -> 
 
     assert service.redis.get("sira:duty:recorder") is None, "the next keeper records now, not when a lease has ended"
     assert service.redis.get("sira:duty:reconciler") is None
+
+
+def test_a_machine_that_has_slept_does_not_take_its_own_jobs_away(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    claim("sms", "sleeper")
+    expire_leases(service)
+
+    assert rescue.expired(spared={"sleeper"}) == 0
+
+    assert service.redis.hget(f"rq:job:{task.id}", "status") == b"started"
+    assert rescue.expired() == 1
+
+
+def test_a_child_killed_for_the_job_before_costs_the_next_one_nothing(service: Service) -> None:
+    next_one = enqueue("nothing")
+    claim("maintenance", "slot")
+
+    rescue.dead_child("slot", outcome.child_lost("killed"), ("the job before", outcome.child_lost("too long")))
+
+    assert service.redis.lrange("rq:queue:maintenance", 0, -1) == [next_one.id.encode()]
+    assert service.redis.hmget(f"rq:job:{next_one.id}", "retries_left", "sira_losses") == [b"0", None]
+
+
+def test_a_failure_that_comes_late_leaves_the_items_to_who_works_on_them(service: Service) -> None:
+    task = enqueue("write_lines", {"lines": ["a", "b"], "path": "x"})
+    job_id, late = claim("excel", "frozen")
+    expire_leases(service)
+    rescue.expired()
+    _, present = claim("excel", "another")
+    failed = outcome.failed(TimeoutError("the line was dead"), retries_left=0, retries=0)
+
+    ending.ready(job_id, late, "excel", failed)
+    assert ledger.counts(task.id) == {"pending": 2}
+
+    ending.ready(job_id, present, "excel", failed)
+    assert ledger.counts(task.id) == {"skipped": 2}
+
+
+def test_the_dead_leave_all_registries_of_workers(service: Service) -> None:
+    worker = service.run_worker("sms", "pdf")
+    dead = wait_until(lambda: service.redis.smembers("rq:workers:sms"))
+
+    os.kill(worker.children()[0], signal.SIGKILL)
+
+    for registry in ("rq:workers", "rq:workers:sms", "rq:workers:pdf"):
+        wait_until(lambda registry=registry: not dead & service.redis.smembers(registry), what=f"its end in {registry}")
+
+
+def by_stock_worker(service: Service, status: str, until: float) -> str:
+    """A job that a stock worker holds, as RQ writes it; its id."""
+    task = enqueue("add", {"a": 1})
+    service.redis.lpop("rq:queue:sms")
+    service.redis.hset(f"rq:job:{task.id}", mapping={"status": status, "worker_name": "stock"})
+    service.redis.zadd("rq:wip:sms", {f"{task.id}:execution": until})
+    service.redis.zadd(f"rq:executions:{task.id}", {"execution": until + 60})
+    return task.id
+
+
+@pytest.mark.parametrize("status", ["queued", "started"])
+def test_what_a_dead_stock_worker_held_comes_back_and_what_a_living_one_holds_is_left_alone(
+    service: Service, status: str
+) -> None:
+    seconds, _ = service.redis.time()
+    by_stock_worker(service, status, seconds + 90)
+    left = by_stock_worker(service, status, seconds - 1)
+
+    assert [finding.task_id for finding in doctor.examine() if finding.task_id] == [left]
+    assert rescue.left_by_stock_workers() == 1
+
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [left.encode()]
+    assert service.redis.zcard("rq:wip:sms") == 1
+    service.run_worker()
+    assert wait_until(lambda: find(left).result) == {"sum": 3}
+
+
+def test_leases_are_renewed_while_the_server_is_full(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    claim("sms", "slot")
+    service.redis.hset("rq:worker:slot", "birth", "x")
+    expire_leases(service)
+    service.redis.config_set("maxmemory", 1)
+    try:
+        busy = wire.run(service.redis, "renew", LEASE_MS, 90, "slot")
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+    assert len(busy) == 1
+    assert rescue.expired() == 0

@@ -14,8 +14,9 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 
+from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
-from tests.hands import at_once
+from tests.hands import at_once, work_off
 from workers.engine import enqueue, find
 from workers.engine.job import Job
 from workers.engine.seal import Seal
@@ -40,6 +41,26 @@ def test_a_kind_enqueued_with_rqs_own_queue_runs_and_gives_its_result(service: S
     wait_until(lambda: status(job) == JobStatus.FINISHED)
     assert job.return_value() == {"sum": 42}
     assert job.latest_result().execution_id
+
+
+def test_a_function_enqueued_by_position_is_its_kind_and_shows_no_parameter(service: Service, queue: Queue) -> None:
+    job = queue.enqueue(kinds.add, 1, b=41)
+
+    work_off()
+
+    assert job.return_value() == {"sum": 42}
+    assert service.redis.hget(job.key, "description") == b"add"
+
+
+def test_the_pauses_of_a_retry_are_the_jobs_own(service: Service, queue: Queue) -> None:
+    later = queue.enqueue("fail", retry=Retry(max=2, interval=[70, 1]))
+    at_once_again = queue.enqueue("fail", retry=Retry(max=1))
+
+    work_off()
+
+    seconds, _ = service.redis.time()
+    assert 60 < service.redis.zscore("rq:scheduled:maintenance", later.id) - seconds <= 71
+    assert (status(at_once_again), status(later)) == (JobStatus.FAILED, JobStatus.SCHEDULED)
 
 
 def test_dependents_wait_for_all_their_parents(service: Service, queue: Queue) -> None:

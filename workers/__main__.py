@@ -23,7 +23,7 @@ def _parser(max_jobs_per_child: int) -> argparse.ArgumentParser:
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help="default: all, by priority")
     parser.add_argument("--concurrency", type=_positive, default=1, help="children that work side by side (1)")
     parser.add_argument("--max-jobs-per-child", type=_positive, default=max_jobs_per_child)
-    parser.add_argument("--max-memory-mb", type=int, default=0, help="replace a child past this resident size")
+    parser.add_argument("--max-memory-mb", type=_positive, default=0, help="replace a child past this resident size")
     parser.add_argument("--burst", action="store_true", help="end when nothing waits")
     return parser
 

@@ -90,7 +90,7 @@ class Items:
 
     def _alive(self) -> set[str]:
         """The executions of this task that hold a lease."""
-        alive = {lease.decode().partition(":")[2] for lease in wire.connect().zrange("sira:leases", 0, -1)}
+        alive = {wire.text(lease).partition(":")[2] for lease in wire.connect().zrange("sira:leases", 0, -1)}
         return {tag for tag in alive if tag.startswith(self.run.task_id)}
 
     def _call_helpers(self, size: int) -> None:

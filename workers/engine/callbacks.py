@@ -1,49 +1,66 @@
 """`on_success` and `on_failure` of a kind: called with the task after its end is written.
 
-The script that writes the end notes the call in `sira:calls`, whoever has called takes the note away; a note that is
-older than a lease belongs to a dead caller, and a keeper calls in its place. So a crash loses no call; one that comes
-between a call and taking its note away repeats it, as nobody can avoid.
+Each call is a job of its own, `<task id>-c<execution>`, without a row: the script that writes the end puts it first
+into the task's queue, whoever writes it (the worker, or who rescued the job of a dead one). So it is claimed, leased,
+limited and rescued as any other job; one that hangs is ended, and keeps nobody but its own child from working. Each end
+calls once; a call whose worker dies or stops in the middle is made again. An exception of a callback is logged and
+changes nothing. A stock worker calls nobody: the reconciler does, when it sees the end.
 """
 
-from workers import logs
-from workers.engine import registry, wire
-from workers.engine.tasks import find
-from workers.errors import UnknownTask
+from typing import Any
 
-CALLS = "sira:calls"
+from workers import logs
+from workers.db import now
+from workers.engine import registry, wire
+from workers.engine.helpers import CALLS
+from workers.engine.job import sealed_data
+from workers.engine.registry import Kind
+from workers.engine.tasks import Task, find
+from workers.errors import SoftTimeLimitExceeded, UnknownTask
+
 ENDS = {"finished": "on_success", "failed": "on_failure"}
+STATES = {"SUCCESS": "finished", "FAILURE": "failed"}
+SOFT_LIMIT_S, HARD_LIMIT_S = 60.0, 90  # RQ gives a callback 60 s
+KEEP_S, DEATHS_AT_MOST = 60, 3
 log = logs.get("callbacks")
 
 
-def wanted(kind: registry.Kind | None, ended_as: str) -> bool:
-    """Is somebody to be called after this end? `kind` None: not known here, so perhaps."""
-    return ended_as in ENDS and (kind is None or getattr(kind, ENDS[ended_as]) is not None)
-
-
-def after_end(task_id: str, ended_as: str) -> None:
-    """Call what the task's kind declares and take the note away; a failing callback is logged and changes nothing."""
+def call(task_id: str, execution: str, queue: str, ended_as: str, kind: Kind | None = None) -> tuple[Any, ...]:
+    """The job that calls back after this end, as the scripts take it: id, field, value, …; empty if nobody is to be
+    called. `kind` None: the row knows it; a kind that is unknown here may be known elsewhere."""
+    if ended_as not in ENDS:
+        return ()
     try:
-        task = find(task_id)
-        called = getattr(registry.get(task.kind), ENDS[ended_as])
-        if called is not None:
-            called(task)
+        name = kind.name if kind else find(task_id).kind
     except UnknownTask:
-        pass  # a job of a foreign tool has no row, and so no task to call with
-    except Exception:
-        log.exception("callback failed", task_id=task_id)
-    wire.connect().zrem(CALLS, f"{task_id}:{ended_as}")
+        return ()  # a job of a foreign tool has no row, and so no task to call with
+    kind = kind or registry.kinds().get(name)
+    if kind and getattr(kind, ENDS[ended_as]) is None:
+        return ()
+    job_id = f"{task_id}{CALLS}{execution}"
+    fields = {
+        **{"created_at": now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "origin": queue, "sira_helps": task_id},
+        **{"description": f"{ENDS[ended_as]} of {name}", "timeout": HARD_LIMIT_S},
+        "data": sealed_data(job_id, name, {"task_id": task_id, "ended_as": ended_as}),
+        **{"retries_left": DEATHS_AT_MOST, "sira_retries": DEATHS_AT_MOST, "result_ttl": KEEP_S, "failure_ttl": KEEP_S},
+    }
+    return (job_id, *(part for field in fields.items() for part in field))
 
 
-def in_place_of_the_dead() -> None:
-    """Make the calls whose caller died; each is taken for a lease first, so that two keepers don't both make it."""
-    connection = wire.connect()
-    now_ms = _now_ms(connection)
-    for note in connection.zrangebyscore(CALLS, "-inf", now_ms, start=0, num=100):
-        if connection.zadd(CALLS, {note: now_ms + wire.LEASE_MS}, xx=True, gt=True, ch=True):
-            task_id, _, ended_as = note.decode().partition(":")
-            after_end(task_id, ended_as)
+def make(kind: Kind, params: dict[str, Any]) -> None:
+    """Call, as the job says."""
+    called = getattr(kind, ENDS[params["ended_as"]])
+    try:
+        if called is not None:
+            called(find(params["task_id"]))
+    except UnknownTask:
+        pass
+    except (Exception, SoftTimeLimitExceeded):
+        log.exception("callback failed", task_id=params["task_id"])
 
 
-def _now_ms(connection: object) -> int:
-    seconds, microseconds = connection.time()  # type: ignore[attr-defined]
-    return int(seconds * 1000 + microseconds // 1000)
+def after_foreign_end(task: Task) -> None:
+    """A tool that calls nobody has ended it; said twice, it is called once."""
+    if job := call(task.id, "foreign", task.queue, STATES.get(task.state, "")):
+        job_id, *fields = job
+        wire.run(wire.connect(), "push", job_id, task.queue, "", 0, *fields)

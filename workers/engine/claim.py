@@ -1,9 +1,12 @@
 """A claim: what the script gave, and the order in which a worker asks its queues."""
 
+import json
 from math import lcm
 from typing import Any
 
-from workers.engine import registry
+from redis.exceptions import RedisError
+
+from workers.engine import registry, wire
 from workers.engine.helpers import task_of
 
 
@@ -15,9 +18,9 @@ class Claim:
 
     def __init__(self, packed: list[Any]) -> None:
         job_id, execution, queue, self.data, self.meta, scope, *numbers = packed
-        self.job_id, self.execution, self.queue = job_id.decode(), execution.decode(), queue.decode()
-        self.scope = scope.decode() or None
-        self.attempts, self.retries_left, self.retries, self.waits = map(int, numbers)
+        self.job_id, self.execution, self.queue = wire.text(job_id), wire.text(execution), wire.text(queue)
+        self.scope = wire.text(scope) or None
+        self.attempts, self.retries_left, self.retries, self.waits = map(_whole, numbers)
 
     @property
     def is_task(self) -> bool:
@@ -27,6 +30,32 @@ class Claim:
     @property
     def ended_as(self) -> tuple[str, str, str]:
         return self.job_id, self.execution, self.queue
+
+    def pauses_s(self, connection: Any) -> list[float]:
+        """The intervals of the `Retry` that a job was given by RQ's own Queue; kinds have none of their own."""
+        if self.retries or not self.retries_left:
+            return []
+        try:
+            pauses = json.loads(connection.hget(f"rq:job:{self.job_id}", "retry_intervals") or b"[]")
+            return [float(pause) for pause in pauses]
+        except (RedisError, ValueError, TypeError):
+            return []
+
+
+def is_held(connection: Any, job_id: str, execution: str) -> bool:
+    """Whether the execution still holds its job, as far as can be known: nobody takes it while Redis is away."""
+    try:
+        return bool(connection.hget(f"rq:job:{job_id}", "sira_execution") == execution.encode())
+    except RedisError:
+        return True
+
+
+def _whole(value: Any) -> int:
+    """Anybody may have written into the hash: 0 for what is no number."""
+    try:
+        return int(value)
+    except ValueError:
+        return 0
 
 
 def orders(mine: list[str]) -> list[list[str]]:

@@ -74,7 +74,7 @@ def hurry(scope: str, queues: Iterable[str]) -> int:
         ids = connection.zrange(f"rq:scheduled:{queue}", 0, -1)
         pipeline = connection.pipeline(transaction=False)
         for job_id in ids:
-            pipeline.hmget(f"rq:job:{job_id.decode()}", "sira_scope", "sira_state")
+            pipeline.hmget(b"rq:job:" + job_id, "sira_scope", "sira_state")
         theirs = [
             job_id for job_id, told in zip(ids, pipeline.execute(), strict=True) if told == [scope.encode(), b"RETRY"]
         ]

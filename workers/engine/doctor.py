@@ -10,6 +10,7 @@ from workers.engine import clock, ledger, mirror, registry, schedules, wire
 from workers.engine.queues import push
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import ENDED
+from workers.engine.wire import text
 
 CHUNK = 500
 OVERDUE_S = 60
@@ -39,18 +40,15 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
 def _nobody_has(mend: bool) -> Iterator[Finding]:
     """Jobs popped and lost, or started by somebody who holds no lease."""
     connection = wire.connect()
-    leases = {lease.decode().split(":")[1] for lease in connection.zrange("sira:leases", 0, -1)}
+    leases = {text(lease).partition(":")[2].partition(":")[0] for lease in connection.zrange("sira:leases", 0, -1)}
     for queue in registry.QUEUES:
-        listed = {job_id.decode() for job_id in connection.lrange(f"rq:queue:{queue}", 0, -1)}
+        listed = {text(job_id) for job_id in connection.lrange(f"rq:queue:{queue}", 0, -1)}
         for task_id, status in _statuses(queue):
             lost = (status == "queued" and task_id not in listed) or (status == "started" and task_id not in leases)
-            if not lost:
-                continue
-            answer = wire.run(connection, "mend", task_id, queue) if mend else None
-            if mend and answer is None:
-                continue
-            what = "popped and lost" if status == "queued" else "started without a lease"
-            yield Finding(what, task_id, "It goes back to the front of its queue.", mend or None)
+            answer = wire.run(connection, "mend", task_id, queue, int(mend)) if lost else None
+            if answer is not None:
+                what = "popped and lost" if answer == b"waiting" else "started without a lease"
+                yield Finding(what, task_id, "It goes back to the front of its queue.", mend or None)
 
 
 def _statuses(queue: str) -> Iterator[tuple[str, str]]:
@@ -63,9 +61,8 @@ def _statuses(queue: str) -> Iterator[tuple[str, str]]:
         pipeline = wire.connect().pipeline(transaction=False)
         for task_id in ids:
             pipeline.hget(f"rq:job:{task_id}", "status")
-        yield from (
-            (task_id, (status or b"").decode()) for task_id, status in zip(ids, pipeline.execute(), strict=True)
-        )
+        for task_id, status in zip(ids, pipeline.execute(raise_on_error=False), strict=True):
+            yield task_id, text(status) if isinstance(status, bytes) else ""
         if len(ids) < CHUNK:
             return
         after = ids[-1]
@@ -84,7 +81,7 @@ def _overdue(mend: bool) -> Iterator[Finding]:
     connection = wire.connect()
     late = f"({now().timestamp() - OVERDUE_S}"
     found = [
-        job_id.decode()
+        text(job_id)
         for queue in registry.QUEUES
         for job_id in connection.zrangebyscore(f"rq:scheduled:{queue}", "-inf", late)
     ]
@@ -102,13 +99,13 @@ def _left_by_stock_workers(mend: bool) -> Iterator[Finding]:
         for job_id in connection.lrange(key, 0, -1):
             if mend:
                 connection.lrem(key, 1, job_id)
-                wire.run(connection, "mend", job_id, queue)
-            yield Finding("left by a stock worker", job_id.decode(), "A dead `rq worker` held it.", mend or None)
+                wire.run(connection, "mend", job_id, queue, "1")
+            yield Finding("left by a stock worker", text(job_id), "A dead `rq worker` held it.", mend or None)
     for name in connection.smembers("rq:workers"):
         if not connection.exists(name):
             if mend:
                 connection.srem("rq:workers", name)
-            yield Finding("worker that is gone", None, f"{name.decode()} left without saying so.", mend or None)
+            yield Finding("worker that is gone", None, f"{text(name)} left without saying so.", mend or None)
 
 
 def _open_items(mend: bool) -> Iterator[Finding]:

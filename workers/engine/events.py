@@ -28,6 +28,7 @@ TELLS = {
     kind.__name__.rpartition(".")[2]: kind.insert(history).on_conflict_do_nothing() for kind in (sqlite, postgresql)
 }
 KEEP_MS = 3_600_000
+MOST_ATTEMPTS, WORKER_CHARS, TYPE_CHARS = 2**31 - 1, 100, 100  # what the columns hold
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Change:
 
 
 def padded(event_id: str) -> str:
-    ms, _, number = event_id.partition("-")
+    """As text that sorts as the stream does; of what is no id (anybody may write into a hash) the first of all."""
+    ms, _, number = (event_id if _is_id(event_id) else "0-0").partition("-")
     return f"{int(ms):013d}-{int(number or 0):010d}"
 
 
@@ -69,7 +71,8 @@ def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
         with suppress(ValueError):  # an entry that is not ours must not stop the record
             task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
             if state in STATES:
-                yield Change(task_id, state, scope, queue, int(attempt), worker, payload, padded(event_id.decode()))
+                attempts, worker = min(max(int(attempt), 0), MOST_ATTEMPTS), worker[:WORKER_CHARS]
+                yield Change(task_id, state, scope, queue, attempts, worker, payload, padded(event_id.decode()))
 
 
 def record() -> int:
@@ -138,7 +141,10 @@ def _values(change: Change) -> dict[str, Any]:
         values.update({name: meta[name] for name in ("current", "total", "status") if name in meta})
     if change.state in ("FAILURE", "RETRY"):
         error = _opened(change)
-        values |= {"error_type": error.get("type", "Error"), "error_message": error.get("message", "")}
+        values |= {
+            "error_type": str(error.get("type", "Error"))[:TYPE_CHARS],
+            "error_message": error.get("message", ""),
+        }
         values["traceback"] = Seal.dumps(error["traceback"]) if "traceback" in error else None
     if change.state in ENDED:
         values["ended_at"] = change.at

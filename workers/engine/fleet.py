@@ -7,6 +7,7 @@ this process. Signal handlers only note; the loop acts.
 import contextlib
 import gc
 import importlib
+import json
 import os
 import pkgutil
 import select
@@ -60,8 +61,10 @@ class Fleet:
         self.orders = orders
         self.slots = [Slot(number) for number in range(1, orders.concurrency + 1)]
         self.keeper_pid = 0
+        self._me = f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}-{os.urandom(2).hex()}"
         self._stop_at = 0.0
         self._say_again_at = 0.0
+        self._killed = False
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
 
@@ -105,7 +108,7 @@ class Fleet:
             self._fork_keeper()
             for slot in self.slots:
                 if slot.pid:
-                    self._tell(f"born {slot.name} {slot.pid}")
+                    self._tell("born", slot.name, slot.pid)
         for slot in self.slots:
             if not (slot.pid or slot.done) and time.monotonic() >= slot.not_before:
                 self._fork_child(slot)
@@ -115,13 +118,14 @@ class Fleet:
         slot.born = time.monotonic()
         slot.name = self._name(slot)
         slot.pid = self._fork(lambda: self.orders.work(slot.name), f"slot {slot.number}")
-        self._tell(f"born {slot.name} {slot.pid}")
+        self._tell("born", slot.name, slot.pid)
 
     def _name(self, slot: Slot) -> str:
-        """The RQ worker name of a slot: host, fleet, slot, and how often its child was replaced."""
+        """The RQ worker name of a slot: host, fleet, slot, and how often its child was replaced. A container that is
+        started again has the host and the process ids that it had: a few random letters tell the fleets apart."""
         if self.orders.name:
             return self.orders.name if slot.generation == 1 else f"{self.orders.name}-{slot.generation}"
-        return f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}-{slot.number}-{slot.generation}"
+        return f"{self._me}-{slot.number}-{slot.generation}"
 
     def _fork(self, task: Callable[[], None], title: str) -> int:
         def named() -> None:
@@ -133,9 +137,9 @@ class Fleet:
 
         return forks.fork(named)
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, *what: Any) -> None:
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._told_w, f"{line}\n".encode())
+            os.write(self._told_w, f"{json.dumps(what)}\n".encode())
 
     def _sleep(self) -> None:
         ready, _, _ = select.select([self._wake_r], [], [], 0.5)
@@ -158,7 +162,7 @@ class Fleet:
         for slot in self.slots:
             if slot.pid == pid:
                 slot.pid = 0
-                self._tell(f"dead {slot.name} {pid} {_reason(code)}")
+                self._tell("stopped" if self._killed else "dead", slot.name, pid, _reason(code))
                 self._plan_restart(slot, code)
 
     def _plan_restart(self, slot: Slot, code: int) -> None:
@@ -176,6 +180,7 @@ class Fleet:
             return
         waited_s = time.monotonic() - self._stop_at
         if waited_s > KILL_AFTER_S:
+            self._killed = True
             self._signal(signal.SIGKILL)
         elif time.monotonic() >= self._say_again_at:  # a child that was just born may have missed it
             self._say_again_at = time.monotonic() + SAY_AGAIN_S

@@ -39,7 +39,7 @@ def perform(worker: Any, job_id: str, attempts: int) -> tuple[Any, Outcome]:
         job._status = JobStatus.FINISHED
         execute_success_callback(job, worker.death_penalty_class, value)
         return job, _finished(worker, job, value)
-    except Exception:
+    except BaseException:  # sys.exit() in a job, too
         return job, _failed(worker, job)
 
 

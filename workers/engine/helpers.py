@@ -1,5 +1,7 @@
 """Helpers of a CPU-bound bulk: jobs `<id>-h1…` without rows of their own that take items beside the task's own job."""
 
+import re
+
 from sqlalchemy import select
 
 from workers.db import reading
@@ -9,7 +11,8 @@ from workers.engine.queues import job_hash
 from workers.engine.seal import Seal
 from workers.engine.tables import tasks
 
-MARK = "-h"
+MARK, CALLS = "-h", "-c"
+BESIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[hc].+")
 
 
 def call(task_id: str, count: int) -> None:
@@ -28,5 +31,10 @@ def call(task_id: str, count: int) -> None:
 
 
 def task_of(job_id: str) -> str:
-    """The task that a job works for: itself, or the one it helps."""
-    return job_id.partition(MARK)[0] if len(job_id) > 36 else job_id
+    """The task that a job works for: itself, or the one it helps or calls back for."""
+    beside = BESIDE.fullmatch(job_id) if len(job_id) > 36 else None
+    return beside[1] if beside else job_id
+
+
+def calls_back(job_id: str) -> bool:
+    return len(job_id) > 36 and task_of(job_id) + CALLS == job_id[:38]

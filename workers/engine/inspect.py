@@ -16,7 +16,7 @@ def active() -> list[dict[str, Any]]:
     rows = []
     for queue in registry.QUEUES:
         for both in connection.zrange(f"rq:wip:{queue}", 0, LISTED - 1):
-            job_id = both.decode().partition(":")[0]
+            job_id = wire.text(both).partition(":")[0]
             kind, worker, started = connection.hmget(f"rq:job:{job_id}", "description", "worker_name", "started_at")
             row = {"task_id": job_id, "kind": _text(kind), "queue": queue, "worker": _text(worker)}
             rows.append({**row, "started_at": _text(started)})
@@ -27,7 +27,7 @@ def scheduled() -> list[dict[str, Any]]:
     """The jobs that wait for their time: retries and delayed tasks, the next first."""
     connection = wire.connect()
     rows = [
-        {"task_id": job_id.decode(), "queue": queue, "due_at": datetime.fromtimestamp(due, UTC).isoformat()}
+        {"task_id": wire.text(job_id), "queue": queue, "due_at": datetime.fromtimestamp(due, UTC).isoformat()}
         for queue in registry.QUEUES
         for job_id, due in connection.zrange(f"rq:scheduled:{queue}", 0, LISTED - 1, withscores=True)
     ]
@@ -38,7 +38,7 @@ def reserved() -> list[dict[str, Any]]:
     """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them)."""
     connection = wire.connect()
     return [
-        {"task_id": job_id.decode(), "queue": queue, "position": position}
+        {"task_id": wire.text(job_id), "queue": queue, "position": position}
         for queue in registry.QUEUES
         for position, job_id in enumerate(connection.lrange(f"rq:queue:{queue}", 0, LISTED - 1), 1)
     ]
@@ -54,11 +54,11 @@ def workers() -> list[dict[str, Any]]:
     """The workers that are registered, busy or idle; a slot is a worker."""
     connection, rows = wire.connect(), []
     for key in sorted(connection.smembers("rq:workers")):
-        found = {name.decode(): _text(value) for name, value in connection.hgetall(key).items()}
+        found = {wire.text(name): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
             names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat", *BORN)
-            row = {"worker": key.decode().removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
-            running = [both.decode().partition(":")[0] for both in connection.smembers(key + b":executions")]
+            row = {"worker": wire.text(key).removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
+            running = [wire.text(both).partition(":")[0] for both in connection.smembers(key + b":executions")]
             rows.append({**row, "current_job": running[0] if running else None})
     return rows
 
@@ -79,7 +79,7 @@ def queues() -> list[dict[str, Any]]:
         pipeline.lindex(f"rq:queue:{queue}", 0)
         waiting, *counts, paused, draining, first = pipeline.execute()
         row = dict(zip(("running", "scheduled", "failed", "finished"), counts, strict=True))
-        since = _text(connection.hget(f"rq:job:{first.decode()}", "enqueued_at")) if first else None
+        since = _text(connection.hget(b"rq:job:" + first, "enqueued_at")) if first else None
         steered = {"paused": bool(paused), "draining": bool(draining)}
         rows.append({"queue": queue, "waiting": waiting, **row, **steered, "waiting_since": since})
     return rows
@@ -114,4 +114,4 @@ def registered() -> list[dict[str, Any]]:
 
 
 def _text(value: bytes | None) -> str | None:
-    return value.decode(errors="replace") if value is not None else None
+    return wire.text(value) if value is not None else None

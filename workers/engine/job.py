@@ -1,5 +1,6 @@
 """Our Job class: RQ's, but sealed. What it runs comes from the catalogue alone, never from what stands in Redis."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ class Job(RQJob):
     @property
     def data(self) -> bytes:
         if self._data is UNEVALUATED:
-            self._data = sealed_data(self.id, str(self._func_name), dict(self._kwargs))  # type: ignore[arg-type]
+            self._data = sealed_data(self.id, *_called(str(self._func_name), self._args, self._kwargs))
         return self._data  # type: ignore[return-value]
 
     @data.setter
@@ -57,16 +58,32 @@ class Job(RQJob):
     def send_webhooks(self, *_: Any, **__: Any) -> None:
         """Nothing is sent: whoever writes to Redis could name any address and would get the traceback."""
 
+    def get_call_string(self) -> str:
+        """RQ would write the parameters into the description, where everybody can read them."""
+        return str(self.func_name).rpartition(".")[2]
+
     def _execute(self) -> Any:
         """What a stock `rq worker` calls."""
-        from workers.engine import bulk
+        from workers.engine import bulk, callbacks
+        from workers.engine.helpers import calls_back
 
+        if calls_back(self.id):
+            return callbacks.make(self.kind, dict(self.kwargs))
         return bulk.run_whole(self.kind, self.id, dict(self.kwargs))
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         """As RQ's, without compressing what is sealed and can't shrink."""
         fields = super().to_dict(include_meta, include_result)
         return {**fields, "data": self.data}
+
+
+def _called(name: str, args: Any, kwargs: Any) -> tuple[str, dict[str, Any]]:
+    """Kind and parameters of a call as RQ's own `enqueue` takes it: a function or its name, also by position."""
+    known = registry.kinds()
+    kind = known.get(name) or known.get(name.rpartition(".")[2])
+    if kind is None or name not in (kind.name, f"{kind.function.__module__}.{kind.function.__qualname__}"):
+        return name, dict(kwargs)
+    return kind.name, inspect.signature(kind.function).bind_partial(*args, **kwargs).arguments
 
 
 def sealed_data(task_id: str, kind: str, params: dict[str, Any]) -> bytes:

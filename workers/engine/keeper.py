@@ -5,6 +5,7 @@ its duties are safe to do twice; those that need doing once per service (recorde
 """
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -14,15 +15,15 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
-from workers.engine import callbacks, clock, commands, control, events, outcome, reconcile, rescue, wire
+from workers.engine import clock, commands, control, events, outcome, reconcile, rescue, wire
 from workers.errors import Conflict, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
-PAUSE_S, LEAVE_S = 0.1, 2.0
+PAUSE_S, RETRY_S, LEAVE_S = 0.1, 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,19 @@ class Periods:
 
 
 class Keeper:
-    """`pipe` is where the fleet writes `born NAME PID` and `dead NAME PID REASON` lines."""
+    """`pipe` is where the fleet writes lines of JSON: `["born", name, pid]`, `["dead", name, pid, reason]`, and
+    `["stopped", …]` of a child that it had to end because it stops itself."""
 
     def __init__(self, pipe: int, periods: Periods | None = None) -> None:
         self.pipe, self.periods = pipe, periods or Periods()
         self.me = f"{os.uname().nodename}-{os.getpid()}"
         self._alive: dict[str, int] = {}
-        self._ended_by: dict[str, tuple[str, SiraError]] = {}
+        self._ended_by: dict[str, rescue.EndedByUs] = {}
         self._asked_at: dict[str, float] = {}
         self._ear = commands.Ear()
         self._busy: set[str] = set()
         self._to_stop: list[str] = []
-        self._unsettled: list[tuple[str, SiraError, tuple[str, SiraError] | None]] = []
+        self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None]] = []
         self._rest = ""
         self._stop = False
         self._rescue_from = self._reconcile_from = 0.0
@@ -59,8 +61,7 @@ class Keeper:
     def run(self) -> None:
         """Until the fleet closes the pipe; then a last round of recording.
 
-        What may wait for SQL or runs code of jobs (callbacks) has a thread of its own, so that nothing keeps a lease
-        from being renewed.
+        What may wait for SQL has a thread of its own, so that nothing keeps a lease from being renewed.
         """
         for number in (signal.SIGTERM, signal.SIGINT):  # said to the whole group; the fleet needs us to the end
             signal.signal(number, signal.SIG_IGN)
@@ -100,7 +101,11 @@ class Keeper:
                 duty()
                 self._due[duty] = time.monotonic() + period_s
             except (RedisError, QueueDown) as error:
-                self._redis_is_away(error)
+                self._due[duty] = time.monotonic() + RETRY_S
+                if duty == self._renew or not isinstance(error, ResponseError):
+                    self._redis_is_away(error)
+                else:
+                    log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
             except Exception:
                 log.exception("duty failed", duty=getattr(duty, "__name__", ""))
                 self._due[duty] = time.monotonic() + max(period_s, 1.0)
@@ -109,7 +114,7 @@ class Keeper:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
         log.warning("redis is away", error=type(error).__name__)
         self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
-        time.sleep(0.5)
+        time.sleep(RETRY_S)
 
     def _listen(self, timeout_s: float) -> None:
         ready, _, _ = select.select([self.pipe], [], [], timeout_s)
@@ -120,12 +125,12 @@ class Keeper:
             self._stop = True
         *lines, self._rest = (self._rest + heard.decode()).split("\n")
         for line in lines:
-            what, name, pid, *reason = line.split(" ", 3)
+            what, name, pid, *reason = json.loads(line)
             if what == "born":
-                self._alive[name] = int(pid)
+                self._alive[name] = pid
             else:
                 self._alive.pop(name, None)
-                lost = outcome.child_lost(" ".join(reason))
+                lost = outcome.child_lost(*reason) if what == "dead" else None
                 self._unsettled.append((name, lost, self._ended_by.pop(name, None)))
 
     def _bury(self) -> None:
@@ -140,21 +145,27 @@ class Keeper:
             return
         busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive)
         self._busy = {name.decode() for name, *_ in busy}
-        asked = {job_id.decode() for _, job_id, cancelled, *_ in busy if cancelled}
+        asked = {wire.text(job_id) for _, job_id, cancelled, *_ in busy if cancelled}
         self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}
         for name, job_id, cancelled, running_ms, limit_s in busy:
             worker = name.decode()
             if limit_s and running_ms > limit_s * 1000:
-                self._ended_by[worker] = (job_id.decode(), TimeLimitExceeded(limit_s=limit_s))
-                self._signal(worker, signal.SIGKILL)
+                self._end(worker, wire.text(job_id), TimeLimitExceeded(limit_s=limit_s))
             elif cancelled:
-                self._ask_to_cancel(worker, job_id.decode())
+                self._ask_to_cancel(worker, wire.text(job_id))
 
     def _ask_to_cancel(self, worker: str, job_id: str) -> None:
         """First by a signal that raises in the job, a grace later by force."""
         asked_at = self._asked_at.setdefault(job_id, time.monotonic())
-        late = time.monotonic() - asked_at > self.periods.cancel_grace_s
-        self._signal(worker, signal.SIGKILL if late else signal.SIGUSR1)
+        if time.monotonic() - asked_at > self.periods.cancel_grace_s:
+            self._end(worker, job_id, None)
+        else:
+            self._signal(worker, signal.SIGUSR1)
+
+    def _end(self, worker: str, job_id: str, error: SiraError | None) -> None:
+        """By force, for the sake of this job; it may have gone on to another in this moment."""
+        self._ended_by[worker] = (job_id, error)
+        self._signal(worker, signal.SIGKILL)
 
     def _obey(self) -> None:
         """RQ's commands. To a worker without a job `kill-horse` says nothing, as in RQ."""
@@ -187,8 +198,8 @@ class Keeper:
 
     def _rescue(self) -> None:
         if time.monotonic() >= self._rescue_from:
-            rescue.expired()
-            callbacks.in_place_of_the_dead()
+            rescue.expired(spared=set(self._alive))
+            rescue.left_by_stock_workers()
 
     def _record(self) -> None:
         if self._holds("recorder"):

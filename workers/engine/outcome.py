@@ -4,6 +4,7 @@ import random
 import time
 import traceback
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ LOSSES_AT_MOST = 3
 WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
 RETRY_AFTER_AT_MOST_S = 86_400
 JITTER = 0.2
-TRACEBACK_CHARS = 20_000
+TRACEBACK_CHARS, MESSAGE_CHARS = 20_000, 20_000
 
 
 class Retry(RQRetry, Exception):
@@ -37,7 +38,8 @@ class Retry(RQRetry, Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`name` is finished, failed, revoked, retry, yield or back; the rest are the script's arguments."""
+    """`name` is finished, failed, revoked, retry, wait, yield or back; the rest are the script's arguments. `call`: the
+    job that calls somebody after this end (callbacks.py)."""
 
     name: str
     delay_ms: int = 0
@@ -46,10 +48,11 @@ class Outcome:
     error: bytes = b""
     payload: bytes = b""
     lost: str = ""
+    call: tuple[Any, ...] = ()
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        return (self.name, self.delay_ms, self.ttl_s, self.result, self.error, self.payload, self.lost)
+        return (self.name, self.delay_ms, self.ttl_s, self.result, self.error, self.payload, self.lost, *self.call)
 
 
 def finished(result: Any, *, helper: bool = False) -> Outcome:
@@ -60,11 +63,15 @@ def finished(result: Any, *, helper: bool = False) -> Outcome:
     return Outcome("finished", result=b64encode(sealed), payload=sealed)
 
 
-def failed(error: BaseException, *, retries_left: int, retries: int) -> Outcome:
-    """A retry while any is left and trying again can help, else the end."""
+def failed(error: BaseException, *, retries_left: int, retries: int, pauses_s: Sequence[float] = ()) -> Outcome:
+    """A retry while any is left and trying again can help, else the end. `pauses_s` are those of RQ's own `Retry`, of
+    which the last belong to the retries that are left."""
     sealed = Seal.dumps(description(error))
     if retries_left > 0 and not getattr(error, "final", False):
-        delay_ms = max(back_off_ms(retries - retries_left), asked_pause_ms(error))
+        pause_ms = back_off_ms(retries - retries_left)
+        if pauses_s:
+            pause_ms = int(pauses_s[max(len(pauses_s) - retries_left, 0)] * 1000)
+        delay_ms = max(pause_ms, asked_pause_ms(error))
         return Outcome("retry", delay_ms=delay_ms, error=sealed, payload=sealed)
     return Outcome("failed", error=sealed, payload=sealed)
 
@@ -108,11 +115,12 @@ def lost(
 
 def asked_pause_ms(error: BaseException) -> int:
     """How long a called service asked us to wait: `retry_after_s` of our errors, Retry-After of an HTTP answer."""
-    seconds = getattr(error, "fields", {}).get("retry_after_s")
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    if seconds is None and str(headers.get("Retry-After", "")).isdigit():
-        seconds = int(headers["Retry-After"])
-    return int(min(float(seconds or 0), RETRY_AFTER_AT_MOST_S) * 1000)
+    seconds = error.fields.get("retry_after_s") if isinstance(error, SiraError) else None
+    try:
+        seconds = float(seconds or error.response.headers.get("Retry-After") or 0)  # type: ignore[attr-defined]
+    except Exception:  # it has no such answer, or one that asks for a date
+        seconds = float(seconds or 0)
+    return int(min(max(seconds, 0.0), RETRY_AFTER_AT_MOST_S) * 1000)
 
 
 def child_lost(reason: str) -> SiraError:
@@ -127,9 +135,21 @@ def back_off_ms(retries_used: int) -> int:
 
 def description(error: BaseException) -> dict[str, Any]:
     """Type, sentence and traceback of an error, as they are sealed for people."""
-    message = error.message if isinstance(error, SiraError | SoftTimeLimitExceeded) else storable(str(error))
-    described = {"type": getattr(error, "type", type(error).__name__), "message": message or type(error).__name__}
+    name = type(error).__name__
+    if isinstance(error, SiraError | SoftTimeLimitExceeded):
+        name, message = error.type, error.message
+    else:
+        message = storable(_said(error))[:MESSAGE_CHARS]
+    described: dict[str, Any] = {"type": name, "message": message or name}
     if error.__traceback__ is not None:
         described["traceback"] = storable("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
     described["at"] = int(time.time())
     return described
+
+
+def _said(error: BaseException) -> str:
+    """Its text, which its class may be unable to make."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

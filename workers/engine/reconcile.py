@@ -8,11 +8,14 @@ twice, a minute apart. The push script looks again, so that a mistaken push chan
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from redis.exceptions import ResponseError
+from rq import Queue
+from rq.worker_registration import clean_worker_registry
 from sqlalchemy import RowMapping, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
-from workers.engine import ledger, registry, wire
+from workers.engine import callbacks, ledger, registry, wire
 from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
@@ -54,15 +57,23 @@ def _live_rows(after: str) -> list[RowMapping]:
 
 
 def _hashes(rows: list[RowMapping]) -> list[dict[bytes, bytes]]:
-    pipeline = wire.connect().pipeline(transaction=False)
+    """What Redis has of each; nothing where it has none. What stands under a job's key and is no hash is taken away."""
+    connection = wire.connect()
+    pipeline = connection.pipeline(transaction=False)
     for row in rows:
         pipeline.hmget(f"rq:job:{row['id']}", "status", "sira_event")
-    return [{b"status": status, b"event": event or b"0-0"} if status else {} for status, event in pipeline.execute()]
+    hashes = []
+    for row, found in zip(rows, pipeline.execute(raise_on_error=False), strict=True):
+        if isinstance(found, ResponseError):
+            connection.delete(f"rq:job:{row['id']}")
+        status, event = (None, None) if isinstance(found, Exception) else found
+        hashes.append({b"status": status, b"event": event or b"0-0"} if status else {})
+    return hashes
 
 
 def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
     """Does Redis still hold the end of a run before a retry, because it never got the retry's push?"""
-    if found.get(b"status") not in ENDS or padded(found[b"event"].decode()) >= row["event_id"]:
+    if found.get(b"status") not in ENDS or padded(wire.text(found[b"event"])) >= row["event_id"]:
         return False
     retried_at = datetime.fromtimestamp(int(row["event_id"].partition("-")[0]) / 1000, UTC)
     return retried_at < now() - NEVER_PUSHED_FOR
@@ -72,11 +83,12 @@ def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
     """An end that is newer than the row and that the recorder has not written: foreign tools tell no events."""
     if found[b"status"] == b"rate_limited":
         wire.run(wire.connect(), "vacate", row["id"])
-    told = padded(found[b"event"].decode()) > row["event_id"]
+    told = padded(wire.text(found[b"event"])) > row["event_id"]
     if found[b"status"] in ENDS and not told:
         task = find(row["id"])
         if task.ended:
             ledger.close(task.id, "Görev başka bir araçla sonlandırıldı")
+            callbacks.after_foreign_end(task)
             _write(task.id, _end(task))
     elif row["missing_at"] is not None:
         _write(row["id"], {"missing_at": None})
@@ -118,7 +130,8 @@ def drop_unreleased() -> int:
 
 
 def forget_expired() -> None:
-    """Take ids out of the registries of ends whose hashes have expired; in RQ each worker does it now and then."""
+    """Take ids out of the registries of ends whose hashes have expired, and workers that are gone out of theirs; in RQ
+    each worker does it now and then."""
     connection = wire.connect()
     seconds, _ = connection.time()
     pipeline = connection.pipeline(transaction=False)
@@ -126,3 +139,5 @@ def forget_expired() -> None:
         for ends in ("finished", "failed", "canceled"):
             pipeline.zremrangebyscore(f"rq:{ends}:{queue}", "-inf", seconds)
     pipeline.execute()
+    for queue in registry.QUEUES:
+        clean_worker_registry(Queue(queue, connection=connection))

@@ -1,54 +1,103 @@
 """Death: who notices that a worker is gone, and what becomes of the job it held."""
 
+from collections.abc import Collection
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from workers import logs
-from workers.engine import callbacks, ledger, outcome, wire
+from workers.engine import ending, ledger, outcome, registry, wire
 from workers.engine.helpers import task_of
-from workers.errors import SiraError
+from workers.engine.wire import text
+from workers.errors import DatabaseDown, QueueDown, SiraError, TimeLimitExceeded
 
 AT_ONCE = 100
+EndedByUs = tuple[str, SiraError | None]  # for the sake of which job, and why (None: it was cancelled)
 log = logs.get("rescue")
 
 
-def dead_child(worker: str, error: SiraError, ended_by_us: tuple[str, SiraError] | None = None) -> int:
-    """Give back at once what the dead child of this worker name held. `ended_by_us`: the job for whose sake it was
-    killed, and why; it may have gone on to another in that moment."""
-    connection = wire.connect()
-    lost = wire.run(connection, "lost", worker, AT_ONCE)
-    if ended_by_us and any(job_id.decode() == ended_by_us[0] for job_id, *_ in lost):
-        error = ended_by_us[1]
-    rescued = _settle(lost, child_died=True, error=error)
-    connection.srem("rq:workers", f"rq:worker:{worker}")
-    connection.delete(f"rq:worker:{worker}", f"rq:worker:{worker}:executions")
+def dead_child(worker: str, error: SiraError | None, ended_by_us: EndedByUs | None = None) -> int:
+    """Give back at once what the dead child of this worker name held. `error` None: it was ended because its fleet
+    stops. One that was `ended_by_us` may have gone on to another job in that moment, which is not to blame."""
+    lost = wire.run(wire.connect(), "lost", worker, AT_ONCE)
+    if ended_by_us:
+        error = ended_by_us[1] if any(text(job_id) == ended_by_us[0] for job_id, *_ in lost) else None
+    rescued = _settle(lost, error, child_died=error is not None)
+    _forget(worker)
     return rescued
 
 
-def expired() -> int:
-    """Give back what workers held whose lease has run out: their machine is gone or cut off."""
+def _forget(worker: str) -> None:
+    """Take it out of RQ's registries: the one of all workers, and those of its queues."""
+    connection, key = wire.connect(), f"rq:worker:{worker}"
+    queues = text(connection.hget(key, "queues") or b"").split(",")
+    pipeline = connection.pipeline(transaction=True)
+    for registry_of in ("rq:workers", *(f"rq:workers:{queue}" for queue in queues)):
+        pipeline.srem(registry_of, key)
+    pipeline.delete(key, f"{key}:executions")
+    pipeline.execute()
+
+
+def expired(spared: Collection[str] = ()) -> int:
+    """Give back what workers held whose lease has run out: their machine is gone or cut off. Not of the `spared`, which
+    are known to live: after a machine has slept, all its leases have run out at once."""
     lost = wire.run(wire.connect(), "lost", "", AT_ONCE)
-    return _settle(lost, child_died=False, error=outcome.child_lost("its machine does not answer"))
+    gone = [claim for claim in lost if text(claim[3]) not in spared]
+    return _settle(gone, outcome.child_lost("its machine does not answer"), child_died=False)
 
 
-def _settle(lost: list[list[Any]], *, child_died: bool, error: SiraError) -> int:
-    for job_id, execution, queue, worker, losses, cancelled, left, retries in lost:
-        task_id = task_of(job_id.decode())
-        decided = outcome.lost(
-            losses=losses,
-            cancelled=bool(cancelled),
-            moved=not cancelled and ledger.began_anew(job_id.decode(), task_id, execution.decode()),
-            child_died=child_died,
-            retries_left=left,
-            retries=retries,
-            error=error,
-        )
-        helps = task_id != job_id.decode()
-        if decided.name in ("failed", "revoked") and not helps:
-            ledger.close(task_id, "Görevi yürüten işçi durdu")
-        calls = "1" if not helps and callbacks.wanted(None, decided.name) else ""
-        arguments = (worker, 0, "", "", 0, job_id, execution, queue, *decided.arguments, calls)
-        settled, *_ = wire.run(wire.connect(), "exchange", *arguments)
-        log.warning("claim given back", task_id=job_id.decode(), worker=worker.decode(), outcome=decided.name)
-        if settled and calls:
-            callbacks.after_end(task_id, decided.name)
+def left_by_stock_workers() -> int:
+    """Put back what a stock `rq worker` held that has not been heard of for longer than RQ itself waits. (Its registry
+    has no end for what ours hold.)"""
+    connection, rescued = wire.connect(), 0
+    seconds, _ = connection.time()
+    for queue in registry.QUEUES:
+        for both in connection.zrangebyscore(f"rq:wip:{queue}", "-inf", seconds):
+            job_id = both.partition(b":")[0]
+            if wire.run(connection, "mend", job_id, queue, "1"):
+                rescued += 1
+                log.warning("left by a stock worker", task_id=text(job_id))
+            connection.zrem(f"rq:wip:{queue}", both)
+    return rescued
+
+
+def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool) -> int:
+    """One claim that can't be settled keeps no other from being given back."""
+    for claim in lost:
+        try:
+            _give_back(claim, error, child_died=child_died)
+        except (RedisError, QueueDown, DatabaseDown):
+            raise
+        except Exception:
+            log.exception("claim not given back", task_id=text(claim[0]))
     return len(lost)
+
+
+def _give_back(claim: list[Any], error: SiraError | None, *, child_died: bool) -> None:
+    job_id, execution, queue, worker, *_ = map(text, claim[:4])
+    is_task = task_of(job_id) == job_id
+    decided = _decided(claim, error, child_died=child_died)
+    if is_task:
+        decided = ending.ready(job_id, execution, queue, decided)
+    arguments = (claim[3], 0, "", "", 0, *claim[:3], *decided.arguments)
+    settled, *_ = wire.run(wire.connect(), "exchange", *arguments)
+    log.warning("claim given back", task_id=job_id, worker=worker, outcome=decided.name)
+    if is_task and settled:
+        ending.turned(job_id, decided, settled)
+
+
+def _decided(claim: list[Any], error: SiraError | None, *, child_died: bool) -> outcome.Outcome:
+    job_id, execution, _, _, losses, cancelled, left, retries = claim
+    if error is None and not cancelled:
+        return outcome.Outcome("back")
+    task_id = task_of(text(job_id))
+    hung = task_id != text(job_id) and isinstance(error, TimeLimitExceeded)  # a callback that hung would hang again
+    return outcome.lost(
+        losses=losses,
+        cancelled=bool(cancelled),
+        moved=not cancelled and ledger.began_anew(text(job_id), task_id, text(execution)),
+        child_died=child_died,
+        retries_left=0 if hung else left,
+        retries=retries,
+        error=error or outcome.child_lost("its worker stops"),
+    )

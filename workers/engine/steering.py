@@ -75,12 +75,12 @@ def settle(connection: Any) -> None:
 
 def _has_older(connection: Any, queue: str, newest: str) -> bool:
     """Does a task accepted before the word was given run or wait? Those mostly stand at the front."""
-    running = [both.decode().partition(":")[0] for both in connection.zrange(f"rq:wip:{queue}", 0, -1)]
+    running = [wire.text(both).partition(":")[0] for both in connection.zrange(f"rq:wip:{queue}", 0, -1)]
     if any(task_of(job_id) < newest for job_id in running):
         return True
     start = 0
     while ids := connection.lrange(f"rq:queue:{queue}", start, start + CHUNK - 1):
-        if any(task_of(job_id.decode()) < newest for job_id in ids):
+        if any(task_of(wire.text(job_id)) < newest for job_id in ids):
             return True
         start += CHUNK
     return False

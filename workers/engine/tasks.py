@@ -10,6 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, Select, func, or_, select
 
+from workers import logs
 from workers.db import now, reading, storable
 from workers.engine import wire
 from workers.engine.seal import Seal
@@ -21,6 +22,7 @@ ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 COUNTED = ("pending", "done", "failed", "skipped", "unknown")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
+log = logs.get("tasks")
 
 
 class TaskFailed(SiraError):
@@ -208,10 +210,17 @@ def _look(alive: list[Task]) -> dict[str, tuple[dict[bytes, bytes], Any, Any, An
 
 
 def _merged(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
-    event_id = job.get(b"sira_event", b"").decode()
-    if not job or _order(event_id) < _order(task.event_id):
-        return task
-    meta = _progress(job)
+    """What Redis says, if it is later. Anybody may have written into the hash: what can't be read says nothing."""
+    try:
+        if job and _order(job.get(b"sira_event", b"").decode()) >= _order(task.event_id):
+            return _laid_over(task, job, results, position, due)
+    except Exception as error:
+        log.warning("job can't be read", task_id=task.id, error=type(error).__name__)
+    return task
+
+
+def _laid_over(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
+    event_id, meta = job.get(b"sira_event", b"").decode(), _progress(job)
     state = _state(job, meta)
     task = replace(
         task,

@@ -29,7 +29,7 @@ PRELUDES = {
     "promote": ("clock",),
     "pace": ("clock",),
     "admit": ("clock",),
-    "anew": (),
+    "anew": ("clock",),
     "vacate": ("clock", "after"),
     "exchange": ("clock", "start", "after", "settle"),
     "mend": ("clock", "after", "settle"),
@@ -110,6 +110,11 @@ def say(name: str, timeout_s: float, *args: Any) -> Any:
         with suppress(ConnectionError):
             return line.run(*args)
     return line.run(*args)
+
+
+def text(value: bytes) -> str:
+    """An id of ours as it is; of what others wrote, whatever can be read."""
+    return value.decode(errors="replace")
 
 
 @contextmanager

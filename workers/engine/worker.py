@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import time
+from functools import partial
 from mmap import mmap
 from typing import Any
 
@@ -21,10 +22,10 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, foreign, ledger, outcome, progress, registry, running, wire
+from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, running, wire
 from workers.engine.claim import Claim, orders
 from workers.engine.fleet import Fleet, Orders
-from workers.engine.helpers import task_of
+from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
@@ -99,7 +100,7 @@ class Worker(RQWorker):
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
         worked_at = time.monotonic()
         while True:
-            enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or self._grown()
+            enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or (done > 0 and self._grown())
             claim = ahead or self._exchange(claim, ended, claim_next=not enough)
             ahead = None
             if claim is not None:
@@ -184,27 +185,27 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        execution, calls = os.urandom(16).hex() if claim_next else "", ""
+        execution = os.urandom(16).hex() if claim_next else ""
         arguments: list[Any] = [self.name, wire.LEASE_MS, execution, "", len(order), *order]
         if claim and ended:
-            calls = "1" if claim.is_task and callbacks.wanted(claim.kind, ended.name) else ""
-            arguments += [*claim.ended_as, *ended.arguments, calls]
+            arguments += [*claim.ended_as, *ended.arguments]
         settled, packed, known, strays = self._line.run(*arguments)
         if claim and ended:
-            self._told(claim, ended, bool(settled), bool(calls))
+            self._told(claim, ended, settled)
         if not (known or self._stop_asked):
             self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
         if strays:
             self._give_back_strays(None)
         return Claim(packed) if packed else None
 
-    def _told(self, claim: Claim, ended: Outcome, settled: bool, calls: bool) -> None:
+    def _told(self, claim: Claim, ended: Outcome, settled: Any) -> None:
+        """`settled`: as what the script ended it."""
         if not settled:
             log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
         elif claim.foreign is not None:
             foreign.told(claim.foreign, ended)
-        elif calls:
-            callbacks.after_end(claim.job_id, ended.name)
+        elif claim.is_task:
+            ending.turned(claim.job_id, ended, settled)
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
@@ -223,21 +224,24 @@ class Worker(RQWorker):
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
-        started = time.monotonic()
+        started, pid = time.monotonic(), os.getpid()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         decided = self._decide(claim, run)
-        if decided.name in ("failed", "revoked") and claim.is_task:
-            self._close(run.task_id, decided.name)
+        if os.getpid() != pid:
+            os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
+        if claim.is_task:
+            decided = self._at_the_end(claim, decided)
         took_s = round(time.monotonic() - started, 4)
         say = log.debug if decided.name in ROUTINE else log.info
         say("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
         return decided
 
-    def _close(self, task_id: str, name: str) -> None:
+    def _at_the_end(self, claim: Claim, decided: Outcome) -> Outcome:
         try:
-            ledger.close(task_id, "İptal edildi" if name == "revoked" else "Görev başarısız oldu")
+            return ending.ready(*claim.ended_as, decided, claim.kind)
         except Exception:
-            log.exception("items left open", task_id=task_id)
+            log.exception("items left open", task_id=claim.job_id)
+            return decided
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
         if not issubclass(self.job_class, Job):
@@ -258,13 +262,13 @@ class Worker(RQWorker):
             return Outcome("back")
         except running.Helped:
             return outcome.finished(None, helper=True)
-        except SoftTimeLimitExceeded as error:
-            db.close()
-            return outcome.failed(error, retries_left=claim.retries_left, retries=claim.retries)
         except (ImportError, NotHere) as error:
             return outcome.missing_here(error, waits=claim.waits)
-        except Exception as error:
-            return outcome.failed(error, retries_left=claim.retries_left, retries=claim.retries)
+        except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end
+            if isinstance(error, SoftTimeLimitExceeded):
+                db.close()
+            left, pauses_s = claim.retries_left, claim.pauses_s(self.connection)
+            return outcome.failed(error, retries_left=left, retries=claim.retries, pauses_s=pauses_s)
 
     def _cancelled(self, claim: Claim) -> Outcome:
         """Unless the signal was meant for the job before. The script that writes `back` looks once more."""
@@ -277,13 +281,16 @@ class Worker(RQWorker):
     def _call(self, claim: Claim, run: running.Run) -> Any:
         name, params = opened(claim.job_id, claim.data)
         kind = claim.kind = kind_of(name)
-        arguments = bulk.arguments(kind, params, run)
+        if calls_back(claim.job_id):
+            soft_s, call = callbacks.SOFT_LIMIT_S, partial(callbacks.make, kind, params)
+        else:
+            soft_s, call = kind.soft_s, partial(kind.function, **bulk.arguments(kind, params, run))
         if claim.meta:
             run.meta = progress.kept(claim.meta)
         token = running.present.set(run)
         try:
-            signal.setitimer(signal.ITIMER_REAL, kind.soft_s)
-            return kind.function(**arguments)
+            signal.setitimer(signal.ITIMER_REAL, soft_s)
+            return call()
         finally:
             run.left = True  # what a signal asks from here on comes too late for this job
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -34,10 +34,11 @@ end
 
 -- The next run of a job enqueued with Repeat; true if there is one.
 local function rerun(id, queue, now, repeats_left, intervals)
-  if (tonumber(repeats_left) or 0) < 1 then return false end
-  local key, list = 'rq:job:' .. id, cjson.decode(intervals or '[0]')
-  redis.call('HSET', key, 'repeats_left', repeats_left - 1)
-  local wait = table.remove(list, 1) or 0
+  if whole(repeats_left) < 1 then return false end
+  local key, read, list = 'rq:job:' .. id, pcall(cjson.decode, intervals or '[0]')
+  if not read or type(list) ~= 'table' then list = {} end
+  redis.call('HSET', key, 'repeats_left', whole(repeats_left) - 1)
+  local wait = tonumber(table.remove(list, 1) or 0) or 0
   if #list > 0 then redis.call('HSET', key, 'repeat_intervals', cjson.encode(list)) end
   if wait > 0 then
     redis.call('HSET', key, 'status', 'scheduled')
@@ -52,7 +53,7 @@ end
 local function free_slot(id, limit, concurrency, now)
   local allowed, waiting = 'rq:rl:' .. limit .. ':allowed', 'rq:rl:' .. limit .. ':rate_limited'
   redis.call('ZREM', allowed, id)
-  while redis.call('ZCARD', allowed) < tonumber(concurrency or 1) do
+  while redis.call('ZCARD', allowed) < math.max(whole(concurrency), 1) do
     local next = redis.call('ZPOPMIN', waiting)
     if #next == 0 then return end
     local job = redis.call('HMGET', 'rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')

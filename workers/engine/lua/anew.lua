@@ -4,8 +4,7 @@
 local key = 'rq:job:' .. ARGV[1]
 if redis.call('HGET', key, 'sira_execution') ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then
-  redis.call('HINCRBY', key, 'retries_left', 1)
-  redis.call('HSET', key, 'sira_between', 1)
+  redis.call('HSET', key, 'retries_left', whole(redis.call('HGET', key, 'retries_left')) + 1, 'sira_between', 1)
   return 1
 end
 if (redis.call('HGET', key, 'sira_settled') or '0') == ARGV[3] then return 0 end

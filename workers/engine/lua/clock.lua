@@ -1,4 +1,17 @@
--- Prelude: Redis' own clock, in the forms that we and RQ keep.
+-- Prelude: Redis' own clock, in the forms that we and RQ keep; numbers of hashes; what is told in the stream.
+
+-- A whole number that stands in a hash, into which anybody may have written: 0 for what is none.
+local function whole(value)
+  local number = tonumber(value or 0)
+  return number and math.abs(number) < 1e15 and math.floor(number) or 0
+end
+
+-- Fields of a hash; none of what stands under its key and is no hash.
+local function read(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  return found.err and {} or found
+end
+
 local now
 local function now_ms()
   if not now then

@@ -1,25 +1,25 @@
 -- One round trip per job: settle what was done (if any) and claim the next (if asked), telling both in one event.
 -- ARGV: worker, lease_ms, next execution id ('' claims nothing), '1' if it was sent ahead of the wake, n, n queue names
 --       in order, then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died,
---       '1' if somebody is to be called after its end
--- Returns: {1 if settled else 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
+--       then nothing, or the job that calls somebody after this end: id, then field, value, …
+-- Returns: {as what it was settled, or 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
 --           1 if the worker is registered, how many jobs it holds without knowing}
-local CALL_WITHIN_MS = 30000
 local worker, n = ARGV[1], tonumber(ARGV[5])
 local me = 'rq:worker:' .. worker
 local settled, gone, done = 0, nil, nil
 if #ARGV > 5 + n then
-  local id, execution, queue, outcome, delay_ms, ttl_s, result, failure, payload, lost, calls = unpack(ARGV, 6 + n)
+  local id, execution, queue, outcome, delay_ms, ttl_s, result, failure, payload, lost, call = unpack(ARGV, 6 + n, 16 + n)
   done = {id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
     ttl_s = tonumber(ttl_s), worker = worker, result = result, error = failure, payload = payload, lost = lost == '1'}
   settled, gone = settle(done)
-  if calls == '1' and settled == 1 and STATUS[done.outcome] then
-    redis.call('ZADD', 'sira:calls', now + CALL_WITHIN_MS, id .. ':' .. done.outcome)
+  if call and settled == 1 and done.outcome == outcome then
+    redis.call('HSET', 'rq:job:' .. call, unpack(ARGV, 17 + n))
+    enqueue(call, queue, now, '1')
   end
 end
 local strays = ARGV[3] ~= '' and redis.call('SCARD', me .. ':executions') or 0
 -- What was sent ahead counts while the keeper renews: a machine that died or froze as it waited takes no job.
-local counts = ARGV[4] ~= '1' or now_ms() < tonumber(redis.call('HGET', me, 'sira_ahead') or 0)
+local counts = ARGV[4] ~= '1' or now_ms() < whole(redis.call('HGET', me, 'sira_ahead'))
 local claimed = ARGV[3] ~= '' and counts and strays == 0 and start({unpack(ARGV, 6, 5 + n)}, worker, ARGV[3], tonumber(ARGV[2]))
 local known = 1
 local ended = settled == 1 and STATUS[done.outcome]
@@ -31,4 +31,4 @@ elseif not (claimed and done) and (claimed or done) then
   redis.call('HSET', me, 'state', claimed and 'busy' or 'idle')
 end
 publish(gone, claimed and claimed[1])
-return {settled, claimed or false, known, strays}
+return {settled == 1 and done.outcome or 0, claimed or false, known, strays}

@@ -4,8 +4,8 @@
 local claims, now = {}, now_ms()
 if ARGV[1] ~= '' then
   for _, both in ipairs(redis.call('SMEMBERS', 'rq:worker:' .. ARGV[1] .. ':executions')) do
-    local id = string.match(both, '^[^:]+')
-    claims[#claims + 1] = (redis.call('HGET', 'rq:job:' .. id, 'origin') or '') .. ':' .. both
+    local id = string.match(both, '^[^:]+') or ''
+    claims[#claims + 1] = (read('rq:job:' .. id, 'origin')[1] or '') .. ':' .. both
   end
 else
   claims = redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'LIMIT', 0, ARGV[2])
@@ -13,8 +13,13 @@ end
 local lost = {}
 for _, claim in ipairs(claims) do
   local queue, id, execution = string.match(claim, '^([^:]*):([^:]+):(.+)$')
+  if not id then -- no claim of ours, whoever wrote it
+    redis.call('ZREM', 'sira:leases', claim)
+    redis.call('SREM', 'rq:worker:' .. ARGV[1] .. ':executions', string.match(claim, '^[^:]*:(.*)$') or '')
+    queue, id, execution = '', '', ''
+  end
   local worker = redis.call('HGET', 'rq:execution:' .. id .. ':' .. execution, 'worker_name') or ARGV[1]
-  local job = redis.call('HMGET', 'rq:job:' .. id, 'sira_losses', 'sira_cancel', 'sira_execution', 'retries_left',
+  local job = read('rq:job:' .. id, 'sira_losses', 'sira_cancel', 'sira_execution', 'retries_left',
     'sira_retries')
   if job[3] ~= execution then
     redis.call('ZREM', 'sira:leases', claim)
@@ -23,7 +28,7 @@ for _, claim in ipairs(claims) do
     redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
     redis.call('ZREM', 'rq:executions:' .. id, execution)
   else
-    lost[#lost + 1] = {id, execution, queue, worker, tonumber(job[1] or 0), job[2] and 1 or 0, tonumber(job[4] or 0), tonumber(job[5] or 0)}
+    lost[#lost + 1] = {id, execution, queue, worker, whole(job[1]), job[2] and 1 or 0, whole(job[4]), whole(job[5])}
   end
 end
 return lost

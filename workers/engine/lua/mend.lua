@@ -1,22 +1,33 @@
--- Put a job back into its queue if its hash says that it waits or runs but nobody has it.
--- ARGV: id, queue
--- Returns: 'waiting' (was queued and in no list), 'running' (was started and under no lease), or nothing if all is well
-local id, queue = ARGV[1], ARGV[2]
-local key = 'rq:job:' .. id
-local job = redis.call('HMGET', key, 'status', 'sira_execution')
+-- Whether nobody has a job whose hash says that it waits or runs; if asked, it goes back into its queue.
+-- ARGV: id, queue, '1' to mend
+-- Returns: 'waiting' (was queued and in no list), 'running' (was started and nobody holds it), or nothing if all is well
+local id, queue, mends = ARGV[1], ARGV[2], ARGV[3] == '1'
+local key, now = 'rq:job:' .. id, now_ms()
+local job = read(key, 'status', 'sira_execution', 'worker_name')
+local executions = redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)
+
+-- By our lease; or by a stock worker, whose time in RQ's registry has not run out (ours stand there without an end).
+local function held()
+  if job[2] and redis.call('ZSCORE', 'sira:leases', queue .. ':' .. id .. ':' .. job[2]) then return true end
+  for _, execution in ipairs(executions) do
+    local until_s = tonumber(redis.call('ZSCORE', 'rq:wip:' .. queue, id .. ':' .. execution) or '')
+    if until_s and until_s > now / 1000 and until_s < math.huge then return true end
+  end
+end
+
 local found
-if job[1] == 'queued' and not redis.call('LPOS', 'rq:queue:' .. queue, id) then
+if job[1] == 'queued' and not redis.call('LPOS', 'rq:queue:' .. queue, id) and not held() then
   found = 'waiting'
-elseif job[1] == 'started' and job[2] and not redis.call('ZSCORE', 'sira:leases', queue .. ':' .. id .. ':' .. job[2]) then
-  local worker = redis.call('HGET', key, 'worker_name') or ''
-  release(queue, id, job[2], worker)
-  if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
-  redis.call('HDEL', key, 'sira_execution', 'worker_name')
-  redis.call('HSET', key, 'sira_between', 1)
+elseif job[1] == 'started' and not held() then
   found = 'running'
 end
-if found then
-  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now_ms()))
-  redis.call('LPUSH', 'rq:queue:' .. queue, id)
-end
+if not (found and mends) then return found end
+local worker = job[3] or ''
+if job[2] then executions[#executions + 1] = job[2] end
+for _, execution in ipairs(executions) do release(queue, id, execution, worker) end
+if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
+redis.call('HDEL', key, 'sira_execution', 'worker_name')
+if found == 'running' then redis.call('HSET', key, 'sira_between', 1) end
+redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now))
+redis.call('LPUSH', 'rq:queue:' .. queue, id)
 return found

@@ -15,8 +15,12 @@ local function release(queue, id, execution, worker)
 end
 
 local function lifetime(outcome, result_ttl, failure_ttl, default_s)
-  if outcome == 'finished' then return tonumber(result_ttl or default_s) end
-  return tonumber(failure_ttl or default_s)
+  local asked = outcome == 'finished' and result_ttl or outcome ~= 'finished' and failure_ttl
+  return tonumber(asked or '') and whole(asked) or default_s
+end
+
+local function add(key, field, count)
+  redis.call('HSET', key, field, whole(redis.call('HGET', key, field)) + count)
 end
 
 -- The end: into its registry for ttl_s seconds. 0 forgets a finished job at once, a negative one keeps it for good.
@@ -43,14 +47,14 @@ local function later(id, queue, outcome, now, delay_ms)
   redis.call('HSET', key, 'sira_state', STATES[outcome])
   local front = outcome == 'back'
   if outcome == 'retry' then
-    redis.call('HINCRBY', key, 'retries_left', -1)
-    redis.call('HINCRBY', key, 'number_of_retries', 1)
+    add(key, 'retries_left', -1)
+    add(key, 'number_of_retries', 1)
     front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
     if front then redis.call('HSET', key, 'ended_at', iso(now)) end -- by which RQ's scheduler knows a retry
   else
     redis.call('HSET', key, 'sira_between', 1)
   end
-  if outcome == 'wait' then redis.call('HINCRBY', key, 'sira_waits', 1) end
+  if outcome == 'wait' then add(key, 'sira_waits', 1) end
   if delay_ms > 0 then
     redis.call('HSET', key, 'status', 'scheduled')
     redis.call('ZADD', 'rq:scheduled:' .. queue, (now + delay_ms) / 1000, id)
@@ -75,7 +79,7 @@ end
 -- Returns 1 or 0, and the id if nothing is left of the job.
 local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
-  local held = redis.call('HMGET', key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
+  local held = read(key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
     'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
     'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
   release(o.queue, o.id, o.execution, o.worker)
@@ -84,7 +88,7 @@ local function settle(o)
   if held[15] == 'canceled' or (held[2] and not STATUS[o.outcome]) then o.outcome = 'revoked' end
   redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
   if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
-  if o.lost then redis.call('HINCRBY', key, 'sira_losses', 1) end
+  if o.lost then add(key, 'sira_losses', 1) end
   if o.outcome == 'yield' then
     redis.call('HDEL', key, 'sira_losses')
     redis.call('HSET', key, 'retries_left', held[14] or 0)

@@ -7,7 +7,7 @@ local function claimable(queue)
   for _ = 1, SKIP_AT_MOST do
     local id = redis.call('LPOP', 'rq:queue:' .. queue)
     if not id then return end
-    local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'sira_between', 'sira_attempts', 'sira_started', 'ttl',
+    local job = read('rq:job:' .. id, 'status', 'sira_between', 'sira_attempts', 'sira_started', 'ttl',
       'sira_scope', 'sira_helps', 'data', 'meta', 'retries_left', 'sira_retries', 'sira_waits')
     if job[1] == 'queued' then return job, id end
   end

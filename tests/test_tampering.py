@@ -1,0 +1,156 @@
+"""What anybody may have written into Redis: no worker stops for it, no other job waits for it, nothing of it is run."""
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.conftest import Service
+from tests.hands import claim, record_all, settle, work_off
+from workers.engine import doctor, enqueue, find, inspect, outcome, reconcile, rescue, wire
+from workers.engine.outcome import Outcome
+from workers.engine.tasks import ENDED, search
+
+FIELDS = (
+    *("status", "created_at", "enqueued_at", "started_at", "ended_at", "origin", "description", "data", "meta"),
+    *("timeout", "ttl", "result_ttl", "failure_ttl", "retries_left", "retry_intervals", "number_of_retries"),
+    *("repeats_left", "repeat_intervals", "rate_limit_key", "rate_limit_concurrency", "dependency_ids", "worker_name"),
+    *("enqueue_at_front", "enqueue_at_front_on_retry", "allow_dependency_failures", "last_heartbeat"),
+    *("sira_retries", "sira_scope", "sira_attempts", "sira_started", "sira_claimed", "sira_waits", "sira_losses"),
+    *("sira_between", "sira_settled", "sira_event", "sira_error", "sira_state", "sira_helps"),
+)
+VALUES = (b"", b"x", b"1e400", b"[{}]", b"9" * 25, b"\xff\xfe")
+OUTCOMES = {
+    "finished": outcome.finished({"sum": 3}),
+    "failed": outcome.failed(ValueError("no"), retries_left=0, retries=0),
+    "retry": outcome.failed(ValueError("no"), retries_left=1, retries=1),
+    "wait": outcome.missing_here(ImportError("no"), waits=0),
+    "yield": Outcome("yield"),
+    "back": Outcome("back", lost="1"),
+}
+
+
+def tampered(service: Service, values: tuple[bytes, ...] = VALUES) -> list[str]:
+    """Tasks whose hashes have one field each that somebody wrote."""
+    made = []
+    for field in FIELDS:
+        for value in values:
+            task = enqueue("add", {"a": 1})
+            service.redis.hset(f"rq:job:{task.id}", field, value)
+            made.append(task.id)
+    return made
+
+
+def keepers_rounds(service: Service) -> None:
+    """What a keeper and people do with all that there is."""
+    record_all()
+    reconcile.reconcile()
+    rescue.expired()
+    rescue.left_by_stock_workers()
+    list(doctor.examine())
+    for view in (inspect.active, inspect.scheduled, inspect.reserved, inspect.stats):
+        view()
+    search(limit=100)
+
+
+def test_a_worker_goes_on_whatever_stands_in_the_hashes(service: Service) -> None:
+    made = tampered(service)
+    healthy = enqueue("add", {"a": 40})
+
+    work_off()
+
+    assert find(healthy.id).result == {"sum": 42}
+    keepers_rounds(service)
+    assert service.redis.zcard("sira:leases") == 0
+    assert all(find(task_id) for task_id in made)
+    assert service.redis.llen("rq:queue:sms") == 0
+
+
+@pytest.mark.parametrize("turn", [0, 3])
+def test_every_outcome_is_written_whatever_came_into_the_hash_meanwhile(service: Service, turn: int) -> None:
+    names = list(OUTCOMES)
+    for number, (field, value) in enumerate((field, value) for field in FIELDS for value in VALUES):
+        name = names[(turn + number + number // len(names)) % len(names)]
+        task = enqueue("add", {"a": 1})
+        job_id, execution = claim("sms")
+        service.redis.hset(f"rq:job:{task.id}", field, value)
+
+        assert settle(job_id, execution, "sms", OUTCOMES[name]), (name, field, value)
+
+        assert service.redis.hget(f"rq:job:{task.id}", "status") != b"started", (name, field, value)
+        service.redis.delete("rq:queue:sms", f"rq:job:{task.id}")
+
+    record_all()
+
+
+def test_leases_are_renewed_and_the_dead_rescued_whatever_stands_in_the_hashes(service: Service) -> None:
+    made = []
+    for field in FIELDS:
+        for value in VALUES:
+            made.append(enqueue("add", {"a": 1}).id)
+            claim("sms", f"worker-{len(made)}")
+            service.redis.hset(f"rq:job:{made[-1]}", field, value)
+    names = [key.decode().split(":")[2] for key in service.redis.scan_iter("rq:worker:*:executions")]
+
+    wire.run(service.redis, "renew", 30_000, 90, *names)
+    keepers_rounds(service)
+    rescue.dead_child(names[0], outcome.child_lost("killed"))
+    for lease in service.redis.zrange("sira:leases", 0, -1):
+        service.redis.zadd("sira:leases", {lease: 1})
+    while rescue.expired():
+        pass
+
+    assert service.redis.zcard("sira:leases") == 0
+    keepers_rounds(service)
+    assert all(service.redis.hget(f"rq:job:{task_id}", "status") != b"started" for task_id in made)
+
+
+def test_what_is_no_claim_and_what_is_no_hash_stands_in_nobodys_way(service: Service) -> None:
+    broken, lost = enqueue("add", {"a": 1}), enqueue("add", {"a": 2})
+    claim("sms", "mine")
+    service.redis.set(f"rq:job:{broken.id}", "no hash")
+    service.redis.zadd("sira:leases", {"x": 1, ":": 1, b"\xff": 1, "a:b": 1})
+    service.redis.sadd("rq:worker:mine:executions", "", ":", "x", b"\xff:\xff")
+    service.redis.rpush("rq:queue:sms", "", "a:b", b"\xff")
+    service.redis.hset(b"rq:job:\xff", mapping={"status": "queued", "data": "x"})
+
+    wire.run(service.redis, "renew", 30_000, 90, "mine")
+    rescue.dead_child("mine", None)
+    rescue.expired()
+    keepers_rounds(service)
+    work_off()
+
+    assert find(lost.id).state in ENDED
+    assert b"x" not in service.redis.zrange("sira:leases", 0, -1)
+
+
+def test_a_key_that_is_no_hash_gives_way_to_the_task_that_sql_knows(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    record_all()
+    service.redis.set(f"rq:job:{task.id}", "no hash")
+
+    reconcile.reconcile(missing_for=reconcile.NEVER_PUSHED_FOR * 0)
+    reconcile.reconcile(missing_for=reconcile.NEVER_PUSHED_FOR * 0)
+    work_off()
+
+    assert find(task.id).result == {"sum": 3}
+
+
+@pytest.mark.parametrize("how", ["exit", "odd error"])
+def test_a_function_that_is_left_in_an_odd_way_fails_and_keeps_its_worker(service: Service, how: str) -> None:
+    task, pid = enqueue("leave", {"how": how}), os.getpid()
+
+    work_off()
+
+    ended: Any = find(task.id)
+    assert (ended.state, ended.error["type"]) == ("FAILURE", {"exit": "SystemExit", "odd error": "Odd"}[how])
+    assert os.getpid() == pid
+
+
+def test_a_copy_that_the_job_forked_has_no_say(service: Service) -> None:
+    task = enqueue("leave", {"how": "fork"})
+
+    work_off()
+
+    assert find(task.id).state == "SUCCESS"
+    assert service.redis.xlen(f"rq:results:{task.id}") == 1

@@ -1,0 +1,38 @@
+"""The end of a task, made ready before the script writes it: by its worker, or by who rescued it from a dead one."""
+
+from dataclasses import replace
+
+from workers import logs
+from workers.engine import callbacks, ledger, wire
+from workers.engine.claim import is_held
+from workers.engine.outcome import Outcome
+from workers.engine.registry import Kind
+
+REASONS = {"revoked": "İptal edildi", "failed": "Görev başarısız oldu"}
+ENDS = ("finished", *REASONS)
+log = logs.get("ending")
+
+
+def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind | None = None) -> Outcome:
+    """No item stays open, unless another execution holds the task by now and works on them; and who is to be called
+    stands in the outcome."""
+    if decided.name not in ENDS:
+        return decided
+    if decided.name in REASONS and is_held(wire.connect(), task_id, execution):
+        close(task_id, decided.name)
+    return replace(decided, call=callbacks.call(task_id, execution, queue, decided.name, kind))
+
+
+def close(task_id: str, ended_as: str) -> None:
+    """What is not done will not be done."""
+    ledger.close(task_id, REASONS[ended_as])
+
+
+def turned(task_id: str, decided: Outcome, settled: bytes) -> None:
+    """A cancel that came meanwhile made an end of what would have gone on."""
+    if settled != b"revoked" or decided.name == "revoked":
+        return
+    try:
+        close(task_id, "revoked")
+    except Exception:
+        log.exception("items left open", task_id=task_id)
