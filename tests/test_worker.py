@@ -248,6 +248,20 @@ def test_a_kind_of_a_later_release_waits_for_a_worker_that_knows_it(service: Ser
     assert waiting.next_run_at
 
 
+def test_a_kind_that_another_worker_knows_is_left_to_that_one(service: Service) -> None:
+    task = enqueue("nothing")
+    service.redis.hset(f"rq:job:{task.id}", "data", Seal.dumps({"id": task.id, "kind": "later_kind", "params": {}}))
+    service.redis.sadd("rq:workers:maintenance", "rq:worker:newer")
+    service.redis.hset("rq:worker:newer", "sira_kinds", "nothing,later_kind")
+
+    service.run_worker()
+
+    wait_until(lambda: service.redis.zscore("rq:scheduled:maintenance", task.id))
+    waiting = find(task.id)
+    assert (waiting.state, waiting.error, waiting.attempts) == ("PENDING", None, 1)
+    assert service.redis.hget(f"rq:job:{task.id}", "sira_waits") is None
+
+
 def test_when_a_called_service_says_when_to_come_back_that_is_kept(service: Service, tmp_path: Path) -> None:
     service.run_worker()
 

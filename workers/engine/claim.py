@@ -9,6 +9,8 @@ from redis.exceptions import RedisError
 from workers.engine import registry, wire
 from workers.engine.helpers import task_of
 
+KINDS = "sira_kinds"  # of a worker's hash
+
 
 class Claim:
     """A job that this worker holds: what the claim script gave. `attempts` counts this one too."""
@@ -30,6 +32,15 @@ class Claim:
     @property
     def ended_as(self) -> tuple[str, str, str]:
         return self.job_id, self.execution, self.queue
+
+    def is_known_elsewhere(self, connection: Any, kind: str) -> bool:
+        """Whether another worker of this queue knows the kind, which this one lacks."""
+        try:
+            others = connection.smembers(f"rq:workers:{self.queue}")
+            known = [wire.text(connection.hget(key, KINDS) or b"") for key in others]
+        except RedisError:
+            return False
+        return any(kind in kinds.split(",") for kinds in known)
 
     def pauses_s(self, connection: Any) -> list[float]:
         """The intervals of the `Retry` that a job was given by RQ's own Queue; kinds have none of their own."""

@@ -18,6 +18,7 @@ from workers.errors import Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
 KEEP_S = 86_400
 KEEP_HELPER_S = 60
 LOSSES_AT_MOST = 3
+PASS_MS = (500, 1500)
 WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
 RETRY_AFTER_AT_MOST_S = 86_400
 JITTER = 0.2
@@ -38,8 +39,8 @@ class Retry(RQRetry, Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`name` is finished, failed, revoked, retry, wait, yield or back; the rest are the script's arguments. `call`: the
-    job that calls somebody after this end (callbacks.py)."""
+    """`name` is one of those at the top of lua/settle.lua; the rest are the script's arguments. `call`: the job that
+    calls somebody after this end (callbacks.py)."""
 
     name: str
     delay_ms: int = 0
@@ -76,8 +77,11 @@ def failed(error: BaseException, *, retries_left: int, retries: int, pauses_s: S
     return Outcome("failed", error=sealed, payload=sealed)
 
 
-def missing_here(error: BaseException, *, waits: int) -> Outcome:
-    """This worker lacks the code of the job, as in the middle of a deploy: that is no attempt; another may have it."""
+def missing_here(error: BaseException, *, waits: int, elsewhere: bool = False) -> Outcome:
+    """This worker lacks the code of the job, as in the middle of a deploy: that is no attempt. `elsewhere`: another has
+    it, and will come by it sooner or later."""
+    if elsewhere:
+        return Outcome("pass", delay_ms=random.randint(*PASS_MS))
     sealed = Seal.dumps(description(error))
     if waits >= WAITS_AT_MOST:
         return Outcome("failed", error=sealed, payload=sealed)

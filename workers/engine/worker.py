@@ -23,7 +23,7 @@ from rq.job import Retry as RQRetry
 
 from workers import db, logs
 from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, running, wire
-from workers.engine.claim import Claim, orders
+from workers.engine.claim import KINDS, Claim, orders
 from workers.engine.fleet import Fleet, Orders
 from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
@@ -65,8 +65,8 @@ class Worker(RQWorker):
         return connection
 
     def serialize(self) -> dict[str, Any]:
-        """What stands of a worker in Redis from its birth on; until `sira_ahead` (ms) counts what it claims ahead."""
-        return {**super().serialize(), "state": "idle", "sira_ahead": 0}
+        """What stands of a worker in Redis from its birth on: what it can do, and until when (ms) its claims ahead count."""
+        return {**super().serialize(), "state": "idle", KINDS: ",".join(registry.kinds()), "sira_ahead": 0}
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
         """Work as `rq.Worker` does, the jobs in a child, beside a keeper: a fleet of one. True if any job was run.
@@ -263,7 +263,8 @@ class Worker(RQWorker):
         except running.Helped:
             return outcome.finished(None, helper=True)
         except (ImportError, NotHere) as error:
-            return outcome.missing_here(error, waits=claim.waits)
+            elsewhere = isinstance(error, NotHere) and claim.is_known_elsewhere(self.connection, error.fields["name"])
+            return outcome.missing_here(error, waits=claim.waits, elsewhere=elsewhere)
         except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()

@@ -1,7 +1,7 @@
 -- Prelude: end one execution. Only the execution that holds the job may do it; a late one gets 0 and changes nothing.
--- outcome: finished, failed, revoked (ends) · retry, wait, yield, back (the job goes on later)
+-- outcome: finished, failed, revoked (ends) · retry, wait, pass, yield, back (the job goes on later)
 local STATES = {finished = 'SUCCESS', failed = 'FAILURE', revoked = 'REVOKED', retry = 'RETRY', wait = 'RETRY',
-  yield = 'PROGRESS', back = 'PROGRESS'}
+  pass = 'PROGRESS', yield = 'PROGRESS', back = 'PROGRESS'}
 local STATUS = {finished = 'finished', failed = 'failed', revoked = 'canceled'}
 local RESULT_TYPE = {finished = 1, failed = 2, revoked = 3, retry = 4}
 
