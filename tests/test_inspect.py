@@ -1,11 +1,17 @@
 """Inspect: what runs, waits and works, as it is in Redis right now."""
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.conftest import Service, wait_until
+from tests.hands import redis_away
 from workers.db import now
-from workers.engine import enqueue, inspect, queues
+from workers.engine import doctor, enqueue, inspect, queues
+from workers.errors import QueueDown
 
 
 def test_a_running_job_is_active_and_a_waiting_one_reserved(service: Service, tmp_path: Path) -> None:
@@ -46,3 +52,11 @@ def test_the_catalogue_is_listed_with_what_each_kind_does(service: Service) -> N
 
     assert rows["generate_mutabakat_pdf"]["queue"] == "pdf"
     assert rows["add"]["summary"] == "Add two numbers."
+
+
+@pytest.mark.parametrize("look", [inspect.active, inspect.scheduled, inspect.reserved, inspect.stats, doctor.examine])
+def test_who_looks_while_redis_is_away_is_told_so_in_words(
+    service: Service, monkeypatch: pytest.MonkeyPatch, look: Callable[[], Iterable[Any]]
+) -> None:
+    with redis_away(monkeypatch), pytest.raises(QueueDown):
+        list(look())

@@ -27,14 +27,15 @@ class Finding:
 
 
 def examine(*, mend: bool = False) -> Iterator[Finding]:
-    """All findings; with `mend` each is put right where that can be done."""
-    yield from _nobody_has(mend)
-    yield from _redis_lost(mend)
-    yield from _overdue(mend)
-    yield from _left_by_stock_workers(mend)
-    yield from _open_items(mend)
-    yield from _unserved_queues()
-    yield from _schedules(mend)
+    """All findings; with `mend` each is put right where that can be done. Raises QueueDown, DatabaseDown."""
+    with wire.plainly():
+        yield from _nobody_has(mend)
+        yield from _redis_lost(mend)
+        yield from _overdue(mend)
+        yield from _left_by_stock_workers(mend)
+        yield from _open_items(mend)
+        yield from _unserved_queues()
+        yield from _schedules(mend)
 
 
 def _nobody_has(mend: bool) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ def active() -> list[dict[str, Any]]:
     return rows
 
 
+@wire.plainly()
 def scheduled() -> list[dict[str, Any]]:
     """The jobs that wait for their time: retries and delayed tasks, the next first."""
     connection = wire.connect()
@@ -34,6 +35,7 @@ def scheduled() -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["due_at"])
 
 
+@wire.plainly()
 def reserved() -> list[dict[str, Any]]:
     """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them)."""
     connection = wire.connect()
