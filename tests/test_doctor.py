@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import Service, wait_until
+from tests.hands import work_off
 from workers.engine import doctor, enqueue, find, ledger, wire
 from workers.engine.doctor import Finding
 
@@ -27,6 +28,19 @@ def test_a_task_popped_and_lost_is_found_and_runs_after_mending(service: Service
 
     service.run_worker()
     assert task.get(timeout=10) == {"sum": 3}
+
+
+@pytest.mark.parametrize("status", ["scheduled", "rate_limited", "started"])
+def test_a_task_that_stands_nowhere_is_found_and_runs_after_mending(service: Service, status: str) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lpop("rq:queue:sms")
+    service.redis.hset(f"rq:job:{task.id}", "status", status)
+
+    assert [finding.task_id for finding in found().values() if finding.task_id] == [task.id]
+    assert [finding.mended for finding in found(mend=True).values() if finding.task_id] == [True]
+
+    work_off()
+    assert find(task.id).result == {"sum": 3}
 
 
 def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) -> None:

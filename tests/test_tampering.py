@@ -124,10 +124,15 @@ def test_what_is_no_claim_and_what_is_no_hash_stands_in_nobodys_way(service: Ser
     assert b"x" not in service.redis.zrange("sira:leases", 0, -1)
 
 
-def test_a_key_that_is_no_hash_gives_way_to_the_task_that_sql_knows(service: Service) -> None:
+@pytest.mark.parametrize("broken", ["no hash", "a status of nobody's"])
+def test_a_job_that_cannot_be_read_gives_way_to_the_task_that_sql_knows(service: Service, broken: str) -> None:
     task = enqueue("add", {"a": 1})
     record_all()
-    service.redis.set(f"rq:job:{task.id}", "no hash")
+    if broken == "no hash":
+        service.redis.set(f"rq:job:{task.id}", "x")
+    else:
+        service.redis.hset(f"rq:job:{task.id}", "status", "x")
+    work_off()
 
     reconcile.reconcile(missing_for=reconcile.NEVER_PUSHED_FOR * 0)
     reconcile.reconcile(missing_for=reconcile.NEVER_PUSHED_FOR * 0)

@@ -27,6 +27,7 @@ MISSING_FOR = timedelta(seconds=60)
 NEVER_PUSHED_FOR = timedelta(seconds=3)
 UNRELEASED_FOR = timedelta(days=1)  # by the clock of another machine, and none is that wrong
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
+KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
 log = logs.get("reconciler")
 
 
@@ -38,6 +39,8 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
         for row, found in zip(rows, hashes, strict=True):
             if _is_stale(row, found):
                 pushed += bool(push(row, replace_ended=True))
+            elif found and found[b"status"] not in KNOWN:
+                pushed += _is_due(row, missing_for) and bool(push(row, replace_ended=True))
             elif found:
                 _fold(row, found)
             elif _is_due(row, missing_for):

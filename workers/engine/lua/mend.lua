@@ -1,9 +1,9 @@
 -- Whether nobody has a job whose hash says that it waits or runs; if asked, it goes back into its queue.
 -- ARGV: id, queue, '1' to mend
--- Returns: 'waiting' (was queued and in no list), 'running' (was started and nobody holds it), or nothing if all is well
+-- Returns: 'waiting' (it stands in no list of those that wait), 'running' (nobody holds it), or nothing if all is well
 local id, queue, mends = ARGV[1], ARGV[2], ARGV[3] == '1'
 local key, now = 'rq:job:' .. id, now_ms()
-local job = read(key, 'status', 'sira_execution', 'worker_name')
+local job = read(key, 'status', 'sira_execution', 'worker_name', 'rate_limit_key')
 local executions = redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)
 
 -- By our lease; or by a stock worker, whose time in RQ's registry has not run out (ours stand there without an end).
@@ -15,11 +15,18 @@ local function held()
   end
 end
 
+local function listed()
+  if job[1] == 'queued' then return redis.call('LPOS', 'rq:queue:' .. queue, id) or held() end
+  if job[1] == 'scheduled' then return redis.call('ZSCORE', 'rq:scheduled:' .. queue, id) end
+  if job[1] == 'rate_limited' then return redis.call('ZSCORE', 'rq:rl:' .. (job[4] or '') .. ':rate_limited', id) end
+  return true
+end
+
 local found
-if job[1] == 'queued' and not redis.call('LPOS', 'rq:queue:' .. queue, id) and not held() then
-  found = 'waiting'
-elseif job[1] == 'started' and not held() then
+if job[1] == 'started' and not held() then
   found = 'running'
+elseif job[1] ~= 'started' and not listed() then
+  found = 'waiting'
 end
 if not (found and mends) then return found end
 local worker = job[3] or ''
