@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from rq import Queue
 
 from tests import kinds
 from tests.conftest import Service, wait_until
@@ -12,6 +13,8 @@ from tests.hands import claim, record_all, settle, work_off
 from workers.engine import callbacks, ending, enqueue, find, outcome, registry
 from workers.engine.control import cancel
 from workers.engine.helpers import calls_back
+from workers.engine.job import Job
+from workers.engine.seal import Seal
 
 
 def lines(path: Path) -> list[str]:
@@ -124,6 +127,17 @@ def test_only_what_a_kind_declares_is_called(service: Service, kind: str, ended_
 
     assert bool(callbacks.call(task.id, "e", task.queue, ended_as, registry.get(kind))) == called
     assert bool(callbacks.call(task.id, "e", task.queue, ended_as)) == called
+
+
+@pytest.mark.parametrize("job_id", [None, "of-my-own-choice"])
+def test_a_job_of_rqs_own_making_has_no_task_to_call_with(service: Service, tmp_path: Path, job_id: str | None) -> None:
+    queue = Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal)
+    job = queue.enqueue("tell_success", path=str(tmp_path / "told"), job_id=job_id)
+
+    work_off()
+
+    assert job.get_status() == "finished"
+    assert lines(tmp_path / "told") == waiting(service) == []
 
 
 def test_who_cancels_hears_it_from_the_answer(service: Service, tmp_path: Path) -> None:

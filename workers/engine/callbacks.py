@@ -15,7 +15,7 @@ from workers.engine import registry, wire
 from workers.engine.helpers import CALLS
 from workers.engine.job import sealed_data
 from workers.engine.registry import Kind
-from workers.engine.tasks import Task, find
+from workers.engine.tasks import ID, Task, find
 from workers.errors import SoftTimeLimitExceeded, UnknownTask
 
 ENDS = {"finished": "on_success", "failed": "on_failure"}
@@ -28,12 +28,12 @@ log = logs.get("callbacks")
 def call(task_id: str, execution: str, queue: str, ended_as: str, kind: Kind | None = None) -> tuple[Any, ...]:
     """The job that calls back after this end, as the scripts take it: id, field, value, …; empty if nobody is to be
     called. `kind` None: the row knows it; a kind that is unknown here may be known elsewhere."""
-    if ended_as not in ENDS:
-        return ()
+    if ended_as not in ENDS or not ID.fullmatch(task_id):
+        return ()  # a job of RQ's own making may have any id, but no row, and so no task to call with
     try:
         name = kind.name if kind else find(task_id).kind
     except UnknownTask:
-        return ()  # a job of a foreign tool has no row, and so no task to call with
+        return ()
     kind = kind or registry.kinds().get(name)
     if kind and getattr(kind, ENDS[ended_as]) is None:
         return ()
