@@ -65,7 +65,7 @@ class Worker(RQWorker):
         return connection
 
     def serialize(self) -> dict[str, Any]:
-        """What stands of a worker in Redis from its birth on: what it can do, and until when (ms) its claims ahead count."""
+        """What stands of it in Redis from its birth on: what it can do, and until when (ms) its claims ahead count."""
         return {**super().serialize(), "state": "idle", KINDS: ",".join(registry.kinds()), "sira_ahead": 0}
 
     def work(self, burst: bool = False, max_jobs: int | None = None, **options: Any) -> bool:  # type: ignore[override]
@@ -110,8 +110,7 @@ class Worker(RQWorker):
             elif enough or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
                 return done
             else:
-                ended = None
-                idle_s, ahead = self._idle(idle_s, max_idle_s)
+                ended, (idle_s, ahead) = None, self._idle(idle_s, max_idle_s)
 
     def _idle(self, idle_s: float, max_idle_s: float | None) -> tuple[float, Claim | None]:
         """Wait for work. After wakes for nothing, one upon the other (a paused queue), pause, longer each time."""
@@ -124,6 +123,7 @@ class Worker(RQWorker):
         return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0, None
 
     def _ahead(self) -> tuple[Any, ...]:
+        """The claim that waits in the server for the next job."""
         order = self._order(None)
         return self._line.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", len(order), *order)
 
@@ -185,8 +185,7 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        execution = os.urandom(16).hex() if claim_next else ""
-        arguments: list[Any] = [self.name, wire.LEASE_MS, execution, "", len(order), *order]
+        arguments = [self.name, wire.LEASE_MS, os.urandom(16).hex() if claim_next else "", "", len(order), *order]
         if claim and ended:
             arguments += [*claim.ended_as, *ended.arguments]
         settled, packed, known, strays = self._line.run(*arguments)
@@ -230,18 +229,11 @@ class Worker(RQWorker):
         if os.getpid() != pid:
             os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
         if claim.is_task:
-            decided = self._at_the_end(claim, decided)
+            decided = ending.of(claim, decided)
         took_s = round(time.monotonic() - started, 4)
         say = log.debug if decided.name in ROUTINE else log.info
         say("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
         return decided
-
-    def _at_the_end(self, claim: Claim, decided: Outcome) -> Outcome:
-        try:
-            return ending.ready(*claim.ended_as, decided, claim.kind)
-        except Exception:
-            log.exception("items left open", task_id=claim.job_id)
-            return decided
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
         if not issubclass(self.job_class, Job):
