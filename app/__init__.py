@@ -83,15 +83,15 @@ def _identify() -> None:
 
 
 def _admit() -> None:
-    """What holds for every API request, cheapest first: content type, token, JSON."""
+    """What holds for every API request: token, content type, JSON; strangers can't make us read a body."""
     if not _is_api():
         return
+    auth.caller()
     if request.path in UPLOADS:
         _admit_upload()
         return
     if has_body() and not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
-    auth.caller()
     if request.content_length is None and len(request.get_data()) >= (request.max_content_length or 0):
         raise RequestEntityTooLarge()  # werkzeug cuts a chunked body off at the limit without a word
     if has_body() and not isinstance(request.get_json(), dict):
@@ -99,8 +99,7 @@ def _admit() -> None:
 
 
 def _admit_upload() -> None:
-    """A form with a file is read by its route alone: no part of it before the token is known to be good."""
-    auth.caller()
+    """A form with a file is read by its route alone."""
     if has_body() and request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("Send the file as multipart/form-data.")
     request.max_content_length = (request.max_content_length or 0) + FORM_BYTES

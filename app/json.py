@@ -22,7 +22,7 @@ class OrJson(JSONProvider):
 class JsonRequest(Request):
     """A request that says where its JSON breaks."""
 
-    def on_json_loading_failure(self, e: ValueError | None) -> Any:
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
         raise BadRequest(f"The body is no JSON: {e}." if e else "The body is no JSON.")
 
 

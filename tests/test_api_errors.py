@@ -28,6 +28,7 @@ def test_unknown_kinds_are_not_found(face: Face, name: str) -> None:
 def test_broken_json_is_400(face: Face, body: bytes) -> None:
     answer = face.ayse.call("POST", "/api/mutabakat", data=body, content_type="application/json")
     assert answer.status_code == (400 if body else 422)
+    assert not body or answer.json["detail"].startswith("The body is no JSON: ")
     assert answer.content_type == "application/problem+json"
 
 
@@ -44,6 +45,7 @@ def test_json_that_is_no_object_is_422(face: Face, body: bytes) -> None:
 def test_other_content_types_are_415(face: Face, content_type: str | None) -> None:
     for path in ("/api/mutabakat", "/api/jobs/add", f"/api/tasks/{UNKNOWN_TASK}/retry"):
         assert face.ayse.call("POST", path, data=b"{}", content_type=content_type).status_code == 415
+        assert face.client.post(path, data=b"{}", content_type=content_type).status_code == 401
 
 
 def test_parameters_are_checked_before_anything_is_kept(face: Face) -> None:
