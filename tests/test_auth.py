@@ -150,9 +150,10 @@ def test_members_work_for_their_own_company(face: Face) -> None:
     )
 
 
-def test_operators_name_the_company(face: Face) -> None:
+def test_operators_may_name_the_company_and_else_work_for_none_or_where_one_is_needed_for_their_own(face: Face) -> None:
     bora = face.bora.company_id
-    assert face.operator.post("/api/jobs/of_company", {}).status_code == 422
+    assert queues.find(face.operator.enqueue("add", a=1)).scope is None
+    assert queues.find(face.operator.enqueue("of_company")).scope == str(face.operator.company_id)
     assert face.operator.post("/api/jobs/add", {"a": 1, "company_id": 999_999}).status_code == 404
     assert face.operator.post("/api/jobs/add", {"a": 1, "company_id": 2**63}).status_code == 404
     assert face.operator.post("/api/jobs/add", {"a": 1, "company_id": "1"}).status_code == 422

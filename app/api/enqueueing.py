@@ -62,7 +62,8 @@ def _company(kind: Kind, params: dict[str, Any], who: Caller) -> int | None:
         raise InvalidInput([{"field": "company_id", "message": "must be a whole number"}])
     if not who.is_operator and named not in (None, who.company_id):
         raise NotAllowed()
-    company_id = named if who.is_operator else who.company_id
+    own = not who.is_operator or (named is None and kind.needs("company_id"))
+    company_id = who.company_id if own else named
     if kind.takes("company_id") and company_id is not None:
         params["company_id"] = company_id
     elif not kind.takes("company_id"):
@@ -71,14 +72,14 @@ def _company(kind: Kind, params: dict[str, Any], who: Caller) -> int | None:
 
 
 def whose(named: int | None) -> int:
-    """Whose new record it is: a member's own company's, or the one that an operator must name."""
+    """Whose new record it is: the caller's own company's, or that of the one that an operator names."""
     who = caller()
     if who.is_operator and named is not None:
         return known_company(named)
-    if who.is_operator:
-        raise InvalidInput([{"field": "company_id", "message": "operators must say for which company"}])
-    if who.company_id is None or named not in (None, who.company_id):
+    if not who.is_operator and named not in (None, who.company_id):
         raise NotAllowed()
+    if who.company_id is None:
+        raise InvalidInput([{"field": "company_id", "message": "say for which company"}])
     return who.company_id
 
 

@@ -98,6 +98,10 @@ class Kind:
     def takes(self, name: str) -> bool:
         return name in self.hints
 
+    def needs(self, name: str) -> bool:
+        """Whether it takes that parameter and has no default for it."""
+        return self.takes(name) and self.model.model_fields[name].is_required()
+
     def check(self, params: dict[str, Any]) -> dict[str, Any]:
         """The parameters as JSON values, defaults filled in; raises InvalidInput naming each field."""
         if self.items and isinstance(params.get(self.items), list | tuple):
