@@ -22,6 +22,12 @@ def add(a: int, b: int = 2) -> dict[str, int]:
     return {"sum": a + b}
 
 
+@job(queue="excel", retries=0)
+def echo(value: Any) -> Any:
+    """Give back what it was given."""
+    return value
+
+
 @job(queue="email", retries=0)
 def fail(message: str = "no way") -> None:
     """Always fail."""

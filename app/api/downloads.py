@@ -1,6 +1,7 @@
 """Results as downloads: always attachments, never opened in the browser."""
 
 import unicodedata
+from typing import Any
 from urllib.parse import quote
 
 from flask import Response, jsonify
@@ -25,14 +26,21 @@ def result_of(task: Task) -> Response:
         raise Conflict(reason="the task has not ended yet")
     if task.state != "SUCCESS" or task.result is None:
         raise Conflict(reason="the task ended without a result")
-    found = task.result if isinstance(task.result, dict) else {}
-    if file := found.get("file_id") or (found.get("error_file") or {}).get("file_id"):
+    if file := file_of(task):
         try:
-            return file_response(file)
+            return file_response(file["file_id"])
         except NotFound:
             days = settings.current().result_ttl_days
             raise Conflict(reason=f"the result has expired; files are kept for {days} days") from None
     return jsonify(task.result)
+
+
+def file_of(task: Task) -> dict[str, Any] | None:
+    """What a task's result says of the file that it made: the result itself, or the refused rows of an import."""
+    found = task.result if isinstance(task.result, dict) else {}
+    url = f"/api/tasks/{task.id}/result"
+    named = (one for one in (found, found.get("error_file")) if isinstance(one, dict))
+    return next((one for one in named if one.get("download_url") == url and isinstance(one.get("file_id"), str)), None)
 
 
 def file_response(file_id: str) -> Response:

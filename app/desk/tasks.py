@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.api.downloads import result_of
+from app.api.downloads import file_of, result_of
 from app.api.status import row_of, status_of
 from app.api.tasks import visible
 from app.auth import caller
@@ -141,9 +141,8 @@ def steps_of(task: Task) -> set[str]:
 
 def _file_of(task: Task) -> dict[str, Any] | None:
     """The file of the result: `{"filename", "size", "here"}`; it goes with age, before its task does."""
-    found = task.result if isinstance(task.result, dict) else {}
-    named = found if found.get("file_id") else found.get("error_file") or {}
-    if not isinstance(named, dict) or not named.get("file_id"):
+    named = file_of(task)
+    if named is None:
         return None
     with reading() as session:
         here = session.scalar(select(File.id).where(File.id == named["file_id"])) is not None
