@@ -1,13 +1,14 @@
 """What `flask check` tries: whether each setting works here, and whether it is safe in production."""
 
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
+from app.rate import read
 from workers.errors import BadAddress, BadSettings, QueueDown, SiraError
+from workers.services import phones
 from workers.services.mail_servers import LOOPBACK, read_url
 from workers.services.mail_text import sender_of
 from workers.settings import Settings
@@ -119,13 +120,9 @@ def _storage(chosen: Settings) -> str:
 
 
 def _limits(chosen: Settings) -> str:
-    from limits import parse_many
-
-    for name in ("rate_limit", "sms_per_number"):
-        try:
-            parse_many(getattr(chosen, name))
-        except ValueError as error:
-            raise BadSettings(reason=f"{name.upper()} is no limit such as 1200/minute or 3/10minutes") from error
+    read("RATE_LIMIT", chosen.rate_limit)
+    if len(read("SMS_PER_NUMBER", chosen.sms_per_number)) > 1:
+        raise BadSettings(reason="SMS_PER_NUMBER is more than one limit")
     return "can be counted."
 
 
@@ -136,7 +133,7 @@ def _addresses(chosen: Settings) -> str:
         read_url(chosen.smtp_url)
     if chosen.mail_from and not _is_sender(chosen.mail_from):
         raise BadSettings(reason="MAIL_FROM is no e-mail address")
-    if not re.fullmatch(r"[A-Z]{2}(,\s*[A-Z]{2})*", chosen.sms_countries):
+    if not chosen.countries or not all(map(phones.is_country, chosen.countries)):
         raise BadSettings(reason="SMS_COUNTRIES is no list of countries such as TR,DE")
     return "can be read."
 
@@ -154,7 +151,7 @@ def _reports(chosen: Settings) -> str:
     """Who hears of failures; nothing is sent."""
     from workers.services import alerts
 
-    if chosen.sentry_dsn and not _is_url(chosen.sentry_dsn, "http", "https"):
+    if chosen.sentry_dsn and not _is_dsn(chosen.sentry_dsn):
         raise BadSettings(reason="SENTRY_DSN is no address such as https://key@sentry.example.com/1")
     told = len(alerts.opened(chosen.alert_urls)) if chosen.alert_urls else 0
     return f"go to {told} of ALERT_URLS{' and to Sentry' if chosen.sentry_dsn else ''}."
@@ -165,6 +162,15 @@ def _is_url(text: str, *schemes: str) -> bool:
         parts = urlsplit(text)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
+        return False
+
+
+def _is_dsn(text: str) -> bool:
+    from sentry_sdk.utils import BadDsn, Dsn
+
+    try:
+        return bool(Dsn(text).host)
+    except BadDsn:
         return False
 
 

@@ -16,7 +16,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from workers import settings
 from workers.engine import wire
-from workers.errors import LimitReached, SiraError
+from workers.errors import BadSettings, LimitReached, SiraError
 
 EXEMPT = frozenset({"health.healthz", "health.readyz", "static", None})
 REST_S = 2.0  # how long Redis is left alone after it did not answer
@@ -42,7 +42,7 @@ class Counts:
 
 
 def register(app: Flask) -> None:
-    limits = sorted(parse_many(settings.current().rate_limit))
+    limits = sorted(read("RATE_LIMIT", settings.current().rate_limit))
     counts = app.extensions["sira_counts"] = Counts()
 
     def count() -> None:
@@ -51,6 +51,17 @@ def register(app: Flask) -> None:
             counts.ask(lambda strategy: _hit(strategy, limits, who, "requests"))
 
     app.before_request(count)
+
+
+def read(name: str, text: str) -> list[RateLimitItem]:
+    """The limits that a setting of that name holds; raises BadSettings."""
+    try:
+        found = parse_many(text)
+    except ValueError:
+        found = []
+    if not found or any(limit.amount < 1 for limit in found):
+        raise BadSettings(reason=f"{name} is no limit such as 1200/minute or 3/10minutes")
+    return found
 
 
 def hit(limits: Limits, who: str) -> None:

@@ -93,6 +93,7 @@ def test_check_prints_the_settings_without_their_secrets(service: Service) -> No
         {"SECRET_KEY": "short"},
         {"DATABASE_URL": "mysql://u:geheim@h/d"},
         {"REDIS_URL": "http://127.0.0.1"},
+        {"RATE_LIMIT": "often"},
         {"REDIS_URL": "redis://127.0.0.1:abc"},
     ],
     ids=str,

@@ -83,9 +83,10 @@ def test_an_execution_that_failed_is_an_error_whatever_the_line_is_called(
 
 
 def test_a_sentry_that_is_away_stops_nobody(sentry: tuple[str, list[dict[str, Any]]]) -> None:
-    logs.report_errors("http://public@127.0.0.1:9/1")
+    for dsn in ("http://public@127.0.0.1:9/1", "https://no-key.example.com"):
+        logs.report_errors(dsn)
 
-    structlog.get_logger("test").error("duty failed")
+        structlog.get_logger("test").error("duty failed")
 
 
 def test_without_a_dsn_nothing_of_sentry_is_loaded() -> None:

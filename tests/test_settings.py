@@ -149,7 +149,6 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"SECRET_KEY": KEY[:31]}, "SECRET_KEY"),
         ({"SECRET_KEY": f"{KEY},short"}, "SECRET_KEY"),
         ({"SECRET_KEY": f"{KEY}, {' ' * 40}x"}, "SECRET_KEY"),
@@ -175,6 +174,10 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
         ({"SMS_DAILY_CAP": "-1"}, "SMS_DAILY_CAP"),
         ({"MAX_JOBS_PER_CHILD": "0"}, "MAX_JOBS_PER_CHILD"),
         ({"TASK_SOFT_TIME_LIMIT": "60", "TASK_TIME_LIMIT": "30"}, "TASK_SOFT_TIME_LIMIT"),
+        ({"TASK_SOFT_TIME_LIMIT": "inf", "TASK_TIME_LIMIT": "inf"}, "TASK_TIME_LIMIT"),
+        ({"SMS_RATE_PER_SECOND": "inf"}, "SMS_RATE_PER_SECOND"),
+        ({"LOG_RETENTION_DAYS": "9999999"}, "LOG_RETENTION_DAYS"),
+        ({"DATABASE_URL": "sqlite:///:memory:", "SECRET_KEY": KEY}, "DATABASE_URL"),
         ({"REDIS_TLS_VERIFY": "perhaps"}, "REDIS_TLS_VERIFY"),
     ],
 )

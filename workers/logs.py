@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -58,7 +59,8 @@ def report_errors(dsn: str) -> None:
 
     def report(_: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if method in FAILED or event.get("outcome") == "failed":
-            _send(_client(dsn, os.getpid()), event)
+            with suppress(Exception):  # what watches the work must not break it
+                _send(_client(dsn, os.getpid()), event)
         return event
 
     structlog.configure(processors=[report, *structlog.get_config()["processors"]])

@@ -14,13 +14,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from workers.errors import BadSettings
 
 SECRET_MIN_CHARS = 32
+MAX_LIMIT_S = 30 * 86_400  # what one execution may take
+MAX_DAYS = 36_500
 MASKED = ("password", "secret", "token", "key", "hash", "dsn", "usercode", "alert")
 
 
 class Settings(BaseSettings):
     """Every setting of the service; names are the environment variables in small letters."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False)
 
     app_env: Literal["development", "production"] = "development"
     data_dir: Path = Path("var")
@@ -65,11 +67,11 @@ class Settings(BaseSettings):
     twilio_from: str = ""
     sandbox_batch: int = Field(100, ge=1, le=500)
 
-    task_soft_time_limit: float = Field(1500, gt=0)
-    task_time_limit: float = Field(1800, gt=0)
+    task_soft_time_limit: float = Field(1500, gt=0, le=MAX_LIMIT_S)
+    task_time_limit: float = Field(1800, gt=0, le=MAX_LIMIT_S)
     max_jobs_per_child: int = Field(1000, ge=1)
-    log_retention_days: int = Field(90, ge=1)
-    result_ttl_days: int = Field(90, ge=1)
+    log_retention_days: int = Field(90, ge=1, le=MAX_DAYS)
+    result_ttl_days: int = Field(90, ge=1, le=MAX_DAYS)
 
     rate_limit: str = "1200/minute"
     max_items: int = Field(100_000, ge=1)
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
             return f"postgresql+psycopg://{rest}"
         if separator and scheme not in ("sqlite", "postgresql+psycopg"):
             raise ValueError("use postgresql://… or sqlite:///…")
-        if url and (not separator or (scheme == "sqlite" and not rest.strip("/"))):
+        if url and (not separator or (scheme == "sqlite" and rest.partition("?")[0].strip("/") in ("", ":memory:"))):
             raise ValueError("use postgresql://… or sqlite:////folder/file.db")
         return url
 
@@ -135,7 +137,7 @@ class Settings(BaseSettings):
             raise ValueError(f"SECRET_KEY: every key must have at least {SECRET_MIN_CHARS} random characters")
         if not self.secret_key and (self.redis_url or self.database_url):
             raise ValueError("SECRET_KEY is required when REDIS_URL or DATABASE_URL is set")
-        if self.task_soft_time_limit > self.task_time_limit:
+        if self.task_soft_time_limit > self.task_time_limit and "task_soft_time_limit" in self.model_fields_set:
             raise ValueError("TASK_SOFT_TIME_LIMIT must not exceed TASK_TIME_LIMIT")
         return self
 

@@ -167,7 +167,7 @@ def open_storage(url: str) -> Storage:
 @lru_cache(maxsize=8)
 def _opened(url: str, pid: int) -> Storage:
     parts, options = urlsplit(url), dict(parse_qsl(urlsplit(url).query))
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path[:1] == "/":
         return Storage(Folder(Path(unquote(parts.path))))
     named = re.fullmatch(r"[\w.-]+", parts.netloc) and parts.path in ("", "/")
     known = options.keys() <= {"endpoint", "region"} and _usable(options.get("endpoint", "https://aws"))

@@ -56,6 +56,11 @@ def parse(text: str, countries: tuple[str, ...] = ("TR",)) -> Phone:
     return Phone(_library().format_number(number, _library().PhoneNumberFormat.E164), country)
 
 
+def is_country(code: str) -> bool:
+    """Whether that is the ISO 3166 code of a country whose numbers are known."""
+    return code in _library().SUPPORTED_REGIONS
+
+
 def mask(e164: str) -> str:
     """The number for logs and pages: its country code and its last four digits. What is no number shows less.
 
