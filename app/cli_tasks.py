@@ -34,11 +34,11 @@ class JsonObject(click.ParamType):
 
 @click.command(cls=Command)
 @click.argument("kind")
-@click.argument("params", metavar="JSON", type=JsonObject())
+@click.argument("params", metavar="[JSON]", type=JsonObject(), default="{}")
 @click.option("--company", "company_id", metavar="ID", type=ID, help="The company that the task is for.")
 @click.option("--wait", is_flag=True, help="Show the progress; end with 1 unless the task succeeds.")
 def enqueue(kind: str, params: dict[str, Any], company_id: int | None, wait: bool) -> None:
-    """Enqueue a task with its parameters as JSON (`-` reads it from standard input); prints its id."""
+    """Enqueue a task with its parameters as JSON (none: {}, `-` reads it from standard input); prints its id."""
     from workers.engine import queues
 
     params, company_id = _for_company(kind, params, company_id)

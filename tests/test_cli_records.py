@@ -7,7 +7,7 @@ from sqlalchemy import select
 from app import auth, passwords
 from tests.commands import VKN, a_company, printed, run
 from tests.conftest import Service
-from workers import db
+from workers import db, messages
 from workers.models import Company, Token, User
 
 
@@ -56,6 +56,23 @@ def test_a_company_is_changed_and_its_fields_emptied(service: Service) -> None:
         changed = session.get_one(Company, company_id)
     assert (changed.tax_office, changed.legal_text, changed.phone) == ("Üsküdar", "Satır 1\nSatır = 2", None)
     assert run("companies", "list").stdout == f"{company_id}\t{VKN}\tÇınar Gıda A.Ş.\n"
+
+
+def test_a_company_takes_all_that_the_api_changes(service: Service) -> None:
+    company_id = a_company()
+    gateway = '{"provider": "verimor", "username": "u", "password": "geheim", "source": "SIRA"}'
+    given = ["sms_daily_cap=100", "sms_per_number=5/hour", "k=3", "password_max_age_days=90", "notice_emails=[]"]
+
+    ended = run("companies", "set", str(company_id), *given, f"sms_gateway={gateway}")
+
+    assert (ended.exit_code, ended.stdout) == (0, "")
+    assert "geheim" not in ended.stderr
+    with db.reading() as session:
+        kept = session.get_one(Company, company_id).options
+    assert kept == {"sms_daily_cap": 100, "sms_per_number": "5/hour", "k": 3, "password_max_age_days": 90}
+    assert service.redis.hget("sira:shares", str(company_id)) == b"3"
+    assert messages.way(company_id, "sms").provider == "verimor"
+    assert "sms_daily_cap: " in run("companies", "set", str(company_id), "sms_daily_cap=many").stderr
 
 
 def test_a_company_keeps_a_name_and_a_refused_change_changes_nothing(service: Service) -> None:

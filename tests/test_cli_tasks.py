@@ -41,6 +41,10 @@ def test_what_can_not_be_done_is_one_sentence(service: Service, arguments: list[
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_a_kind_that_needs_nothing_is_enqueued_by_its_name(service: Service) -> None:
+    assert find(printed(run("enqueue", "cleanup_old_logs"))).kind == "cleanup_old_logs"
+
+
 def test_an_enqueued_task_waits_in_the_list_until_it_is_cancelled(service: Service) -> None:
     task_id = printed(run("enqueue", KIND, params(the_sample().mutabakat_ids[0])))
 
