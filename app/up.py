@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -14,6 +15,8 @@ from workers.errors import BadSettings, NoServer
 from workers.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
+GRACE_S = 5  # what the web gives the requests that are under way at its end
+GOING_S, SERVED_S = GRACE_S + 2, 1  # how long a port may be taken by what is going, and by what answers there
 
 
 def run(
@@ -77,7 +80,7 @@ def _service(settings: Settings, *, port: int, concurrency: int | None, addresse
     """Migrations, workers, clock and web."""
     env = {"PORT": str(port), "DATA_DIR": str(settings.data_dir.resolve()), **addresses}
     web = f"gunicorn wsgi:app -k gthread --threads 32 --workers {settings.web_concurrency} -b 127.0.0.1:{port}"
-    quiet = "--graceful-timeout 5 --log-level warning --no-control-socket"
+    quiet = f"--graceful-timeout {GRACE_S} --log-level warning --no-control-socket"
     python = [sys.executable, "-m"]
     children = ["--concurrency", str(concurrency)] if concurrency else []
     return [
@@ -89,12 +92,22 @@ def _service(settings: Settings, *, port: int, concurrency: int | None, addresse
 
 
 def _refuse_taken(port: int) -> None:
+    """The web of a killed `flask up` is waited for; one that serves is not going."""
+    began = time.monotonic()
+    while fault := _fault_of(port):
+        if time.monotonic() - began > (SERVED_S if _healthy(port) else GOING_S):
+            raise BadSettings(reason=f"port {port} can't be used ({fault}), choose another with --port")
+        time.sleep(0.1)
+
+
+def _fault_of(port: int) -> str | None:
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     except OSError as error:
-        raise BadSettings(reason=f"port {port} can't be used ({error.strerror}), choose another with --port") from error
+        return error.strerror
+    return None
 
 
 def _healthy(port: int) -> bool:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.request import urlopen
 
 import pytest
@@ -167,12 +169,32 @@ def plain(log: str) -> str:
     return re.sub(r"\x1b\[\d*m", "", log)
 
 
-def test_up_refuses_a_port_that_is_taken(flask_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)):
+class Healthy(BaseHTTPRequestHandler):
+    """Another service that lives."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+
+def test_up_refuses_a_port_where_another_serves(flask_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
+    with HTTPServer(("127.0.0.1", port), Healthy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
         up = flask_up()
         out, log = up.communicate(timeout=40)
+        server.shutdown()
     assert (up.returncode, out, "Traceback" in log) == (2, "", False)
     assert f"port {port} can't be used (Address already in use), choose another with --port" in log
+
+
+def test_up_waits_for_a_port_that_a_killed_one_still_holds(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path, port: int
+) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        up = flask_up()
+        wait_until((data_dir / "redis.url").exists)
+    assert up.stdout is not None
+    assert up.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
 
 
 def test_up_refuses_a_folder_that_another_serves_with_a_redis_of_its_own_too(
