@@ -140,6 +140,21 @@ def test_a_stop_takes_less_than_twenty_seconds() -> None:
     assert fleet.ASK_AFTER_S < fleet.KILL_AFTER_S < 20 - keeper.LEAVE_S + 1
 
 
+def test_a_stop_that_ends_a_child_by_force_uses_no_attempt(service: Service, tmp_path: Path) -> None:
+    worker = service.run_worker()
+    log = tmp_path / "log"
+    long = enqueue("sleep", {"seconds": 60.0, "path": str(log)})
+    wait_until(log.exists)
+    [child] = worker.children()
+
+    worker.process.send_signal(signal.SIGTERM)
+    os.kill(child, signal.SIGKILL)
+
+    assert worker.process.wait(20) == 0
+    assert service.redis.lrange("rq:queue:maintenance", 0, 0) == [long.id.encode()]
+    assert find(long.id).error is None
+
+
 def test_redis_restarted_while_a_job_runs_costs_nothing(service: Service, tmp_path: Path) -> None:
     worker = service.run_worker()
     log = tmp_path / "log"

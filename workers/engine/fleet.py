@@ -64,7 +64,6 @@ class Fleet:
         self._me = f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}-{os.urandom(2).hex()}"
         self._stop_at = 0.0
         self._say_again_at = 0.0
-        self._killed = False
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._told_r, self._told_w = os.pipe2(os.O_CLOEXEC)
 
@@ -162,7 +161,7 @@ class Fleet:
         for slot in self.slots:
             if slot.pid == pid:
                 slot.pid = 0
-                self._tell("stopped" if self._killed else "dead", slot.name, pid, _reason(code))
+                self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code))
                 self._plan_restart(slot, code)
 
     def _plan_restart(self, slot: Slot, code: int) -> None:
@@ -180,7 +179,6 @@ class Fleet:
             return
         waited_s = time.monotonic() - self._stop_at
         if waited_s > KILL_AFTER_S:
-            self._killed = True
             self._signal(signal.SIGKILL)
         elif time.monotonic() >= self._say_again_at:  # a child that was just born may have missed it
             self._say_again_at = time.monotonic() + SAY_AGAIN_S
