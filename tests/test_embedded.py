@@ -70,6 +70,13 @@ def test_a_short_path_gets_a_socket_and_a_long_one_a_local_port(near: Path, far:
         assert client(by_port.url).config_get("bind") == {"bind": "127.0.0.1"}
 
 
+@pytest.mark.parametrize("name", ["iş dizini", "a=b", "Çağrı%20#1?"])
+def test_whatever_a_folder_is_called_clients_can_ask_who_they_are(near: Path, name: str) -> None:
+    with EmbeddedValkey(near / name) as valkey:
+        assert client(redis_url(of(near / name))).client_info()["addr"]
+        assert valkey.url.startswith("unix:") == (name == "Çağrı%20#1?")
+
+
 def test_it_keeps_all_it_is_told_and_refuses_when_it_is_full(near: Path) -> None:
     with EmbeddedValkey(near) as valkey:
         told = client(valkey.url).config_get("append*", "save", "maxmemory-policy")

@@ -6,6 +6,7 @@ lock on it, and so does the server: a reader that gets a shared lock knows that 
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -101,7 +102,7 @@ class EmbeddedValkey:
         os.ftruncate(self.lock, 0)
         folder, path = self.data_dir / "redis", self.data_dir / "redis.sock"
         folder.mkdir(mode=0o700, exist_ok=True)
-        if len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES:
+        if _takes_a_socket(path):
             self.url = f"unix://:{self._password}@{quote(str(path))}"
             address = f'port 0\nunixsocket "{_escaped(path)}"\nunixsocketperm 700\n'
         else:
@@ -173,6 +174,11 @@ def server() -> str:
     if not found:
         raise NoServer()
     return found
+
+
+def _takes_a_socket(path: Path) -> bool:
+    """CLIENT INFO tells the path as `addr=…`, and its readers (redis-py, so RQ's Worker) take a space for the end."""
+    return len(os.fsencode(path)) <= SOCKET_PATH_MAX_BYTES and not re.search(r"[\s=]", str(path))
 
 
 def _escaped(path: Path) -> str:
