@@ -20,8 +20,9 @@ In a test's own process, or a bench's:
     "garbage"  accepted, then HTTP 200 with an answer that means nothing
 
 `share` (0–1) of the requests meet it, chosen by a seeded random generator, and at most `times` of them. `delay_s` goes
-before every answer. A number in `reject` (E.164) is refused: alone by the sandbox, with its whole request by the
-others. `deliveries` says for a number what its report becomes: waiting, delivered (default) or undelivered.
+before every answer, `each_s` besides for each message. A number in `reject` (E.164) is refused: alone by the sandbox,
+with its whole request by the others. `deliveries` says for a number what its report becomes: waiting, delivered
+(default) or undelivered.
 `accepted` lists the messages as dicts: gateway, key, order, id, ref, phone, text, at, state.
 
 As a process of its own, which outlives the workers that a fault test kills, `python -m tests.gateways --port N` prints
@@ -49,7 +50,7 @@ from tests.gateway_http import FakeServer
 from tests.gateway_protocols import PROTOCOLS, REPEAT_WINDOW, SECRETS, Call, Protocol, Reply, Row
 
 ROOT = Path(__file__).parent.parent
-KNOBS = ("trouble", "code", "retry_after_s", "share", "times", "delay_s", "reject", "deliveries")
+KNOBS = ("trouble", "code", "retry_after_s", "share", "times", "delay_s", "each_s", "reject", "deliveries")
 NOT_ACCEPTED = ("refuse", "throttle", "closed")
 SILENCE_S = 600
 
@@ -72,7 +73,7 @@ class FakeGateway:
     def reset(self) -> None:
         """No trouble, and nothing accepted."""
         self.trouble, self.code, self.retry_after_s = "", "", 7
-        self.share, self.times, self.delay_s = 1.0, None, 0.0
+        self.share, self.times, self.delay_s, self.each_s = 1.0, None, 0.0, 0.0
         self.reject: set[str] = set()
         self.deliveries: dict[str, str] = {}
         self.accepted: list[Row] = []
@@ -129,6 +130,7 @@ class FakeGateway:
         if not protocol.allows(call):
             return protocol.refused(protocol.login)
         key, messages = protocol.order(call)
+        time.sleep(self.each_s * len(messages))
         if trouble in NOT_ACCEPTED:
             return self._refuse(protocol, trouble)
         if name != "sandbox" and any(phone in self.reject for _, phone, _ in messages):

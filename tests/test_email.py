@@ -10,7 +10,7 @@ from tests.mailbox import Mailbox
 from tests.messaging import Office, configure, counts_of, deliveries, hurry, items_of
 from workers import files
 from workers.engine import enqueue, find
-from workers.jobs import email
+from workers.jobs import email, sms
 
 office, box = messaging.office, messaging.box
 LETTER = {"to_email": "ali@ornek.com", "subject": "Ödeme hatırlatması", "body": "Sayın Ali Çağlı,\nBorcunuz var."}
@@ -139,6 +139,37 @@ def test_a_lost_answer_is_unknown_and_the_mail_is_not_sent_again(office: Office,
     assert office.ended(task_id).state == "SUCCESS"
     assert counts_of(task_id) == {"done": 9, "unknown": 1}
     assert len(recipients(box)) == len(set(recipients(box))) == 10
+
+
+def test_a_mail_that_somebody_sends_once_more_has_the_message_id_of_the_first(office: Office, box: Mailbox) -> None:
+    """So that a mail server or a reader's program that has it already can tell."""
+    box.hang_up = {"content": 1}
+    office.service.run_worker()
+    task_id = single(office)
+    assert office.ended(task_id).state == "FAILURE"
+    assert counts_of(task_id) == {"unknown": 1}
+
+    assert office.face.ayse.post(f"/api/tasks/{task_id}/retry", {"only": "unknown"}).status_code == 202
+
+    assert office.ended(task_id).state == "SUCCESS"
+    assert len({mail.message["Message-ID"] for mail in box.messages}) == 1 < len(box.messages)
+    assert [row.state for row in deliveries(task_id)] == ["unknown", "done"], "both are evidence"
+
+
+def test_mails_have_a_cap_of_their_own(office: Office, box: Mailbox) -> None:
+    configure(office.service, sms_daily_cap=1, sms_per_number="1/hour")
+    office.service.run_worker()
+    assert office.ended(bulk(office, 3)).result == {"done": 3}, "the cap of SMS is none of mails"
+    path = f"/api/companies/{office.face.ayse.company_id}"
+    assert office.face.operator.call("PATCH", path, json={"mail_daily_cap": 2}).status_code == 200
+
+    single(office)
+    task_id = bulk(office, 3)
+
+    assert office.ended(task_id).result == {"done": 1, "skipped": 2}
+    assert {item["error"] for item in items_of(task_id, state="skipped")} == {sms.STOPPED["day"]}
+    refused = office.face.ayse.post("/api/email/send-async", LETTER)
+    assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
 
 
 def test_a_login_that_fails_pauses_the_company_until_it_is_mended(office: Office) -> None:

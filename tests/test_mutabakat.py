@@ -4,7 +4,7 @@ from typing import Any
 
 from tests import messaging
 from tests.mailbox import Mailbox
-from tests.messaging import Office, deliveries, items_of, phone
+from tests.messaging import Office, configure, deliveries, items_of, phone
 from workers import db, files, messages
 from workers.engine.ledger import Item
 from workers.jobs import mutabakat
@@ -83,3 +83,14 @@ def test_a_letter_whose_arrival_is_found_out_later_is_sent_too(office: Office) -
         messages.letters_sent(messages.told)(session, found)
 
     assert [office.face.ayse.get(f"/api/mutabakat/{each}").json["state"] for each in (one, other)] == ["sent", "draft"]
+
+
+def test_letters_to_one_number_count_one_by_one_against_its_limit(office: Office) -> None:
+    configure(office.service, sms_per_number="2/10minutes")
+    office.service.run_worker()
+    ids = [letter(office, number, phone=phone(1)) for number in range(3)]
+
+    answer = office.face.ayse.post("/api/mutabakat/send-async", {"mutabakat_ids": ids, "channels": ["sms"]})
+
+    assert office.ended(answer.json["task_id"]).result == {"done": 2, "skipped": 1}
+    assert office.gateway.per_phone() == {phone(1): 2}

@@ -66,12 +66,18 @@ def sent_and_lost(task_id: str) -> None:
 
 
 def test_what_is_left_is_looked_up_and_sent_again_only_if_the_gateway_never_got_it(anywhere: Service) -> None:
-    task_id = filled("a", "b")
+    task_id = filled("a", "b", "c")
     sent_and_lost(task_id)
     calls: list[list[Any]] = []
 
     def look_up(batch: list[Item], key: str) -> bool:
-        batch[0].done(provider_id=key)
+        for item in batch:
+            if item.value == "a":
+                item.done(provider_id=key)
+            elif item.value == "b":
+                item.later()
+            else:
+                item.unsure("not among its reports")
         return True
 
     def call(ready: list[Item], key: str) -> None:
@@ -80,12 +86,13 @@ def test_what_is_left_is_looked_up_and_sent_again_only_if_the_gateway_never_got_
 
     work = work_of(task_id)
     assert work._look_up(look_up, nothing)
-    assert states(task_id) == ["done", "unknown"], "it may still be under way"
+    assert states(task_id) == ["done", "unknown", "unknown"], "it may still be under way"
     an_hour_ago(task_id)
-    send_all(work, call, 5, look_up=lambda batch, key: True)
+    send_all(work, call, 5, look_up)
 
     assert calls == [["b"]]
-    assert states(task_id) == ["done", "done"]
+    assert states(task_id) == ["done", "done", "unknown"], "what it can't find proves nothing"
+    assert not work._look_up(look_up, nothing), "and nobody in the task asks again"
 
 
 def test_where_the_gateway_can_not_tell_it_stays_unknown(anywhere: Service) -> None:
@@ -213,7 +220,7 @@ def test_unknown_items_run_again_only_when_somebody_asks_so(service: Service) ->
 
 def test_caps_that_can_not_be_counted_let_a_message_pass(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     with redis_away(monkeypatch):
-        assert limits.admit(Caps("1", "sms", "2026-01-01", daily=0), ["a"]) == [("", 0)]
+        assert limits.admit(Caps("1", "sms", "2026-01-01", daily=0), [("a", "1")]) == [("", 0)]
 
 
 def test_a_single_is_accepted_and_kept_as_a_bulk_of_one_without_redis(

@@ -48,8 +48,9 @@ def test_a_message_that_arrived_is_done_and_its_evidence_says_so(office_anywhere
     assert {row.item_id: row.state for row in deliveries(task_id)}[second] == "unknown"
     assert items_of(task_id)[0]["error"] is None
     assert beside == ["noted"]
-    [(*_, asked_for)] = messages.unsure("sms", now() - timedelta(days=1))
-    assert [item.id for item, *_ in asked_for] == [second]
+    [(*_, asked_for)] = messages.unsure("sms", now() - timedelta(days=1), ["netgsm"])
+    assert [item.id for found in asked_for.values() for item, *_ in found] == [second]
+    assert [*messages.unsure("sms", now() - timedelta(days=1), ["verimor"])] == []
 
 
 def test_a_message_that_did_not_arrive_is_sent_again_and_no_other_is(office_anywhere: Office) -> None:

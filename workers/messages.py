@@ -204,13 +204,13 @@ def opened(token: str) -> tuple[int, str]:
         raise NotFound() from error
 
 
-def unsure(channel: str, since: datetime) -> Iterator[tuple[int | None, str, str, list[tuple[Item, str, datetime]]]]:
-    """Requests whose outcome is unknown, the newest first: company, provider, key, and of each message the item, the
+def unsure(
+    channel: str, since: datetime, providers: Iterable[str]
+) -> Iterator[tuple[int | None, str, dict[str, list[tuple[Item, str, datetime]]]]]:
+    """Requests whose outcome is unknown, by company and provider: by their keys, of each message the item, the
     recipient and when it was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
     same = and_(D.c.item_id == items.c.id, D.c.request_key == items.c.request_key)
-    left = (
-        select(D.c.id).join(items, same).where(D.c.state == "sending", items.c.state.in_(("done", "failed", "unknown")))
-    )
+    left = select(D.c.id).join(items, same).where(D.c.state == "sending", items.c.state != "sending")
     now_known = {
         "state": select(items.c.state).where(same).scalar_subquery(),
         "provider_id": func.coalesce(select(items.c.provider_id).where(same).scalar_subquery(), D.c.provider_id),
@@ -219,15 +219,17 @@ def unsure(channel: str, since: datetime) -> Iterator[tuple[int | None, str, str
         session.connection().execute(update(D).where(D.c.id.in_(left)).values(now_known))  # type: ignore[arg-type]
     query = select(Delivery, items).join(items, and_(items.c.id == D.c.item_id, items.c.state == "unknown"))
     query = query.where(D.c.channel == channel, D.c.state == "unknown", D.c.sent_at > since)
+    query = query.where(D.c.provider.in_(list(providers)))
     with reading() as session:
         rows = session.execute(query.order_by(D.c.sent_at.desc()).limit(ROWS_AT_ONCE)).all()
-    requests: dict[tuple[int | None, str, str], list[tuple[Item, str, datetime]]] = {}
+    accounts: dict[tuple[int | None, str], dict[str, list[tuple[Item, str, datetime]]]] = {}
     for row in rows:
         sent = row.Delivery
         if row.request_key == sent.request_key:
             message = (item_of(row), Seal.loads(sent.recipient), sent.sent_at)
-            requests.setdefault((sent.company_id, sent.provider, sent.request_key), []).append(message)
-    yield from ((*request, found) for request, found in requests.items())
+            account = accounts.setdefault((sent.company_id, sent.provider), {})
+            account.setdefault(sent.request_key, []).append(message)
+    yield from ((*account, requests) for account, requests in accounts.items())
 
 
 def unreported(channel: str, since: datetime) -> Iterator[tuple[int | None, str, list[str]]]:

@@ -63,7 +63,7 @@ def refuse(session: Session, batch: list[Item]) -> None:
 
 
 def resolve(batch: list[Item], note: Note | None = None) -> None:
-    """Write what was found out about unknown items."""
+    """Write what was found out about unknown items; of those that stay unknown nobody in the task asks any more."""
     if batch:
         with writing() as session:
             many(session, RESOLVE, [item.settled() for item in batch])

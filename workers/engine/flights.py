@@ -1,18 +1,23 @@
 """Requests on their way: one thread makes the calls, in the order they were declared, while the job prepares the next.
 
-One request is under way at a time. What a call raises ends the line: what was declared behind it has not begun, and
-goes back to pending.
+One request is under way at a time, each flight when its turn at the gateway has come. What a call raises ends the line:
+what was declared behind it has not begun, and goes back to pending.
 """
 
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from uuid import uuid4
+
+from redis.exceptions import RedisError
 
 from workers.engine.journal import Journal, began, ended
 from workers.engine.ledger import Item, Note
-from workers.errors import GatewayAway, GatewayBusy, GatewayRefused
+from workers.engine.limits import TURN_S, Gate
+from workers.engine.outcome import asked_pause_ms
+from workers.errors import GatewayAway, GatewayBusy, GatewayRefused, QueueDown
 
 FROZEN_S = 30.0  # half of what others wait before they believe a gateway that it never got something
 FLIGHT_S, FLIGHT_AT_MOST = 0.1, 50  # how long a flight of single requests takes, and how many it holds
@@ -20,6 +25,8 @@ NOT_SENT = (GatewayBusy, GatewayAway, GatewayRefused)
 NO_ANSWER = "Ağ geçidinin yanıtı bu mesajı içermiyor; gönderilmiş olabilir."
 
 Send = Callable[[list[Item], str], None]  # says of each item what became of it, or raises one of NOT_SENT
+# Ends the items that the gateway knows, and sets back (`later`) those that it says it never got; False: it can't tell.
+LookUp = Callable[[list[Item], str], bool]
 
 
 @dataclass
@@ -29,6 +36,7 @@ class Flight:
     requests: dict[str, list[Item]]
     call: Send
     note: Note
+    gate: Gate | None = None
     declared_at: float = field(default_factory=time.monotonic)
     error: Exception | None = None
     took_s: float = 0.0
@@ -41,17 +49,26 @@ class Flight:
 
 
 class Caller:
-    """The thread that makes the calls. Without a journal, what is declared is all that can be known."""
+    """The thread that makes the calls. Without a journal, what is declared is all that can be known: then its turn was
+    awaited before."""
 
     def __init__(self, journal: Journal | None) -> None:
-        self._journal, self._thread, self.closed = journal, ThreadPoolExecutor(1, "caller"), False
+        self._journal, self._thread, self._closed = journal, ThreadPoolExecutor(1, "caller"), Event()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more begins."""
+        return self._closed.is_set()
 
     def start(self, flight: Flight) -> None:
         flight.landed = self._thread.submit(self._fly, flight)
 
     def stop(self) -> None:
         """Begin nothing more; what is under way ends."""
-        self.closed = True
+        self._closed.set()
+
+    def go_on(self) -> None:
+        self._closed.clear()
 
     def end(self, *, settled: bool) -> None:
         self._thread.shutdown()
@@ -59,19 +76,34 @@ class Caller:
             self._journal.close(settled=settled)
 
     def _fly(self, flight: Flight) -> None:
+        if self.closed or not self._has_its_turn(flight):
+            self.stop()
+            return
         began_at, lines = time.monotonic(), list[bytes]()
         for key, batch in flight.requests.items():
             since = time.monotonic() if self._journal else flight.declared_at
             if self.closed or not self._told(*lines, began(key)):
-                self.closed = True
+                self.stop()
                 break
             late = time.monotonic() - since > FROZEN_S
-            flight.error = called(_frozen if late else flight.call, batch, key)
+            flight.error = called(_frozen if late else flight.call, batch, key, flight.gate)
             lines = [ended(batch)] if self._journal else []
-            self.closed = self.closed or flight.error is not None
+            if flight.error:
+                self.stop()
         if lines:
             self._told(*lines)
         flight.took_s = time.monotonic() - began_at
+
+    def _has_its_turn(self, flight: Flight) -> bool:
+        """Wait for the flight's turn at the gateway. False: nothing begins any more, or it is too far away."""
+        try:
+            wait_s = flight.gate.place(len(flight.batch)) if flight.gate and self._journal else 0.0
+        except (RedisError, QueueDown):
+            return False
+        if wait_s > TURN_S:
+            flight.error = crowded(wait_s)
+            return False
+        return not self._closed.wait(wait_s)
 
     def _told(self, *lines: bytes) -> bool:
         return self._journal is None or self._journal.write(*lines)
@@ -96,15 +128,29 @@ def worth_a_flight(requests: int, took_s: float) -> int:
     return max(1, int(min(FLIGHT_AT_MOST, FLIGHT_S * requests / max(took_s, 1e-6))))
 
 
-def called(call: Send, batch: list[Item], key: str) -> Exception | None:
-    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it. Gives what it raised."""
+def crowded(wait_s: float) -> GatewayBusy:
+    return GatewayBusy(retry_after_s=round(wait_s + 0.05, 1), reason="its rate, or a rest that it asked for")
+
+
+def take_turn(gate: Gate | None, count: int, rest: Callable[[float], None]) -> None:
+    """Wait for the turn of so many messages; `rest` is for the seconds that are too many to wait in place."""
+    wait_s = gate.place(count) if gate else 0.0
+    while gate and wait_s > TURN_S:
+        rest(wait_s)
+        wait_s = gate.place(count)
+    time.sleep(wait_s)
+
+
+def called(call: Send, batch: list[Item], key: str, gate: Gate | None = None) -> Exception | None:
+    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it. Gives what it raised. A
+    gateway that asks for a rest gets it from everybody."""
     raised: Exception | None = None
     try:
         call(batch, key)
-    except NOT_SENT as error:
-        raised = error
     except Exception as error:
         raised = error
+    if gate and isinstance(raised, GatewayBusy):
+        gate.rest(asked_pause_ms(raised) / 1000)
     for item in batch:
         if item.state == "sending" and isinstance(raised, NOT_SENT):
             item.later(raised.message)

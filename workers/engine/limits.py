@@ -3,8 +3,10 @@
 Rates and counts live in Redis, by its clock, so that all workers and the web share them.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -13,6 +15,7 @@ from workers.engine import wire
 from workers.errors import QueueDown
 
 SHARES = "sira:shares"
+TURN_S = 2.0  # how long a request waits in place for its turn at the gateway; else its task rests
 BULKS, SINGLES = 1, 16  # how many of one company may be queued or running per queue, times its own K
 
 
@@ -61,20 +64,38 @@ def set_share(scope: str, factor: int | None) -> None:
         wire.connect().hset(SHARES, scope, factor)
 
 
-def pace(gateway: str, per_second: float, count: int) -> float:
-    """Let `count` messages pass to this gateway: 0.0, or the seconds to wait before asking again."""
-    return float(wire.run(wire.connect(), "pace", f"sira:pace:{gateway}", per_second, count)) / 1000
+@dataclass(frozen=True)
+class Gate:
+    """How fast messages may go to one account at a gateway, whoever sends them: its name, and so many a second."""
+
+    account: str
+    per_second: float
+
+    def place(self, count: int) -> float:
+        """Keep a place for `count` messages: the seconds until it has come. More than TURN_S: none was kept."""
+        told = wire.run(wire.connect(), "pace", self._key, self.per_second, count, int(TURN_S * 1000))
+        return float(told) / 1000
+
+    def rest(self, seconds: float) -> None:
+        """The gateway wants nothing of anybody for so long."""
+        with suppress(RedisError, QueueDown):
+            wire.run(wire.connect(), "rest", self._key, int(seconds * 1000))
+
+    @property
+    def _key(self) -> str:
+        return f"sira:pace:{self.account}"
 
 
-def admit(caps: Caps, numbers: list[str]) -> list[tuple[str, int]]:
-    """Count one message to each of these (hashed) numbers where caps allow it; in their order: what stops it
-    ('' nothing, 'day', 'number') and for how many seconds. Without Redis all pass: what is accepted is not refused."""
+def admit(caps: Caps, messages: list[tuple[str, str]]) -> list[tuple[str, int]]:
+    """Count messages, each its (hashed) number and a name of its own, where caps allow it; in their order: what stops
+    it ('' nothing, 'day', 'number') and for how many seconds. One that was counted passes again: it was not sent then.
+    Without Redis all pass: what is accepted is not refused."""
     amount, window_s = caps.window
     day = f"sira:day:{caps.scope}:{caps.channel}:{caps.day}"
     daily = "" if caps.daily is None else caps.daily
     prefix = f"sira:number:{caps.scope}:"
     try:
-        told = wire.run(wire.connect(), "admit", day, daily, amount, window_s, prefix, *numbers)
+        told = wire.run(wire.connect(), "admit", day, daily, amount, window_s, prefix, *chain(*messages))
     except (RedisError, QueueDown):
-        return [("", 0)] * len(numbers)
+        return [("", 0)] * len(messages)
     return [(what.decode(), int(seconds)) for what, seconds in told]

@@ -12,8 +12,8 @@ Redis was lost as well.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -21,24 +21,28 @@ from sqlalchemy.orm import Session
 
 from workers.db import now, writing
 from workers.engine import declared, journal, ledger, outcome, running, wire
-from workers.engine.bulk import Items, Listed
-from workers.engine.flights import NOT_SENT, Caller, Flight, Send, called, requests_of, worth_a_flight
+from workers.engine.bulk import Items
+from workers.engine.flights import (
+    NOT_SENT,
+    Caller,
+    Flight,
+    LookUp,
+    Send,
+    crowded,
+    requests_of,
+    take_turn,
+    worth_a_flight,
+)
 from workers.engine.ledger import Item, Note
-from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefused, QueueDown, SiraError
+from workers.engine.limits import Gate
+from workers.engine.spoken import NotDone, Spoken
+from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefused, QueueDown
 
 RECORD_WITHIN_S = 60.0  # how long an outcome is said again to a database that is away
 PAUSED_S = 600.0  # a company whose account is refused is asked for again so often, or when it is resumed
 LOOK_AGAIN_S = 5.0
 SURE_S = 60.0  # what a gateway does not know after so long it never got
 ALWAYS = 1_000_000
-
-LookUp = Callable[[list[Item], str], bool]  # ends the items that the gateway knows; False: it can't tell
-
-
-class NotDone(SiraError):
-    """It could not be done: {reason}"""
-
-    final = True
 
 
 class Outgoing(Items):
@@ -69,6 +73,8 @@ class Outgoing(Items):
                 self._tell()
             elif not self._flights and not self._rests(look_up, note):
                 break
+            if self.over and self._caller:
+                self._caller.stop()  # the next slice goes on with what has not begun
             if self.over or started == self._started:  # nothing more goes out just now: write what has landed
                 self.land(at_once=running.asked())
             if self.over:
@@ -76,11 +82,15 @@ class Outgoing(Items):
                 raise running.Yielded()
         self._refuse_nothing_done()
 
-    def send(self, batch: list[Item], call: Send, note: Note, *, singly: bool = False) -> None:
+    def send(
+        self, batch: list[Item], call: Send, note: Note, *, singly: bool = False, gate: Gate | None = None
+    ) -> None:
         """Declare the pending ones of a batch as one request, or each as one, in the commit that settles what has
-        landed; they go out when those before them have ended. `note` writes beside the items."""
+        landed; they go out in their turn at `gate`, when those before them have ended. `note` writes beside them."""
         if self._caller is None:
             self._caller = Caller(journal.Journal(self.run.tag) if self.total > 1 else None)
+        if self.total == 1:  # without a journal what is declared counts as begun
+            take_turn(gate, len(batch), lambda wait_s: self.wait(wait_s, crowded(wait_s).message))
         landed = self._landed(1)
         if self._caller.closed:
             self._flights.extendleft(reversed(landed))
@@ -99,7 +109,7 @@ class Outgoing(Items):
             raise
         if requests:
             self._started += 1
-            self._flights.append(Flight(requests, call, note))
+            self._flights.append(Flight(requests, call, note, gate))
             self._caller.start(self._flights[-1])
         elif not self._flights:
             self._masked.close()
@@ -121,7 +131,7 @@ class Outgoing(Items):
         """Wait for what is under way, write what became of it, and wait as the gateway asks. `at_once`: what has not
         begun by now does not begin any more, and nobody waits."""
         if at_once and self._caller:
-            self._caller.closed = True
+            self._caller.stop()
         landed = self._landed(0)
         try:
             self._record(landed)
@@ -166,7 +176,8 @@ class Outgoing(Items):
             for item in flight.batch:
                 if item.state == "sending":
                     item.not_begun()
-            self.at_once = worth_a_flight(len(flight.requests), flight.took_s)
+            if flight.took_s:
+                self.at_once = worth_a_flight(len(flight.requests), flight.took_s)
         return landed
 
     def _settle(self, session: Session, landed: list[Flight]) -> None:
@@ -190,7 +201,7 @@ class Outgoing(Items):
         errors = [flight.error for flight in landed if flight.error]
         if errors:
             self._wait_out(errors[0])
-            self._caller.closed = False  # type: ignore[union-attr]
+            self._caller.go_on()  # type: ignore[union-attr]
         elif self.run.leased:
             raise running.Yielded()
         else:
@@ -230,11 +241,12 @@ class Outgoing(Items):
             except NOT_SENT:
                 open_still = open_still or age_s < 2 * SURE_S
                 continue
-            lost = [item for item in batch if item.state == "unknown"] if can_tell else []
-            for item in lost if age_s > SURE_S else ():
-                item.later()
-            open_still = open_still or any(item.state == "unknown" for item in lost)
-            declared.resolve([item for item in batch if item.state != "unknown"], note)
+            sure = can_tell and age_s > SURE_S
+            for item in batch if not sure else ():
+                if item.state == "pending":  # the request may still be under way
+                    item.unsure(ledger.UNTOLD)
+                open_still = open_still or (can_tell and item.state == "unknown")
+            declared.resolve([item for item in batch if sure or item.state != "unknown"], note)
         return open_still
 
     def _refuse_nothing_done(self) -> None:
@@ -242,44 +254,6 @@ class Outgoing(Items):
             super()._refuse_nothing_done()
         elif not ledger.counts(self.run.task_id).get("done"):
             raise NotDone(reason=ledger.first_error(self.run.task_id) or "cancelled")
-
-
-class Spoken(Listed):
-    """The same for a job that is simply called: no ledger, but the evidence is written."""
-
-    over, at_once = False, 1
-
-    def requests(self, size: int, look_up: LookUp | None = None, note: Note | None = None) -> Iterator[list[Item]]:
-        for start in range(0, len(self._items), size):
-            batch = self._items[start : start + size]
-            for item in batch:
-                item.state = "pending"
-            while any(item.state == "pending" for item in batch):
-                yield [item for item in batch if item.state == "pending"]
-        if not any(item.state == "done" for item in self._items):
-            raise NotDone(reason=self._items[0].error)
-
-    def send(self, batch: list[Item], call: Send, note: Note, *, singly: bool = False) -> None:
-        for key, ready in requests_of(batch, singly).items():
-            for item in ready:
-                item.state, item.request_key = "sending", key
-            with writing() as session:
-                note(session, ready)
-            raised = called(call, ready, key)
-            with writing() as session:
-                note(session, ready)
-            if raised:
-                raise raised
-
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        yield
-
-    def wait(self, pause_s: float, reason: str) -> None:
-        raise NotDone(reason=reason)
-
-    def tally(self) -> dict[str, int]:
-        return dict(Counter(item.state for item in self._items))
 
 
 def of(values: Any) -> Outgoing | Spoken:

@@ -20,7 +20,7 @@ from workers.db import now, reading, writing
 from workers.engine import ledger, limits, registry, wire
 from workers.engine.job import sealed_data
 from workers.engine.ledger import Entry
-from workers.engine.registry import Kind
+from workers.engine.registry import Asked, Kind
 from workers.engine.seal import Seal, encode
 from workers.engine.tables import items, keys, tasks
 from workers.engine.tasks import Task, find
@@ -68,7 +68,7 @@ def enqueue(
         return known
     rows = checked.pop(declared.items) if declared.items else [None] if declared.single else None
     task = _new_row(declared, checked, rows, scope=scope, due_at=due_at)
-    entries = None if rows is None else _sifted(declared, rows, checked)
+    entries = None if rows is None else _sifted(declared, rows, checked, Asked(scope, key or task["id"]))
     task["item_count"] = None if entries is None else len(entries)
     try:
         _store(task, entries, key, request_hash)
@@ -99,9 +99,9 @@ def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given
     }
 
 
-def _sifted(kind: Kind, rows: list[Any], params: dict[str, Any]) -> list[Entry]:
+def _sifted(kind: Kind, rows: list[Any], params: dict[str, Any], asked: Asked) -> list[Entry]:
     """The items that the posted rows become; InvalidInput naming the rows where none of them can be used."""
-    entries = kind.sift(rows, params) if kind.sift else ledger.entries(rows)
+    entries = kind.sift(rows, params, asked) if kind.sift else ledger.entries(rows)
     if all(entry.state == "failed" for entry in entries):
         faults = [
             {"field": f"{kind.items}.{n}", "message": entry.error or "can't be used"} for n, entry in enumerate(entries)

@@ -164,6 +164,14 @@ def _references(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _references(inner, value.get(name))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """For whom a task is asked for, and a name that is the same however often this very task is asked for."""
+
+    scope: str | None
+    name: str
+
+
 _kinds: dict[str, Kind] = {}
 _loading = threading.RLock()
 _loaded = False
@@ -173,11 +181,11 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     """Declare a kind above a plain function: its typed parameters are the schema, calling it still just runs it.
 
     Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter), parallel, single (a bulk of one: its
-    parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows, params) ->
-    [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success, on_failure, cron,
-    zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; without,
-    there is no run and no record of one), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its
-    company is told when it succeeded), quiet (nobody is told; the default for the queue maintenance).
+    parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows, params, Asked)
+    -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success, on_failure,
+    cron, zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do;
+    without, there is no run and no record of one), accepted={"tr": …, "en": …} (what its starter is told), ended={…}
+    (what its company is told when it succeeded), quiet (nobody is told; the default for the queue maintenance).
     `.delay(**params)` enqueues it.
     """
 

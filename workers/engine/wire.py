@@ -28,6 +28,7 @@ PRELUDES = {
     "lost": ("clock",),
     "promote": ("clock",),
     "pace": ("clock",),
+    "rest": ("clock",),
     "admit": ("clock",),
     "anew": ("clock",),
     "vacate": ("clock", "after"),

@@ -1,6 +1,5 @@
 """Mail: one, or thousands."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from workers import messages as evidence
 from workers.engine import Ref, job, limits, outgoing, this_task
 from workers.engine.flights import FLIGHT_S
 from workers.engine.ledger import Entry, Item
+from workers.engine.registry import Asked
 from workers.errors import (
     BadAddress,
     BadSettings,
@@ -66,7 +66,17 @@ class Draft:
     attachments: "list[Attachment]" = field(default_factory=list)
 
 
-def _one(_: list[Any], params: dict[str, Any]) -> list[Entry]:
+def _one(_: list[Any], params: dict[str, Any], asked: Asked) -> list[Entry]:
+    """The item of a single mail, counted against the cap now, while somebody still waits for the answer."""
+    entries = _notice(_, params, asked)
+    if asked.scope:
+        caps = sms.caps_of(evidence.way(int(asked.scope), "email"))
+        if caps.daily is not None:
+            sms.count_one(caps, params["to_email"], asked)
+    return entries
+
+
+def _notice(_: list[Any], params: dict[str, Any], __: Asked) -> list[Entry]:
     from workers.services import addresses
 
     fault = _fault({**params, "to": params["to_email"]})
@@ -75,7 +85,7 @@ def _one(_: list[Any], params: dict[str, Any]) -> list[Entry]:
     return [Entry(None, addresses.mask(params["to_email"]))]
 
 
-def _many(rows: list[Any], _: dict[str, Any]) -> list[Entry]:
+def _many(rows: list[Any], *_: Any) -> list[Entry]:
     from workers.services import addresses
 
     seen: dict[str, int] = {}
@@ -116,11 +126,11 @@ def send_email(
 ) -> dict[str, int]:
     """Send a mail, as text and, if given, HTML. `attachments` are ids of the company's files."""
     row = {"to": to_email, "subject": subject, "body": body, "html": html, "attachments": attachments}
-    with mail_desk(outgoing.of([row]), this_task().company_id, _read) as desk:
+    with mail_desk(outgoing.of([row]), this_task().company_id, _read, counted=True) as desk:
         return desk.send_all()
 
 
-@job(queue="maintenance", retries=TRIES, single=True, sift=_one, accepted=ONE)
+@job(queue="maintenance", retries=TRIES, single=True, sift=_notice, accepted=ONE)
 def send_notice(to_email: str, subject: str, body: str) -> dict[str, int]:
     """Send a mail of the service's own, such as that a password expires: nobody is told that it was sent."""
     return send_email(to_email, subject, body)
@@ -161,7 +171,7 @@ def mail_desk(work: Any, company_id: int | None, read: Callable[[Item], Draft], 
 
 class Desk:
     """Sends mails by one session. `bulk`: each can be unsubscribed by one click, and whoever did gets none; `once`: one
-    to each recipient of the task."""
+    to each recipient of the task; `counted`: the cap has been asked already."""
 
     def __init__(self, work: Any, way: Way, session: "MailSession", read: Callable[[Item], Draft], **how: bool) -> None:
         from workers.services import mail_text
@@ -170,6 +180,8 @@ class Desk:
         self.work, self.way, self.session, self.read, self.how = work, way, session, read, how
         self.sender = mail_text.sender_of(way.options.get("mail_from") or settings.current().mail_from or FROM)
         self.task_id, self.caps = this_task().id, sms.caps_of(way)
+        self.rate = settings.current().mail_rate_per_second
+        self.gate = limits.Gate(way.account, self.rate)
         self.note = evidence.evidence(way, self.task_id, lambda item: self._mails[item.position][0])
         self._mails: dict[int, tuple[str, EmailMessage]] = {}
 
@@ -179,16 +191,11 @@ class Desk:
         return dict(self.work.tally())
 
     def send(self, batch: list[Item]) -> None:
-        """Send each by itself, as long as the slice lasts and the pace allows: those that are left stay pending."""
+        """Send each by itself, as long as the slice lasts: those that are left stay pending."""
         fresh = [item for item in batch if item.request_key is None]
         unwanted, counted = self._unwanted(fresh), {item.position for item in batch} - {item.position for item in fresh}
-        rate = settings.current().mail_rate_per_second
         while batch and not self.work.over:
-            some = batch[: max(1, min(self.work.at_once, int(rate * FLIGHT_S)))]
-            wait_s = limits.pace(self.way.account, rate, len(some))
-            if wait_s:
-                time.sleep(min(wait_s, sms.NAP_S))
-                return
+            some = batch[: max(1, min(self.work.at_once, int(self.rate * FLIGHT_S)))]
             batch = batch[len(some) :]
             flight, attached = list[Item](), 0
             for item in some:
@@ -199,7 +206,7 @@ class Desk:
                 flight.append(item)
                 if attached > TOGETHER_AT_MOST_BYTES or self.work.over:
                     break
-            self.work.send(flight, self._call, self.note, singly=True)
+            self.work.send(flight, self._call, self.note, singly=True, gate=self.gate)
             batch = some[len(flight) :] + batch
 
     def _prepare(self, item: Item) -> int:
@@ -242,14 +249,16 @@ class Desk:
         return found
 
     def _over_cap(self, item: Item) -> str | None:
-        if self.caps.daily is None or item.state != "pending":
+        if self.caps.daily is None or self.how.get("counted") or item.state != "pending":
             return None
-        return sms.STOPPED["day"] if limits.admit(self.caps, [evidence.digest(self.to(item))])[0][0] else None
+        [(what, _)] = limits.admit(self.caps, [(evidence.digest(self.to(item)), sms.name_of(item))])
+        return sms.STOPPED["day"] if what else None
 
     def _composed(self, item: Item, draft: Draft, to: str) -> EmailMessage:
         from workers.services import mail_text
 
-        message_id = mail_text.message_id(str(item.request_key), self.sender.address.rpartition("@")[2])
+        named = f"{self.task_id} {item.id}" if self.task_id else str(item.request_key)  # also when somebody retries it
+        message_id = mail_text.message_id(named, self.sender.address.rpartition("@")[2])
         item.provider_id = message_id
         return mail_text.compose(
             message_id=message_id,

@@ -22,7 +22,7 @@ SENT = {"tr": "Mektuplar gönderildi!", "en": "The letters were sent!"}
 MutabakatId = Annotated[int, Ref("mutabakat")]
 
 
-def _letters(rows: list[Any], params: dict[str, Any]) -> list[Entry]:
+def _letters(rows: list[Any], params: dict[str, Any], _: Any) -> list[Entry]:
     """An item for each letter and channel: first all mails, then the SMS that announce them."""
     if not params["channels"]:
         raise InvalidInput([{"field": "channels", "message": "name at least one of email, sms"}])

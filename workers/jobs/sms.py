@@ -5,23 +5,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from typing_extensions import TypedDict
 
 from workers import messages as evidence
 from workers import settings
-from workers.db import now
-from workers.engine import declared, job, limits, outgoing, this_task
+from workers.engine import job, limits, outgoing, this_task
 from workers.engine.flights import NO_ANSWER
 from workers.engine.ledger import Entry, Item
 from workers.engine.limits import Caps
+from workers.engine.registry import Asked
 from workers.errors import (
     BadPhone,
     BadText,
     DatabaseDown,
-    GatewayAway,
-    GatewayBusy,
     GatewayRefused,
     InvalidInput,
     LimitReached,
@@ -29,6 +28,7 @@ from workers.errors import (
 from workers.messages import Way
 
 if TYPE_CHECKING:
+    from workers.services.request_sizes import RequestSize
     from workers.services.sending import Verdict
     from workers.services.sms_gateways import Gateway, Sms
     from workers.services.sms_rows import Row
@@ -37,11 +37,8 @@ ONE = {"tr": "SMS gönderiliyor...", "en": "Sending the SMS..."}
 MANY = {"tr": "SMS'ler gönderiliyor...", "en": "Sending the messages..."}
 SENT = {"tr": "SMS gönderildi!", "en": "SMS sent!"}, {"tr": "SMS'ler gönderildi!", "en": "Messages sent!"}
 TRIES = 10  # with back-off a quarter of an hour, for a gateway that is away
-NAP_S = 0.25  # how long a slice sleeps at once for its turn at the gateway
-ASKED_FOR = timedelta(hours=72)  # gateways report no longer than that
-NEVER_CAME = timedelta(minutes=10)
 STOPPED = {"day": "Günlük gönderim sınırı doldu", "number": "Bu numaraya kısa sürede çok SMS gönderildi"}
-LOST = "Ağ geçidi bu mesajı hiç almamış; yeniden denenebilir"
+_sizes: dict[str, "RequestSize"] = {}  # of each account, as this process has seen it
 
 
 class Message(TypedDict):
@@ -49,19 +46,24 @@ class Message(TypedDict):
     message: str
 
 
-def _one(_: list[Any], params: dict[str, Any]) -> list[Entry]:
+def _one(_: list[Any], params: dict[str, Any], asked: Asked) -> list[Entry]:
     """The item of a single SMS, counted against the caps now, while somebody still waits for the answer."""
     [row] = _looked([params], params)
     if row.e164 is None or row.reason:
         raise InvalidInput([{"field": "message" if row.e164 else "phone", "message": str(row.reason)}])
     caps = caps_of(evidence.way(params["company_id"], "sms"))
-    [(what, seconds)] = limits.admit(caps, [evidence.digest(row.e164)])
-    if what:
-        raise LimitReached(what=STOPPED[what], retry_after_s=seconds or _until_tomorrow_s())
+    count_one(caps, row.e164, asked)
     return [Entry(None, _mask(row.e164))]
 
 
-def _many(rows: list[Any], params: dict[str, Any]) -> list[Entry]:
+def count_one(caps: Caps, recipient: str, asked: Asked) -> None:
+    """Count a single message against the caps; raises LimitReached."""
+    [(what, seconds)] = limits.admit(caps, [(evidence.digest(recipient), asked.name)])
+    if what:
+        raise LimitReached(what=STOPPED[what], retry_after_s=seconds or _until_tomorrow_s())
+
+
+def _many(rows: list[Any], params: dict[str, Any], _: Asked) -> list[Entry]:
     return [_entry(posted, row) for posted, row in zip(rows, _looked(rows, params), strict=True)]
 
 
@@ -113,9 +115,11 @@ def _reader(plain: bool) -> Callable[[Item], tuple[str, str]]:
 
 
 def caps_of(way: Way) -> Caps:
-    """The company's own caps, else those of the settings."""
+    """The company's own caps, else those of the settings; mails have no other cap than a company's own."""
     chosen = settings.current()
     day = datetime.now(ZoneInfo(chosen.timezone)).date().isoformat()
+    if way.channel == "email":
+        return Caps(way.scope, way.channel, day, way.limits.get("mail_daily_cap"))
     daily = way.limits.get("sms_daily_cap", chosen.sms_daily_cap)
     return Caps(way.scope, way.channel, day, daily, way.limits.get("sms_per_number", chosen.sms_per_number))
 
@@ -148,7 +152,12 @@ class Desk:
     def __init__(
         self, work: Any, way: Way, gateway: "Gateway", read: Callable[[Item], tuple[str, str]], **how: bool
     ) -> None:
+        from workers.services.request_sizes import RequestSize
+
         self.work, self.way, self.gateway, self.read, self.how = work, way, gateway, read, how
+        self.rate = settings.current().sms_rate_per_second
+        self.gate = limits.Gate(way.account, self.rate)
+        self.size = _sizes.setdefault(f"{way.account}:{gateway.batch}", RequestSize(gateway.batch))
         self.caps, self.task_id = caps_of(way), this_task().id
         self.note = evidence.evidence(way, self.task_id, lambda item: self._texts[item.position].phone)
         self._texts: dict[int, Sms] = {}
@@ -160,36 +169,39 @@ class Desk:
         return dict(self.work.tally())
 
     def send(self, batch: list[Item]) -> None:
-        """Send a batch as soon as the gateway's pace lets it pass: until then nothing, after a short sleep."""
+        """Send a batch, or as much of it as may go at once; the rest stays pending. What was once in one request goes
+        out as it was: a gateway may know it by its key."""
         from workers.services.sms_gateways import requests_of
 
-        wait_s = limits.pace(self.way.account, settings.current().sms_rate_per_second, len(batch))
-        if wait_s:
-            time.sleep(min(wait_s, NAP_S))
-            return
+        if batch[0].request_key is None:
+            batch = batch[: max(1, min(self.size.size, int(self.rate)))]
         self._prepare(batch)
         alone = [item for item in batch if item.state == "pending" and item.id in self._alone]
-        by_ref = {_ref(item): item for item in batch}
+        by_ref = {ref_of(item): item for item in batch}
         refused = [item for item in batch if item.state != "pending"]
         texts = [self._texts[item.position] for item in batch if item.state == "pending" and item not in alone]
         for request in [[by_ref[text.ref] for text in texts] for texts in requests_of(self.gateway, texts)] or [[]]:
-            self.work.send([*refused, *request], self._call, self.note)
+            self.work.send([*refused, *request], self._call, self.note, gate=self.gate)
             refused = []
+            if self.size.last is None:  # let the first request say how large the second may be
+                self.work.land()
         for item in alone:
             item.request_key = None
-            self.work.send([item], self._call, self.note)
+            self.work.send([item], self._call, self.note, gate=self.gate)
 
     def look_up(self, batch: list[Item], key: str) -> bool:
-        """End those that the gateway knows; False if it can't tell."""
+        """End those that the gateway knows, set back those that it never got; False if it can't tell."""
         verdicts = self.gateway.look_up([self._text(item) for item in batch], key)
         for item, verdict in zip(batch, verdicts or [], strict=False):
             if verdict:
                 judge(item, verdict)
+            else:
+                item.later()
         return verdicts is not None
 
     def _prepare(self, batch: list[Item]) -> None:
         """Refuse what can't or may not be sent; all that was sent before passes: it was counted then."""
-        fresh: dict[str, Item] = {}
+        fresh: list[tuple[str, Item]] = []
         for item in batch:
             try:
                 text = self._texts[item.position] = self._text(item)
@@ -197,18 +209,24 @@ class Desk:
                 item.fail(error.message)
                 continue
             if item.request_key is None:
-                hashed = evidence.digest(text.phone)
-                if self.how.get("once") and hashed in fresh:
-                    item.skip("Aynı alıcı bu listede bir kez daha var")
-                fresh.setdefault(hashed, item)
+                fresh.append((evidence.digest(text.phone), item))
         if self.how.get("once"):
-            for hashed, item_id in evidence.reached(self.task_id, fresh).items():
-                if fresh[hashed].id != item_id:
-                    fresh.pop(hashed).skip("Bu alıcıya bu görevde zaten gönderildi")
-        if fresh and not self.how.get("counted"):
-            for item, (what, _) in zip(fresh.values(), limits.admit(self.caps, list(fresh)), strict=True):
+            self._skip_repeated(fresh)
+        counted = [(hashed, item) for hashed, item in fresh if item.state == "pending" and not self.how.get("counted")]
+        if counted:
+            told = limits.admit(self.caps, [(hashed, name_of(item)) for hashed, item in counted])
+            for (_, item), (what, _) in zip(counted, told, strict=True):
                 if what:
                     item.skip(STOPPED[what])
+
+    def _skip_repeated(self, fresh: list[tuple[str, Item]]) -> None:
+        first: dict[str, Item] = {}
+        for hashed, item in fresh:
+            if first.setdefault(hashed, item) is not item:
+                item.skip("Aynı alıcı bu listede bir kez daha var")
+        for hashed, item_id in evidence.reached(self.task_id, first).items():
+            if first[hashed].id != item_id:
+                first[hashed].skip("Bu alıcıya bu görevde zaten gönderildi")
 
     def _text(self, item: Item) -> "Sms":
         from workers.services import phones
@@ -219,17 +237,19 @@ class Desk:
         if e164 is None:  # else it was judged when it was accepted
             e164 = phones.parse(phone, settings.current().countries).e164
             self.gateway.billing.measure(text)
-        return Sms(_ref(item), e164, text)
+        return Sms(ref_of(item), e164, text)
 
     def _call(self, ready: list[Item], key: str) -> None:
         from workers.services.sms_gateways import refused_together
 
+        began_at = time.monotonic()
         try:
             verdicts = self.gateway.send([self._texts.pop(item.position) for item in ready], key)
         except GatewayRefused as error:
             with suppress(DatabaseDown):
                 evidence.pause(self.way, error.message)
             raise
+        self.size.took(len(ready), time.monotonic() - began_at)
         if refused_together(verdicts):  # the gateway does not say which of them is at fault
             for item in ready:
                 item.later()
@@ -239,7 +259,12 @@ class Desk:
             judge(item, verdict)
 
 
-def _ref(item: Item) -> str:
+def name_of(item: Item) -> str:
+    """By which it is counted once; without a ledger every call is another message."""
+    return str(item.id) if item.id else uuid4().hex
+
+
+def ref_of(item: Item) -> str:
     return str(item.id or item.position)
 
 
@@ -250,50 +275,3 @@ def judge(item: Item, verdict: "Verdict") -> None:
         item.fail(verdict.reason or "Ağ geçidi kabul etmedi")
     else:
         item.unsure(verdict.reason or NO_ANSWER)
-
-
-@job(queue="maintenance", retries=0, cron="* * * * *")
-def look_up_messages() -> dict[str, int]:
-    """Ask the gateways about messages whose answer never came."""
-    from workers.services.sms_gateways import Sms, open_gateway
-
-    counts = {"asked": 0, "done": 0, "failed": 0}
-    for company_id, provider, key, found in evidence.unsure("sms", now() - ASKED_FOR):
-        way = evidence.way(company_id, "sms")
-        with suppress(GatewayAway, GatewayBusy, GatewayRefused):
-            if way.provider != provider:
-                continue
-            with open_gateway(provider, way.options) as gateway:
-                verdicts = gateway.look_up([Sms(_ref(item), phone, "") for item, phone, _ in found], key)
-            counts["asked"] += len(found)
-            for (item, _, sent_at), verdict in zip(found, verdicts or [], strict=False):
-                if verdict:
-                    judge(item, verdict)
-                elif sent_at < now() - NEVER_CAME:
-                    item.fail(LOST)
-            ended = [item for item, _, _ in found if item.state != "unknown"]
-            declared.resolve(ended, evidence.letters_sent(evidence.told))
-            for item in ended:
-                counts[item.state] += 1
-    return counts
-
-
-@job(queue="maintenance", retries=0, cron="*/5 * * * *")
-def fetch_delivery_reports() -> dict[str, int]:
-    """Ask the gateways which of the accepted messages were delivered."""
-    from workers.services.sms_gateways import open_gateway
-
-    counts = {"asked": 0, "delivered": 0, "undelivered": 0}
-    for company_id, provider, ids in evidence.unreported("sms", now() - ASKED_FOR):
-        way = evidence.way(company_id, "sms")
-        with suppress(GatewayAway, GatewayBusy, GatewayRefused):
-            if way.provider != provider:
-                continue
-            with open_gateway(provider, way.options) as gateway:
-                reports = gateway.reports(ids)
-            counts["asked"] += len(ids)
-            ended = {each: report for each, report in reports.items() if report.state != "waiting"}
-            evidence.report(provider, {each: (r.state, r.reason, r.at) for each, r in ended.items()})
-            for found in ended.values():
-                counts[found.state] += 1
-    return counts

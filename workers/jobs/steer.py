@@ -14,7 +14,7 @@ STEERED = {"tr": "Toplu görev işlemi bitti!", "en": "All tasks have been gone 
 TOGETHER = 20
 
 
-def _named(rows: list[Any], _: dict[str, Any]) -> list[Entry]:
+def _named(rows: list[Any], *_: Any) -> list[Entry]:
     """The id of a task may be shown."""
     return [Entry(row, row[:40]) for row in dict.fromkeys(rows)]
 

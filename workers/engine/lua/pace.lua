@@ -1,9 +1,11 @@
--- Let n messages pass at so many a second (GCRA, with one second's worth at once), or say how long to wait.
--- ARGV: key, messages a second, n
--- Returns: 0, or the milliseconds to wait before asking again
+-- Keep a place for n messages at so many a second, one after the other, if it comes soon enough.
+-- ARGV: key, messages a second, n, the milliseconds that may be waited for it
+-- Returns: the milliseconds until the place has come; more than may be waited: none was kept
 local now, key, rate, n = now_ms(), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local due = math.max(tonumber(redis.call('GET', key) or 0), now - 1000)
-if due > now then return math.ceil(due - now) end
-due = due + n * 1000 / rate
-redis.call('SET', key, string.format('%.3f', due), 'PX', math.ceil(math.max(due - now, 0)) + 2000)
-return 0
+local due = math.max(tonumber(redis.call('GET', key) or 0), now)
+local wait = math.ceil(due - now)
+if wait <= tonumber(ARGV[4]) then
+  due = due + n * 1000 / rate
+  redis.call('SET', key, string.format('%.3f', due), 'PX', math.ceil(due - now) + 1000)
+end
+return wait

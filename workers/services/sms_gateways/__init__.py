@@ -45,9 +45,10 @@ class Gateway(Protocol):
     def send(self, messages: Sequence[Sms], key: str) -> list[Verdict]:
         """Send in one request; a verdict per message, in order. `key`: our name of the request, [a-z0-9-]{1,40}."""
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> list[Verdict | None] | None:
-        """What became of an unanswered request. None as a whole: this gateway can't tell; in place of a verdict: the
-        gateway does not know that message under this key. Ask only when the request can no longer be under way."""
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> list[Verdict | None] | None:
+        """What became of an unanswered request (that was sent about `at`, if that is known). None as a whole: this
+        gateway can't tell; in place of a verdict: the gateway says that it does not have that message under this key,
+        so that it may be sent again. Ask only when the request can no longer be under way."""
 
     def reports(self, provider_ids: Sequence[str]) -> dict[str, Delivery]:
         """The deliveries known by now; what is missing can be asked for later. Raises GatewayBusy or GatewayAway."""
@@ -64,13 +65,15 @@ class Gateway(Protocol):
 @dataclass(frozen=True)
 class Kind:
     """A gateway that can be opened: its official address, the options it needs, how it bills, and how many messages
-    one request carries (what one crash can leave unknown) unless a setting says otherwise, and at most."""
+    one request carries (what one crash can leave unknown) unless a setting says otherwise, and at most; `tells`:
+    whether it can be asked about a request that it did not answer."""
 
     base_url: str
     options: tuple[str, ...]
     billing: Billing
     batch: int = 100
     most: int = 500
+    tells: bool = True
 
 
 # How they bill: Netgsm counts a Turkish letter as one of 155 and adds the operator's code (five characters, " B038";
@@ -81,9 +84,13 @@ KINDS = {
     "netgsm": Kind(
         "https://api.netgsm.com.tr", ("usercode", "password", "header"), Billing(1, suffix=5, max_segments=6)
     ),
-    "iletimerkezi": Kind("https://api.iletimerkezi.com", ("key", "hash", "sender"), Billing(1, max_segments=7)),
+    "iletimerkezi": Kind(
+        "https://api.iletimerkezi.com", ("key", "hash", "sender"), Billing(1, max_segments=7), tells=False
+    ),
     "verimor": Kind("https://sms.verimor.com.tr", ("username", "password", "source"), Billing(1, max_segments=7)),
-    "twilio": Kind("https://api.twilio.com", ("account_sid", "auth_token", "from"), Billing(tables="none"), 1, 1),
+    "twilio": Kind(
+        "https://api.twilio.com", ("account_sid", "auth_token", "from"), Billing(tables="none"), 1, 1, False
+    ),
     "sandbox": Kind("", (), Billing()),
 }
 

@@ -5,6 +5,7 @@ list of messages as we do. Not verified: how `hash` is made (it is copied from t
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from workers.services.sending import Verdict
@@ -50,8 +51,9 @@ class IletiMerkezi(Pooled):
     """Needs an API key, its hash, and a registered sender. It takes no key of ours, so it can't be looked up."""
 
     def send(self, messages: Sequence[Sms], key: str) -> list[Verdict]:
-        texts = [{"text": each.text, "receipents": {"number": [_number(each.phone)]}} for each in messages]
-        order = {"sender": self.options["sender"], "sendDateTime": [], "iys": "0", "iysList": "", "message": texts}
+        texts = _texts(messages)
+        shared = {"sender": self.options["sender"], "sendDateTime": [], "iys": "0", "iysList": ""}
+        order = {**shared, "message": texts[0] if len(texts) == 1 else texts}
         answer = self.wire.send("/v1/send-sms/json", as_json(self._request(order)))
         state, reason = SENT.judge(answer, _code(answer) if answer else None)
         order_id = an_object(_response(answer).get("order")).get("id") if answer else None
@@ -59,7 +61,7 @@ class IletiMerkezi(Pooled):
             return everyone(messages, state, reason)
         return [Verdict("done", each) for each in provider_ids(str(order_id), [each.phone for each in messages])]
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> None:
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> None:
         return None
 
     def reports(self, ids: Sequence[str]) -> dict[str, Delivery]:
@@ -84,6 +86,14 @@ class IletiMerkezi(Pooled):
     def _request(self, order: dict[str, Any]) -> dict[str, Any]:
         access = {"key": self.options["key"], "hash": self.options["hash"]}
         return {"request": {"authentication": access, "order": order}}
+
+
+def _texts(messages: Sequence[Sms]) -> list[dict[str, Any]]:
+    """Each text once, with all its numbers; the documents have one alone, not in a list."""
+    numbers: dict[str, list[str]] = {}
+    for each in messages:
+        numbers.setdefault(each.text, []).append(_number(each.phone))
+    return [{"text": text, "receipents": {"number": found}} for text, found in numbers.items()]
 
 
 def _response(answer: Answer) -> dict[str, Any]:

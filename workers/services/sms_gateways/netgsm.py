@@ -7,7 +7,7 @@ numbers abroad as 00…; that codes 100 and 101 leave nothing sent; that a repor
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,7 +47,7 @@ UNDELIVERED = {
     "103": "görevin tamamı başarısız",
 }
 JOBS_A_QUESTION, IDS_A_QUESTION, PAGE_ROWS, MAX_PAGES = 50, 300, 100, 10
-WINDOW = timedelta(hours=1)
+WINDOW, BEFORE, AFTER = timedelta(hours=1), timedelta(minutes=1), timedelta(minutes=5)
 
 
 class Netgsm(Pooled):
@@ -66,14 +66,15 @@ class Netgsm(Pooled):
             return everyone(messages, state, reason)
         return _taken(str(job), messages)
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> list[Verdict | None]:
-        """By `referansID` among the reports of the last hour. What is not found there stays unknown."""
-        now = datetime.now(ZoneInfo("Europe/Istanbul"))
-        window = {"startdate": now - WINDOW, "stopdate": now + timedelta(minutes=1)}
-        rows = self._rows({edge: f"{at:%d.%m.%Y %H:%M:%S}" for edge, at in window.items()})
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> list[Verdict | None]:
+        """By `referansID` among the reports of the minutes about `at`, else of the last hour. What is not found there
+        stays unknown: reports may be late, cut off at the last page, or without our name."""
+        about = (at or datetime.now(UTC)).astimezone(ZoneInfo("Europe/Istanbul"))
+        window = {"startdate": about - (BEFORE if at else WINDOW), "stopdate": about + (AFTER if at else BEFORE)}
+        rows = self._rows({edge: f"{time:%d.%m.%Y %H:%M:%S}" for edge, time in window.items()})
         job = next((row.get("jobid") for row in rows if row.get("referansID") == key), None)
         if not job:
-            return [*everyone(messages, "unknown", "Netgsm: son bir saatin raporlarında bulunamadı")]
+            return [*everyone(messages, "unknown", "Netgsm: raporlarda bulunamadı")]
         return [*_taken(str(job), messages)]
 
     def reports(self, ids: Sequence[str]) -> dict[str, Delivery]:

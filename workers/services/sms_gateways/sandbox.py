@@ -31,7 +31,7 @@ class Sandbox(Pooled):
         lost = Verdict("unknown", None, "Sandbox: mesaj cevapta yok")
         return [verdicts.get(each.ref, lost) for each in messages]
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> list[Verdict | None]:
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> list[Verdict | None]:
         verdicts = _verdicts(self._status(key), key)
         return [verdicts.get(each.ref) for each in messages]
 

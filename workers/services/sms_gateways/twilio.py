@@ -66,7 +66,7 @@ class Twilio(Pooled):
             else everyone(messages, state, reason)
         )
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> None:
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> None:
         return None
 
     def reports(self, ids: Sequence[str]) -> dict[str, Delivery]:

@@ -7,6 +7,7 @@ the campaign's id alone or a JSON object with it, 150 or 240 requests a minute; 
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from workers.services.sending import Verdict
@@ -63,7 +64,7 @@ class Verimor(Pooled):
             return everyone(messages, *CODES.judge(answer, _code(answer)))
         return [Verdict("done", f"{campaign}/{each.ref}") for each in messages]
 
-    def look_up(self, messages: Sequence[Sms], key: str) -> list[Verdict | None]:
+    def look_up(self, messages: Sequence[Sms], key: str, at: datetime | None = None) -> list[Verdict | None]:
         rows = self._rows({"custom_id": key})
         if rows is None:
             return [None] * len(messages)

@@ -15,7 +15,7 @@ from tests.messaging import (
 from tests.test_sms import bulk, single
 from workers.db import writing
 from workers.engine import find
-from workers.jobs import sms
+from workers.jobs import reports
 from workers.models import Delivery
 
 office, office_anywhere = messaging.office, messaging.office_anywhere
@@ -28,12 +28,12 @@ def test_unknown_messages_are_looked_up_where_the_gateway_can_tell(office: Offic
     task_id = single(office)
     assert office.ended(task_id).state == "FAILURE"
 
-    assert sms.look_up_messages() == {"asked": 1, "done": 1, "failed": 0}
+    assert reports.look_up_messages() == {"asked": 1, "done": 1, "failed": 0}
 
     assert counts_of(task_id) == {"done": 1}
     assert find(task_id).state == "FAILURE", "the task's state stays"
     assert [row.state for row in deliveries(task_id)] == ["done"]
-    assert sms.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
+    assert reports.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
 
 
 def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: Office) -> None:
@@ -47,9 +47,9 @@ def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: 
 
     assert office.ended(task_id).state == "SUCCESS"
     assert counts_of(task_id) == {"done": 4, "unknown": 2}
-    assert sms.look_up_messages() == {"asked": 2, "done": 2, "failed": 0}
+    assert reports.look_up_messages() == {"asked": 2, "done": 2, "failed": 0}
     assert counts_of(task_id) == {"done": 6}
-    assert sms.fetch_delivery_reports() == {"asked": 6, "delivered": 5, "undelivered": 1}
+    assert reports.fetch_delivery_reports() == {"asked": 6, "delivered": 5, "undelivered": 1}
     rows = deliveries(task_id)
     assert {row.state for row in rows} == {"done"}
     assert sorted(row.opened for row in rows) == [phone(number) for number in range(6)]
@@ -57,7 +57,7 @@ def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: 
 
     with writing() as session:  # as a killed sender leaves it, whose items were settled as its journal tells
         session.execute(update(Delivery).values(state="sending", provider_id=None))
-    assert sms.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
+    assert reports.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
     assert [(row.state, row.provider_id) for row in deliveries(task_id)] == [("done", row.provider_id) for row in rows]
 
 
@@ -69,7 +69,7 @@ def test_reports_are_fetched_later_and_written_beside_the_item(office: Office, g
     task_id = bulk(office, letters(3))
     office.ended(task_id)
 
-    told = sms.fetch_delivery_reports()
+    told = reports.fetch_delivery_reports()
 
     assert told == {"asked": 3, "delivered": 1, "undelivered": 1}
     rows = {row.opened: row for row in deliveries(task_id)}
