@@ -40,9 +40,10 @@ from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefuse
 
 RECORD_WITHIN_S = 60.0  # how long an outcome is said again to a database that is away
 PAUSED_S = 600.0  # a company whose account is refused is asked for again so often, or when it is resumed
-LOOK_AGAIN_S = 5.0
+LOOK_AGAIN_S = 5.0  # and then as long as it is unknown by then: gateways answer few questions a minute
 SURE_S = 60.0  # what a gateway does not know after so long it never got
 ALWAYS = 1_000_000
+_looked_at: dict[str, float] = {}  # by task; a bulk of many slices asks at the beginning of few
 
 
 class Outgoing(Items):
@@ -64,7 +65,8 @@ class Outgoing(Items):
         alive = self._alive()
         declared.take_up(self.run.task_id, alive, note)
         ledger.give_back(self.run.task_id, alive)
-        self._look_up(look_up, note)
+        if time.monotonic() - _looked_at.get(self.run.task_id, -ALWAYS) > LOOK_AGAIN_S:
+            self._look_up(look_up, note)
         while True:
             running.check()
             batch, started = self._waiting(size), self._started
@@ -226,28 +228,30 @@ class Outgoing(Items):
         if due is not None:
             self.wait((due - now()).total_seconds(), ledger.first_error(self.run.task_id) or "")
             return True
-        if self._look_up(look_up, note):
-            self.wait(LOOK_AGAIN_S, ledger.UNTOLD)
+        if again_s := self._look_up(look_up, note):
+            self.wait(again_s, ledger.UNTOLD)
             return True
         return ledger.counts(self.run.task_id).get("pending", 0) > 0
 
-    def _look_up(self, look_up: LookUp | None, note: Note | None) -> bool:
-        """Ask the gateway about what dead executions left; True while it may still come to know of some."""
-        open_still = False
+    def _look_up(self, look_up: LookUp | None, note: Note | None) -> float:
+        """Ask the gateway about what dead executions left; while it may still come to know of some, the seconds after
+        which to ask again, else 0."""
+        open_since_s: list[float] = []
+        _looked_at[self.run.task_id] = time.monotonic()
         for since, batch in declared.left(self.run.task_id) if look_up else ():
             age_s = (now() - since).total_seconds()
             try:
                 can_tell = look_up(batch, str(batch[0].request_key))  # type: ignore[misc]
             except NOT_SENT:
-                open_still = open_still or age_s < 2 * SURE_S
+                open_since_s += [age_s] * (age_s < 2 * SURE_S)
                 continue
             sure = can_tell and age_s > SURE_S
             for item in batch if not sure else ():
                 if item.state == "pending":  # the request may still be under way
                     item.unsure(ledger.UNTOLD)
-                open_still = open_still or (can_tell and item.state == "unknown")
+                open_since_s += [age_s] * (can_tell and item.state == "unknown")
             declared.resolve([item for item in batch if sure or item.state != "unknown"], note)
-        return open_still
+        return max(LOOK_AGAIN_S, min(SURE_S, *open_since_s)) if open_since_s else 0.0
 
     def _refuse_nothing_done(self) -> None:
         if not self.values:
