@@ -1,5 +1,7 @@
 """Which row names the columns, and which column is which field."""
 
+from datetime import date
+
 import pytest
 
 from tests.workbooks import FIELDS, HEAD, balances, parts, sheet, workbook, write
@@ -79,6 +81,45 @@ def test_a_header_that_reaches_over_two_rows_is_understood():
 
     assert header.row == 2
     assert header.mapping == {"code": "Cari Kodu", "title": "Unvan", "borc": "Borç", "alacak": "Alacak"}
+
+
+def test_a_trial_balance_keeps_its_debit_and_credit_apart_from_its_balances():
+    header = found(("HESAP KODU", "CARİ ADI", "BORÇ", "ALACAK", "BORÇ BAKİYE", "ALACAK BAKİYE"))
+
+    assert header.columns == {"code": 0, "title": 1, "borc": 2, "alacak": 3}
+
+
+def test_of_two_pairs_that_are_called_alike_that_under_bakiye_is_taken():
+    header = found(("Cari", None, "Devir", None, "Bakiye", None), ("Kodu", "Unvan", "Borç", "Alacak", "Borç", "Alacak"))
+
+    assert header.mapping == {"code": "Cari Kodu", "title": "Unvan", "borc": "Bakiye Borç", "alacak": "Bakiye Alacak"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Cari Kodu", "Unvan", "USD Borç", "USD Alacak")],
+        [("Cari", None, "USD", None), ("Cari Kodu", "Unvan", "Borç", "Alacak")],
+    ],
+)
+def test_a_currency_before_or_above_a_header_belongs_to_its_name(rows):
+    assert found(*rows).mapping == {
+        "code": "Cari Kodu",
+        "title": "Unvan",
+        "borc": "USD Borç",
+        "alacak": "USD Alacak",
+    }
+
+
+def test_a_header_under_a_group_maps_again_by_the_name_that_was_told():
+    rows = [("Cari", None, "USD", "EUR"), ("Kodu", "Unvan", "Borç", "Borç")]
+
+    assert found(*rows, given={"borc": "EUR Borç"}).columns["borc"] == 3
+    assert mapping(tuple(found(*rows).names))["code"] == "Cari Kodu", "as the error workbook has it in one row"
+
+
+def test_numbers_and_days_among_the_headers_keep_their_names():
+    assert found(("Cari Kodu", "Unvan", 2025, date(2025, 12, 31))).names[2:] == ["2025", "31.12.2025"]
 
 
 def test_headers_that_are_there_twice_get_numbers():

@@ -133,12 +133,30 @@ def test_columns_of_debit_and_credit_keep_their_signs(tmp_path):
         (("Bakiye",), ("$5",), "USD", 0),
         (("Bakiye", "Para Birimi"), ("$5", "TL"), "TRY", 1),
         (("Bakiye (USD)",), (5,), "USD", 0),
+        (("USD Borç",), (5,), "USD", 0),
+        (("Bakiye (TL)", "Para Birimi"), (5, "TL"), "TRY", 0),
+        (("Bakiye (TL)", "Para Birimi"), (5, "USD"), "USD", 1),
     ],
 )
 def test_the_currency_comes_from_its_column_the_amount_or_the_header(tmp_path, head, cells, currency, bad):
     row = meaning(tmp_path, head, *cells)
 
     assert (row.values["currency"], len(row.reasons)) == (currency, bad)
+
+
+def test_the_amount_of_a_second_currency_in_a_row_is_not_lost_without_a_word(tmp_path):
+    with_it, without = read(
+        workbook(
+            tmp_path / "cari.xlsx",
+            ("Cari Kodu", "Unvan", "TL Borç", "USD Borç"),
+            ("1", "A", 5, "7,50"),
+            ("2", "B", 6, "-"),
+        )
+    )
+
+    assert (with_it.values["borc"], with_it.values["currency"], with_it.reasons) == (Decimal(5), "TRY", ())
+    assert ["USD Borç" in said.tr for said in with_it.warnings] == [True]
+    assert without.warnings == ()
 
 
 def test_an_ambiguous_point_is_thousands_with_a_warning(tmp_path):

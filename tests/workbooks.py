@@ -22,8 +22,8 @@ FIELDS = {
         Field("phone", ("Telefon", "gsm"), "phone"),
         Field("as_of", ("Tarih", "mutabakat tarihi"), "date"),
         Field("currency", ("Para Birimi", "döviz cinsi"), "currency"),
-        Field("borc", ("Borç",), "money"),
-        Field("alacak", ("Alacak",), "money"),
+        Field("borc", ("Borç", "borç bakiye", "bakiye borç"), "money"),
+        Field("alacak", ("Alacak", "alacak bakiye", "bakiye alacak"), "money"),
         Field("amount", ("Bakiye", "tutar"), "money"),
         Field("side", ("B/A", "borç/alacak"), "side"),
     )

@@ -33,7 +33,10 @@ CODE = Column(
     "Account Code",
     "code",
     required=True,
-    aliases=("cari kod", "hesap kodu", "bayi kodu", "müşteri kodu", "firma kodu", "cari no", "hesap no", "code"),
+    aliases=(
+        *("cari kod", "hesap kodu", "hesap kod", "bayi kodu", "müşteri kodu", "müşteri no", "firma kodu", "cari no"),
+        *("hesap no", "code"),
+    ),
     example="120.01.0001",
     about=("Defterinizdeki hesap kodu; metin olarak kalır", "Its code in your books; kept as text"),
 )
@@ -44,7 +47,8 @@ TITLE = Column(
     required=True,
     aliases=(
         *("ünvan", "ünvanı", "cari adı", "cari ünvanı", "firma adı", "firma ünvanı", "ticari ünvan", "hesap adı"),
-        *("müşteri adı", "cari", "name", "account name", "company name"),
+        *("müşteri adı", "cari isim", "cari ismi", "hesap ismi", "firma", "müşteri", "cari", "name", "account name"),
+        "company name",
     ),
     example="Çınar Ticaret Ltd. Şti.",
     about=("En çok 200 karakter", "At most 200 characters"),
@@ -55,21 +59,33 @@ TAX_NUMBER = Column(
     "Tax Number",
     "tax_number",
     aliases=(
-        *("vergi no", "vkn", "tckn", "vergi kimlik no", "vergi numarası", "tc kimlik no", "vergi/tc kimlik no"),
-        *("vergi no/tckn", "vat number", "tax no"),
+        *(
+            "vergi no",
+            "vkn",
+            "tckn",
+            "vergi kimlik no",
+            "vergi numarası",
+            "vergi kimlik numarası",
+            "vergi/tc kimlik no",
+        ),
+        *("tc kimlik no", "tc kimlik numarası", "tc no", "vergi/tc no", "vergi no/tckn", "vat number", "tax no"),
     ),
     example="4540536920",
     about=("VKN 10, TCKN 11 hane", "10 digits for a company, 11 for a person"),
 )
 TAX_OFFICE = Column(
-    "tax_office", "Vergi Dairesi", "Tax Office", aliases=("vd", "v.d.", "vergi dairesi adı"), example="Kadıköy"
+    "tax_office",
+    "Vergi Dairesi",
+    "Tax Office",
+    aliases=("vd", "v.d.", "v. dairesi", "vergi d.", "vergi dairesi adı"),
+    example="Kadıköy",
 )
 EMAIL = Column(
     "email",
     "E-posta",
     "E-mail",
     "email",
-    aliases=("e-posta adresi", "eposta", "mail", "mail adresi", "email address"),
+    aliases=("e-posta adresi", "eposta", "mail", "mail adresi", "email adresi", "email address"),
     example="muhasebe@cinar.example",
 )
 PHONE = Column(
@@ -77,7 +93,10 @@ PHONE = Column(
     "Telefon",
     "Phone",
     "phone",
-    aliases=("gsm", "cep", "cep telefonu", "tel", "telefon no", "mobile", "phone number"),
+    aliases=(
+        *("gsm", "gsm no", "cep", "cep tel", "cep no", "cep telefonu", "tel", "tel no", "cari tel", "telefon no"),
+        *("telefon numarası", "mobile", "phone number"),
+    ),
     example="0532 000 00 00",
 )
 ACCOUNT = (CODE, TITLE, TAX_NUMBER, TAX_OFFICE, EMAIL, PHONE)
@@ -96,12 +115,20 @@ BALANCE = (
         "Para Birimi",
         "Currency",
         "currency",
-        aliases=("döviz", "döviz cinsi", "döviz kodu", "pb", "para br", "kur"),
+        aliases=("döviz", "döviz cinsi", "döviz kodu", "döviz türü", "döviz tipi", "para cinsi", "pb", "para br"),
         example="TRY",
         about=("ISO 4217; boşsa TRY", "ISO 4217; TRY where empty"),
     ),
-    Column("borc", "Borç", "Debit", "money", aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "debt")),
-    Column("alacak", "Alacak", "Credit", "money", aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi")),
+    Column(
+        "borc", "Borç", "Debit", "money", aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "bakiye borç", "debt")
+    ),
+    Column(
+        "alacak",
+        "Alacak",
+        "Credit",
+        "money",
+        aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi", "bakiye alacak"),
+    ),
     Column(
         "bakiye",
         "Bakiye",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -10,26 +11,32 @@ from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
+from workers.services.sheets.values import currency_in
 
-HEAD_ROWS = 50
-GIVEN, EXACT, GROUPED, TRIMMED, PART = 20, 10, 9, 8, 5
+GIVEN, UNDER_GROUP, EXACT, GROUPED, TRIMMED, PART = 20, 11, 10, 9, 8, 5
 MIN_PART_LETTERS, MAX_HEADER_LETTERS = 5, 40
 ENOUGH_FIELDS = 2
 SHOWN_ROWS, SHOWN_CELLS, SHOWN_CHARS = 5, 6, 30
 _BRACKETS = re.compile(r"[(\[].*?[)\]]")
-_CURRENCY = re.compile(r"(?<=...)(tl|try|usd|eur)$")
+_CURRENCY = re.compile(r"^(tl|try|usd|eur|gbp)(?=...)|(?<=...)(tl|try|usd|eur|gbp)$")
 
 HeadRow = tuple[int, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Header:
-    """`names`: of all columns, "" where there is none; twice the same becomes "Borç" and "Borç (2)"."""
+    """`names`: of all columns, "" where there is none; twice the same becomes "Borç" and "Borç (2)", and what only the
+    merged cell above makes clear bears that in front: "USD Borç". `own`: what stands in the header's row itself.
+
+    `others`: columns that fit a field of money as well as its own column does, and are in another currency.
+    """
 
     row: int
     names: list[str]
     columns: dict[str, int]
     score: int
+    own: Sequence[str] = ()
+    others: Sequence[int] = ()
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -72,6 +79,8 @@ def _shown(cells: Sequence[Any]) -> str:
 
 
 def _label(cell: Any) -> str:
+    if isinstance(cell, date):
+        return turkish.format_date(cell)
     return "" if cell is None else " ".join(str(cell).split())
 
 
@@ -82,15 +91,51 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
     if sum(map(bool, above)) < 2:  # a title, no group
         above = [""] * width
     groups = _spread(above, own)
-    names = _distinct([mine or up for mine, up in zip(own, above, strict=True)])
-    scores = [
-        (score, -order, -column)
+    names = _names(cells, own, above, groups, fields)
+    pairs = [
+        (score, order, column)
         for order, field in enumerate(fields)
         for column in range(width)
-        if (score := _score(field, names[column], own[column], groups[column], given)) and own[column] + above[column]
+        if own[column] + above[column] and (score := _score(field, names[column], own[column], groups[column], given))
     ]
-    columns, score = _assigned(scores, fields)
-    return Header(number, names, columns, score if any(own) else 0)
+    plain = {column for score, _, column in pairs if score > PART}  # `Borç Bakiye` is no bakiye
+    fitting = [pair for pair in pairs if pair[0] > PART or pair[2] not in plain]
+    columns, score = _assigned(fitting, fields)
+    others = _others(fitting, fields, columns, names)
+    return Header(number, names, columns, score if any(own) else 0, own, others)
+
+
+def _names(
+    cells: Sequence[Any], own: list[str], above: list[str], groups: list[str], fields: Sequence[Field]
+) -> list[str]:
+    aliases = frozenset[str]().union(*map(_aliases, fields))
+
+    def told(mine: str, group: str) -> bool:
+        unclear = _folded(mine) not in aliases or own.count(mine) > 1
+        return currency_in(group) is not None or (unclear and _folded(group + mine) in aliases)
+
+    names = [
+        f"{group} {mine}" if mine and group and told(mine, group) else mine or up
+        for mine, up, group in zip(own, above, groups, strict=True)
+    ]
+    shown = [_label(cell) for cell in cells] + [""] * len(own)
+    return _distinct([name or number for name, number in zip(names, shown, strict=False)])
+
+
+def _others(
+    fitting: list[tuple[int, int, int]], fields: Sequence[Field], columns: Mapping[str, int], names: Sequence[str]
+) -> list[int]:
+    """`TL Borç` was taken: where `USD Borç` holds something, that is not imported, and must be said."""
+    money = [(fields[order], at) for score, order, at in fitting if score > PART and fields[order].kind == "money"]
+    used = {field.name: currency_in(names[columns[field.name]]) or "TRY" for field, _ in money if field.name in columns}
+    taken = set(columns.values())
+    return sorted(
+        {
+            at
+            for field, at in money
+            if at not in taken and (currency_in(names[at]) or used[field.name]) != used[field.name]
+        }
+    )
 
 
 def _padded(cells: Sequence[Any], width: int) -> list[str]:
@@ -117,12 +162,13 @@ def _distinct(names: list[str]) -> list[str]:
 
 def _score(field: Field, name: str, own: str, group: str, given: Mapping[str, str]) -> int:
     """How well the header `name` (`own` without what stands above it, `group` above it) fits."""
-    if field.name in given and (not given[field.name] or _same(given[field.name], name)):
+    if field.name in given and (not given[field.name] or _same(given[field.name], name) or given[field.name] == own):
         return GIVEN if given[field.name] else 0
     aliases, folded = _aliases(field), _folded(own or name)
+    grouped = bool(group) and _folded(group + own) in aliases
     if folded in aliases:
-        return EXACT
-    if group and _folded(f"{group}{own}") in aliases:
+        return UNDER_GROUP if grouped else EXACT
+    if grouped:
         return GROUPED
     if _CURRENCY.sub("", _folded(_BRACKETS.sub("", own or name))) in aliases:
         return TRIMMED
@@ -147,9 +193,9 @@ def _assigned(scores: list[tuple[int, int, int]], fields: Sequence[Field]) -> tu
     """The best pairs first, each field and each column once."""
     columns: dict[str, int] = {}
     total = 0
-    for score, order, column in sorted(scores, reverse=True):
-        field = fields[-order].name
-        if field not in columns and -column not in columns.values():
-            columns[field] = -column
+    for score, order, column in sorted(scores, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        field = fields[order].name
+        if field not in columns and column not in columns.values():
+            columns[field] = column
             total += score
     return {field.name: columns[field.name] for field in fields if field.name in columns}, total

@@ -16,10 +16,11 @@ from workers.services.sheets.values import Said, currency_in
 
 MAX_TOTAL_CHARS = 60
 _TOTAL = re.compile(
-    r"(genel|ara|alt|sayfa|nakli)?(toplam|toplami|toplamlar|yekun|yekunu)(tl|try|usd|eur)?|(grand|sub)?total"
+    r"(genel|ara|alt|dip|sayfa|rapor|grup|liste|nakli)?(toplam|toplami|toplamlar|toplamlari|yekun|yekunu)"
+    r"(tl|try|usd|eur)?(\d+(kayit|satir|cari|hesap|adet|firma)?)?|(grand|sub)?total"
 )
 _REMARKABLE = {Amount, Said}
-_MAY_BE_TOTAL = frozenset("TtGgAaSsNnYy")  # the first letters of the words above
+_MAY_BE_TOTAL = frozenset("TtGgAaDdSsRrLlNnYy")  # the first letters of the words above
 
 
 @dataclass
@@ -41,27 +42,43 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
     for field in fields:
         if field.name in header.columns:
             at = header.columns[field.name]
-            values[field.name] = of_column(field.kind, columns[at], numbers, block.formats.get(at))
+            kind = f"{field.kind} 1904" if field.kind == "date" and block.dates_from_1904 else field.kind
+            values[field.name] = of_column(kind, columns[at], numbers, block.formats.get(at))
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
     _fill_sides(values, fields)
-    return Meant(numbers, columns, values, list(_taken_out(values, fields)))
+    return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
 
 
 def _without_sums(
     numbers: list[int], columns: list[list[Any]], fields: Sequence[Field], header: Header
 ) -> tuple[list[int], list[list[Any]]]:
-    """Without the rows of TOPLAM and GENEL TOPLAM, which would count twice, and those that only look filled."""
+    """Without the rows of TOPLAM and GENEL TOPLAM, which would count twice, those that only look filled, and headers
+    that are repeated on each printed page."""
     texts = [header.columns[f.name] for f in fields if f.kind in ("text", "code") and f.name in header.columns]
     sums = {n for at in {0, *texts} if columns for n in _sums_in(columns[at])}
     first = columns[texts[0]] if texts else []
-    blank = [n for n, cell in enumerate(first) if cell is None or (type(cell) is str and cell.isspace())]
-    left_out = sums | {n for n in blank if all(map(_is_blank, (column[n] for column in columns)))}
+    blank = [n for n, cell in enumerate(first) if _is_blank(cell)]
+    left_out = sums | {n for n in blank if _holds_nothing([column[n] for column in columns])}
+    left_out.update(_headers_again(columns, header))
     if not left_out:
         return numbers, columns
     kept = [n for n in range(len(numbers)) if n not in left_out]
     return [numbers[n] for n in kept], [[column[n] for n in kept] for column in columns]
+
+
+def _holds_nothing(cells: Sequence[Any]) -> bool:
+    """A row without what names it: empty, or a sum whose word stands over some other column."""
+    return all(map(_is_blank, cells)) or any(map(_is_sum, cells))
+
+
+def _headers_again(columns: list[list[Any]], header: Header) -> list[int]:
+    named = [(columns[at], header.own[at]) for at in header.columns.values() if header.own[at]]
+    if not named or named[0][1] not in named[0][0]:
+        return []
+    rows = [n for n, cell in enumerate(named[0][0]) if cell == named[0][1]]
+    return [n for n in rows if all(" ".join(str(column[n]).split()) == name for column, name in named)]
 
 
 def _is_blank(cell: Any) -> bool:
@@ -147,6 +164,20 @@ def _taken_out(values: dict[str, list[Any]], fields: Sequence[Field]) -> Iterato
                 column[n] = value.value
             elif value is None and field.required:
                 yield n, field.name, Said("Boş olamaz", "Must not be empty")
+
+
+def _left_aside(columns: list[list[Any]], fields: Sequence[Field], header: Header) -> Iterator[tuple[int, str, Said]]:
+    """Amounts of a second currency in the same row, which no record takes."""
+    money = next((field.name for field in fields if field.kind == "money" and field.name in header.columns), "")
+    for at in header.others:
+        name = header.names[at]
+        tr = f"“{name}” sütunundaki tutar alınmadı; her para birimini ayrı satıra yazın"
+        said = Said(
+            tr, f"The amount under “{name}” was not imported; write each currency in a row of its own", bad=False
+        )
+        yield from (
+            (n, money, said) for n, cell in enumerate(columns[at]) if not _is_blank(cell) and cell not in (0, "-")
+        )
 
 
 def _unsided(amount: Amount) -> Any:

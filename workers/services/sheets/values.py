@@ -29,7 +29,9 @@ ADDRESS = re.compile(
 _SEVERAL = re.compile(r"[;,\s]+")
 PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
-_CURRENCY_IN_HEADER = re.compile(r"(?<![A-Za-z])(USD|EUR|GBP|CHF)(?![A-Za-z])|([$€£])")
+_CURRENCY_IN_HEADER = re.compile(
+    r"(?<![^\W\d_])(?:TL|TRY|USD|EUR|GBP|CHF|dolar|euro|avro|sterlin)(?![^\W\d_])|[₺$€£]", re.IGNORECASE
+)
 SIDES = {
     **dict.fromkeys(("b", "borc", "borclu", "borcbakiye", "borcbakiyesi", "bakiyeborc", "d", "debit", "debt"), "borc"),
     **dict.fromkeys(("a", "alacak", "alacakli", "alacakbakiye", "alacakbakiyesi", "bakiyealacak"), "alacak"),
@@ -164,8 +166,8 @@ def money(value: Any) -> Any:
     return _failed(value) if kind is CellError else _unlike(value, "tutar", "amount")
 
 
-def day(value: Any) -> Any:
-    """A date cell, a text, or a number that can only be a day."""
+def day(value: Any, epoch: date = days.EPOCH) -> Any:
+    """A date cell, a text, or a number that can only be a day; then counted from `epoch`."""
     kind = type(value)
     if kind is datetime:
         return value.date()
@@ -175,7 +177,7 @@ def day(value: Any) -> Any:
         return _failed(value)
     if kind is str:
         return days.parse(value) or _unlike(value, "tarih", "date") if _word_of(value) else None
-    found = None if kind is bool else days.serial(value) or (days.parse(str(value)) if kind is int else None)
+    found = None if kind is bool else days.serial(value, epoch) or (days.parse(str(value)) if kind is int else None)
     if found is None:
         return _unlike(value, "tarih", "date")
     tr = f"{value:.0f} sayısı {turkish.format_date(found)} olarak okundu"
@@ -233,10 +235,11 @@ def _unlike(value: Any, tr: str, en: str) -> Said:
     return Said(f"“{shown}” bir {tr} değil", f"“{shown}” is no {en}")
 
 
+@lru_cache(4096)
 def currency_in(header: str) -> str | None:
     """
-    >>> currency_in("Bakiye (USD)"), currency_in("Bakiye TL")
-    ('USD', None)
+    >>> currency_in("Bakiye (USD)"), currency_in("TL Borç"), currency_in("Bakiye")
+    ('USD', 'TRY', None)
     """
     found = _CURRENCY_IN_HEADER.search(header)
     return currency(found[0]) if found else None
