@@ -203,11 +203,18 @@ def test_a_million_empty_rows_are_passed_over(tmp_path):
     assert count_rows(with_rows(tmp_path / "cari.xlsx", empty)) == 1
 
 
-def test_too_many_rows_are_refused(tmp_path):
-    path = balances(tmp_path / "cari.xlsx", *[GOOD] * 30)
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "xls"])
+def test_too_many_rows_below_the_header_are_refused(tmp_path, kind):
+    path = tmp_path / f"cari.{kind}"
+    lines = (("Liste",), HEAD, *[GOOD] * 90)
+    if kind == "csv":
+        path.write_text("\n".join(";".join(map(str, line)) for line in lines), encoding="utf-8")
+    else:
+        getattr(workbooks, "workbook" if kind == "xlsx" else kind)(path, *lines)
 
     assert "20 satır" in refusal(path, limits=Limits(max_rows=20))
-    assert count_rows(path, limits=Limits(max_rows=31)) == 30
+    assert "89 satır" in refusal(path, limits=Limits(max_rows=89))
+    assert count_rows(path, limits=Limits(max_rows=90)) == 90
 
 
 def test_a_repeated_cell_of_ods_is_refused(tmp_path):

@@ -15,7 +15,7 @@ from tests import workbooks
 from tests.conftest import ROOT, wait_until
 from tests.oldbooks import Err
 from tests.workbooks import FIELDS, GOOD, HEAD, balances, parts, row, rows, sheet, workbook, write
-from workers.errors import NoSuchSheet
+from workers.errors import NoSuchSheet, SheetRefused
 from workers.services import sheets
 from workers.services.sheets import CellError, Limits
 
@@ -62,6 +62,26 @@ def test_errors_in_the_other_workbooks_are_named_too(tmp_path):
         assert "#DIV/0!" in divided.reasons[0].tr
 
 
+def test_a_row_that_holds_nothing_but_an_error_is_a_row(tmp_path):
+    lines = (HEAD, (None, None, None, None, Err(7)), GOOD)
+    open_document = "".join(workbooks.ods_row("" if cell is None else cell for cell in line) for line in lines)
+    paths = (
+        workbooks.xls(tmp_path / "cari.xls", *lines),
+        workbooks.xlsb(tmp_path / "cari.xlsb", *lines),
+        workbooks.ods(tmp_path / "cari.ods", open_document),
+    )
+
+    for path in paths:
+        opened, (bad, good) = read(path)
+        assert (opened.total, bad.number, bad.cells[4], good.number) == (2, 2, CellError("#DIV/0!"), 3)
+
+
+def test_an_open_document_that_is_indented_is_read(tmp_path):
+    indented = "".join(map(workbooks.ods_row, (HEAD, GOOD))).replace("<t", "\n    <t").replace("</table", "\n  </table")
+
+    assert [meant(row) for row in read(workbooks.ods(tmp_path / "cari.ods", indented))[1]] == [UNDERSTOOD]
+
+
 @pytest.mark.parametrize("encoding", ["cp1254", "utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
 def test_csv_is_read_in_the_encodings_and_with_the_signs_that_excel_uses(tmp_path, encoding, delimiter):
@@ -90,6 +110,27 @@ def test_a_line_break_inside_quotes_does_not_shift_the_rows_of_a_csv(tmp_path):
     assert [(row.number, row.values["title"]) for row in read(tmp_path / "cari.csv")[1]] == [(3, "A B"), (4, "C")]
 
 
+@pytest.mark.parametrize("first", ["PKNO", "MZ No"])
+def test_a_csv_may_begin_as_a_zip_or_a_program_does(tmp_path, first):
+    (tmp_path / "cari.csv").write_text(f"{first};Cari Kodu;Unvan\n1;120;A\n")
+
+    assert read(tmp_path / "cari.csv")[1][0].values["code"] == "120"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_text_that_a_program_marked_for_excel_is_that_text(tmp_path, encoding):
+    (tmp_path / "cari.csv").write_text('Cari Kodu;Unvan\n="007";"=""A"""\n', encoding=encoding)
+
+    assert read(tmp_path / "cari.csv")[1][0].cells == ["007", "A"]
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(tmp_path):
+    (tmp_path / "cari.csv").write_text('Cari Kodu;Unvan\n1;5" Boru\n2;"Yarım\n3;C\n', encoding="utf-8")
+
+    with pytest.raises(SheetRefused, match=r"3\. satırdaki çift tırnak kapanmıyor"):
+        read(tmp_path / "cari.csv")
+
+
 def test_rows_keep_their_numbers_over_gaps_empty_rows_and_sums(tmp_path):
     total = ("GENEL TOPLAM", None, None, None, 5)
     xml = (
@@ -110,11 +151,30 @@ def test_rows_keep_their_numbers_over_gaps_empty_rows_and_sums(tmp_path):
     assert opened.skipped == 90_001 - 3 - 3
 
 
-@pytest.mark.parametrize("word", ["TOPLAM", "Genel Toplam:", "ARA TOPLAM", "Genel Toplam (TL)", "Yekûn", "Total"])
+@pytest.mark.parametrize(
+    "word",
+    ["TOPLAM", "Genel Toplam:", "ARA TOPLAM", "Genel Toplam (TL)", "Yekûn", "Total", "DİP TOPLAM", "Toplam: 2 cari"],
+)
 def test_sums_are_left_out_but_not_companies_called_so(tmp_path, word):
     path = balances(tmp_path / "cari.xlsx", ("1", "Toplam Gıda A.Ş."), (None, word, None, None, 7), (word,), ("2", "A"))
 
     assert [row.values["code"] for row in read(path)[1]] == ["1", "2"]
+
+
+def test_a_sum_whose_word_stands_over_any_column_is_left_out(tmp_path):
+    path = balances(tmp_path / "cari.xlsx", GOOD, (None, None, None, "TOPLAM", 5), (None, None, None, None, 7))
+
+    opened, found = read(path)
+
+    assert ([row.number for row in found], opened.skipped) == ([2, 4], 1)
+    assert len(found[1].reasons) == 2, "an amount that nothing names is no sum"
+
+
+def test_a_header_that_is_repeated_on_each_page_is_no_row(tmp_path):
+    again = tuple(f" {title}\n" for title in HEAD[1:])
+    path = balances(tmp_path / "cari.xlsx", GOOD, (HEAD[0], *again), GOOD, (HEAD[0], "Unvan A.Ş."))
+
+    assert [row.number for row in read(path)[1]] == [2, 4, 5]
 
 
 def test_empty_columns_stay_where_they_are(tmp_path):
@@ -170,6 +230,15 @@ def test_the_sheet_is_the_one_asked_for_or_the_visible_one_that_fits_best(tmp_pa
     assert read(path, sheet_name="Gizli")[0].name == "Gizli"
     with pytest.raises(NoSuchSheet, match="“Yok”; dosyadaki sayfalar: “Gizli”, “Notlar”, “Bakiye”"):
         read(path, sheet_name="Yok")
+
+
+def test_a_sheet_without_rows_gives_way_to_one_with_rows(tmp_path):
+    path = write(
+        tmp_path / "cari.xlsx",
+        parts({"Şablon": sheet(rows((*HEAD, "E-posta"))), "Ocak": sheet(rows(("Notlar",), HEAD, GOOD))}),
+    )
+
+    assert (read(path)[0].name, read(path)[0].header_row) == ("Ocak", 2)
 
 
 def test_the_reader_knows_no_secret_and_dies_with_its_caller(tmp_path):

@@ -106,6 +106,24 @@ def test_dates_from_1904_are_read_by_their_own_calendar(tmp_path):
     assert read(path)[1][0].values["as_of"] == datetime.date(2025, 12, 31)
 
 
+def test_a_bare_number_is_a_day_of_the_calendar_of_its_file(tmp_path):
+    path = workbook(tmp_path / "cari.xlsx", HEAD, ("1", "A", None, 44560), book='<workbookPr date1904="1"/>')
+
+    (found,) = read(path)[1]
+
+    assert found.values["as_of"] == datetime.date(2025, 12, 31)
+    assert "44560" in found.warnings[0].tr
+
+
+@pytest.mark.parametrize("before", ["", "<!-- no form of Excel's -->"])
+def test_an_inline_string_is_what_a_person_sees(tmp_path, before):
+    item = '<r><t>東</t></r><r><rPr><b/></rPr><t>京</t></r><rPh sb="0" eb="2"><t>とうきょう</t></rPh>'
+    odd = Raw(f'<c r="{{r}}" t="inlineStr"><is>{item}</is></c>')
+    path = write(tmp_path / "cari.xlsx", parts({"Cari": sheet(before + rows(HEAD, ("1", odd)))}))
+
+    assert read(path)[1][0].cells[1] == "東京"
+
+
 @pytest.mark.parametrize(
     ("item", "text"),
     [

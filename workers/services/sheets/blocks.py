@@ -13,11 +13,15 @@ _EXACT = 10**15  # a double holds every whole number below it
 
 @dataclass
 class Block:
-    """Rows without the empty ones. `formats`: number formats by column (from 0) and row number, where known."""
+    """Rows without the empty ones. `formats`: number formats by column (from 0) and row number, where known.
+
+    `dates_from_1904`: a bare number that is a day counts from there.
+    """
 
     numbers: list[int]
     columns: list[list[Any]]
     formats: dict[int, dict[int, str]] = field(default_factory=dict)
+    dates_from_1904: bool = False
 
 
 class Source(Protocol):

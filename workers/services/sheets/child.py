@@ -63,6 +63,8 @@ def serve(job: dict[str, Any], answer: Answer, asked: Callable[[], bytes]) -> No
     headers.check(header, fields)
     filled = source.filled_rows(sheet)
     total = None if filled is None else max(filled - above, 0)
+    if total and total > limits.max_rows:
+        raise guard.too_many_rows(limits)
     if total == 0:
         raise refuse(f"“{sheet}” sayfasında başlığın altında satır yok", f"the sheet “{sheet}” has no rows")
     told = {"name": sheet, "sheets": source.sheets, "total": total}
@@ -84,18 +86,20 @@ def _open(path: Path, filename: str, limits: Limits) -> Source:
 def _choose(
     source: Source, fields: list[Field], limits: Limits, *, wanted: str | None, mapping: dict[str, str] | None
 ) -> tuple[str, Header, int]:
-    """The sheet asked for, or the visible one whose header is best; and how many filled rows end with its header."""
+    """The sheet asked for, or the visible one with rows whose header is best; and how many filled rows end with it."""
     names = [_named(source, wanted)] if wanted else source.visible or source.sheets
     best: tuple[str, Header, int] | None = None
+    best_rank = (False, 0)
     first_rows: list[headers.HeadRow] = []
     for name in names[:MAX_SHEETS_TRIED]:
-        rows = list(islice(_rows(source, name), headers.HEAD_ROWS))
+        rows = list(islice(_rows(source, name), guard.HEAD_ROWS))
         width = max((len(cells) for _, cells in rows), default=0)
         if width > limits.max_columns:
             raise guard.too_many_columns(width, limits)
         header = headers.find(rows, fields, mapping)
-        if header and (best is None or header.score > best[1].score):
-            best = name, header, sum(number <= header.row for number, _ in rows)
+        rank = header is not None and rows[-1][0] > header.row, header.score if header else 0
+        if header and rank > best_rank:
+            best, best_rank = (name, header, sum(number <= header.row for number, _ in rows)), rank
         first_rows = first_rows or rows
     if best is None:
         empty = refuse(f"sayfa boş ({', '.join(names)})", f"the sheet is empty ({', '.join(names)})")

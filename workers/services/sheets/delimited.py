@@ -2,18 +2,21 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from workers.errors import SheetRefused
 from workers.services.sheets.blocks import Block, block_of
-from workers.services.sheets.guard import MB, broken, too_many_columns, too_many_rows
+from workers.services.sheets.guard import HEAD_ROWS, MB, broken, too_many_columns, too_many_rows
 from workers.services.sheets.shapes import Limits
 
 BLOCK_ROWS = 2_000
 SAMPLE_ROWS = 50
 DELIMITERS = ";\t,|"
+_END = "\ue000"  # a line of its own behind the last: where a quote was never closed, it is swallowed too
+_AS_TEXT = re.compile(r'="([^"]*)"')  # how programs write 007 into a csv, so that Excel leaves it alone
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -24,6 +27,8 @@ class Delimited:
         self._path, self._limits = path, limits
         self._encoding = encoding_of(path)
         self._delimiter = self._find_delimiter()
+        data = path.read_bytes()
+        self._marked = b'="' in data or b'=\0"' in data  # the second in UTF-16
         self.sheets = self.visible = [Path(filename).stem or "csv"]
         self._filled = self._count()
 
@@ -34,11 +39,12 @@ class Delimited:
         return self._filled
 
     def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
-        rows = islice(enumerate(self._records(self._delimiter), 1), after, None)
-        while chunk := list(islice(rows, BLOCK_ROWS)):
+        records = islice(enumerate(self._records(self._delimiter), 1), after, None)
+        while chunk := list(islice(records, BLOCK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
             width = max(map(len, cells))
-            yield block_of(list(numbers), [row + [""] * (width - len(row)) for row in cells])
+            rows = map(_unmarked, cells) if self._marked else cells
+            yield block_of(list(numbers), [row + [""] * (width - len(row)) for row in rows])
 
     def _count(self) -> int:
         """Read all once, so that what is wrong with it is known before any row is used."""
@@ -47,18 +53,21 @@ class Delimited:
             filled += any(row)
             if len(row) > self._limits.max_columns:
                 raise too_many_columns(len(row), self._limits)
-            if filled > self._limits.max_rows:
+            if filled > self._limits.max_rows + HEAD_ROWS:
                 raise too_many_rows(self._limits)
         return filled
 
     def _records(self, delimiter: str) -> Iterator[list[str]]:
         with self._path.open(encoding=self._encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(chain(file, [_END]), delimiter=delimiter)
             try:
-                for row in reader:
-                    yield [] if reader.line_num == 1 and row and row[0][:4] == "sep=" else row
+                for number, row in enumerate(reader, 1):
+                    if row[-1:] == [_END] and len(row) == 1:
+                        return
+                    yield [] if number == 1 and row and row[0][:4] == "sep=" else row
             except (csv.Error, UnicodeError) as error:
                 raise broken(f"{reader.line_num}. satır: {error}"[:150]) from error
+            raise broken(f"{number}. satırdaki çift tırnak kapanmıyor")
 
     def _find_delimiter(self) -> str:
         """That which cuts most rows into the same number of cells, two or more; `sep=;` on the first line decides."""
@@ -74,6 +83,10 @@ class Delimited:
         except SheetRefused:
             return 0, 0
         return max(((widths.count(width), width) for width in widths if width > 1), default=(0, 0))
+
+
+def _unmarked(row: list[str]) -> list[str]:
+    return [found[1] if (found := _AS_TEXT.fullmatch(cell)) else cell for cell in row]
 
 
 def encoding_of(path: Path) -> str:

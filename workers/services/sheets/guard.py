@@ -18,9 +18,11 @@ MAX_ENTRIES = 2_000
 MAX_DIRECTORY_BYTES = 2 * MB
 MAX_RATIO, RATIO_FROM_BYTES = 100, 4 * MB  # real sheets stay below 40: their cell references differ
 READ_BYTES, OVERLAP = 1 * MB, 64
+HEAD_ROWS = 50  # as many may stand above the rows that are counted: titles and the header
 # BIFF8: the start of a workbook, perhaps a mark against writing, and then what it is encrypted with.
 _LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # not PK alone: a csv may begin with PKNO
 DELIMITED = (".csv", ".txt", ".tsv")
 _XML_PARTS = (".xml", ".rels", ".vml")
 _ROW_END = b"row>"
@@ -55,7 +57,7 @@ def examine(path: Path, filename: str, limits: Limits) -> Found:
         start = file.read(4096)
     if not start:
         raise refuse("dosya boş", "the file is empty")
-    if start.startswith(b"PK"):
+    if start.startswith(ZIP):
         return _examine_zip(path, limits)
     if start.startswith(OLE):
         return Found(_kind_of_ole(path))
@@ -84,7 +86,7 @@ def encrypted() -> SheetRefused:
 
 def _kind_of_text(start: bytes, filename: str) -> FileKind:
     for magic, tr, en in _OTHERS:
-        if start.startswith(magic):
+        if start.startswith(magic) and (b"\0" in start or not magic.isalpha()):  # a csv may begin with MZ, too
             raise refuse(f"{tr}, Excel dosyası değil", f"{en}, no sheet")
     if _MARKUP.match(start.removeprefix(b"\xef\xbb\xbf")):
         tr = "bu bir HTML veya XML dosyası; Excel'de açıp .xlsx olarak kaydedin"
@@ -225,7 +227,7 @@ class _SheetScan:
         if more:
             self.rows += self._filled + sum(more[:-1])
             self._filled = more[-1]
-        if self.rows > self._limits.max_rows:
+        if self.rows > self._limits.max_rows + HEAD_ROWS:
             raise too_many_rows(self._limits)
 
 

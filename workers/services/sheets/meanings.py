@@ -2,16 +2,18 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from workers.services import tax_numbers
-from workers.services.sheets import amounts, values
+from workers.services.sheets import amounts, days, values
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "text": values.text,
     "code": values.code,
     "money": values.money,
     "date": values.day,
+    "date 1904": partial(values.day, epoch=days.EPOCH_1904),
     "side": values.word(values.SIDES, "borç/alacak işareti (B ya da A)", "side (B or A)"),
     "currency": values.currency,
     "tax_number": values.tax_number,

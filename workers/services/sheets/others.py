@@ -4,17 +4,21 @@ calamine does not tell their errors (#DIV/0!) from empty cells, which `error_cel
 """
 
 import io
+import re
+import zipfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from workers.services.sheets import error_cells
-from workers.services.sheets.blocks import Block, block_of
-from workers.services.sheets.guard import broken, encrypted, too_many_columns, too_many_rows
-from workers.services.sheets.shapes import CellError, Limits
+from workers.services.sheets.blocks import ERROR_MARK, Block, block_of
+from workers.services.sheets.guard import HEAD_ROWS, broken, encrypted, too_many_columns, too_many_rows
+from workers.services.sheets.shapes import Limits
 
 BLOCK_ROWS = 2_000
+ODS_CONTENT = "content.xml"
+_INDENTED = re.compile(rb"(?<=>)\s+(?=</?(?:table|office):|<text:p[ >/])")
 
 
 class Others:
@@ -24,7 +28,7 @@ class Others:
         from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
         try:
-            self._book = load_workbook(io.BytesIO(path.read_bytes()))  # of a path it would believe the ending
+            self._book = load_workbook(io.BytesIO(_content(path)))  # of a path it would believe the ending
         except PasswordError as error:
             raise encrypted() from error
         except (CalamineError, OSError) as error:
@@ -42,28 +46,29 @@ class Others:
 
     def filled_rows(self, sheet: str) -> int:
         """It is the sheet that will be read: from now on its blocks tell its errors."""
-        filled = sum(row.count("") != len(row) for row in self._open(sheet).iter_rows())
+        self._open(sheet)
         self._errors = error_cells.find(self._path, self._order.index(sheet))
-        return filled
+        return sum(row.count("") != len(row) for _, row in self._rows(sheet))
 
     def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
         opened = self._open(sheet)
-        if opened.start is None:
-            return
-        _, left = opened.start
-        rows = islice(
-            enumerate(opened.iter_rows(), 1), after, None
-        )  # with the empty rows above, not the columns before
+        left = opened.start[1] if opened.start else 0
+        rows = islice(self._rows(sheet), after, None)
         while chunk := list(islice(rows, BLOCK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
-            yield self._with_errors(block_of(list(numbers), list(cells), left=left))
+            yield block_of(list(numbers), list(cells), left=left)
 
-    def _with_errors(self, block: Block) -> Block:
-        for n, number in enumerate(block.numbers) if self._errors else ():
+    def _rows(self, sheet: str) -> Iterator[tuple[int, list[Any]]]:
+        """All rows from the first on, those that hold an error alone among them; without the empty columns before."""
+        opened = self._open(sheet)
+        if opened.start is None:
+            return
+        left, width = opened.start[1], opened.width
+        for number, row in enumerate(opened.iter_rows(), 1):
             for column, name in self._errors.get(number, {}).items():
-                if column < len(block.columns):
-                    block.columns[column][n] = CellError(name)
-        return block
+                if left <= column < left + width:
+                    row[column - left] = ERROR_MARK + name
+            yield number, row
 
     def _open(self, name: str) -> Any:
         from python_calamine import CalamineError
@@ -75,7 +80,23 @@ class Others:
                 raise broken(str(error)[:100]) from error
             if sheet.total_width > self._limits.max_columns:
                 raise too_many_columns(sheet.total_width, self._limits)
-            if sheet.height > self._limits.max_rows:
+            if sheet.height > self._limits.max_rows + HEAD_ROWS:
                 raise too_many_rows(self._limits)
             self._opened, self._errors = (name, sheet), {}
         return self._opened[1]
+
+
+def _content(path: Path) -> bytes:
+    """The file; an .ods that its writer has indented (Gnumeric does) without the blanks that calamine stumbles over."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read(ODS_CONTENT) if ODS_CONTENT in archive.namelist() else b""
+        if not _INDENTED.search(content):
+            return path.read_bytes()
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as plain:
+            for name in ("mimetype", ODS_CONTENT, "META-INF/manifest.xml"):
+                if name in archive.namelist():
+                    plain.writestr(name, _INDENTED.sub(b"", content) if name == ODS_CONTENT else archive.read(name))
+    return made.getvalue()

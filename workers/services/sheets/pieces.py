@@ -73,6 +73,7 @@ class Pieces:
                 coming = pool.submit(self._next, source, stencil)
                 piece, found = now
                 block = found if isinstance(found, Block) else self._parsed(piece, found)
+                block.dates_from_1904 = self.dates_from_1904
                 for column in wanted:
                     if column < len(block.columns) and not {int, float}.isdisjoint(map(type, block.columns[column])):
                         block.formats[column] = _formats_of(piece.xml, column, formats)

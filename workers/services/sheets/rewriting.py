@@ -5,6 +5,8 @@ from html import escape  # xml.sax.saxutils loads half of the standard library, 
 from typing import IO
 from xml.etree import ElementTree
 
+from workers.services.sheets.strings import runs
+
 PIECE_ROWS = 2_000
 _KEPT = ("s", "t")
 
@@ -48,7 +50,7 @@ def _cell(cell: ElementTree.Element, reference: str) -> str:
 def _inner(child: ElementTree.Element) -> str:
     name = _name(child)
     if name == "is":
-        return f'<is><t xml:space="preserve">{escape("".join(child.itertext()), quote=False)}</t></is>'
+        return f'<is><t xml:space="preserve">{escape("".join(runs(child)), quote=False)}</t></is>'
     return f"<{name}>{escape(child.text or '', quote=False)}</{name}>" if name in ("v", "f") else ""
 
 

@@ -23,9 +23,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Limits:
-    """`max_mb`: unpacked size of the whole file. `memory_mb`: address space of the process that parses.
+    """`max_rows`: below the header. `max_mb`: unpacked size of the whole file.
 
-    `seconds`: the longest wait for the next answer of that process, so opening a bad file takes no longer.
+    `memory_mb`: address space of the process that parses. `seconds`: the longest wait for the next
+    answer of that process, so opening a bad file takes no longer.
     """
 
     max_rows: int = 1_000_000

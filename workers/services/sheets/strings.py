@@ -109,22 +109,23 @@ def _text_of(item: bytes, prefix: bytes, plain_item: re.Pattern[bytes]) -> str:
         return texts([plain[1]])[0]
     name = prefix[:-1].decode() or "x"
     root = ElementTree.fromstring(f'<r xmlns:{name}="m" xmlns="m">{item.decode()}</r>')
-    return unescape("".join(_runs(root[0])))
+    return unescape("".join(runs(root[0])))
 
 
 def _parsed(part: IO[bytes]) -> list[str]:
     found = []
     for _, element in ElementTree.iterparse(part):
         if element.tag.rpartition("}")[2] == "si":
-            found.append(unescape("".join(_runs(element))))
+            found.append(unescape("".join(runs(element))))
             element.clear()
     return found
 
 
-def _runs(item: ElementTree.Element) -> Iterator[str]:
+def runs(item: ElementTree.Element) -> Iterator[str]:
+    """The pieces of a text of several fonts, without how it is pronounced."""
     for child in item:
         name = child.tag.rpartition("}")[2]
         if name == "t":
             yield child.text or ""
         elif name not in _HIDDEN:
-            yield from _runs(child)
+            yield from runs(child)
