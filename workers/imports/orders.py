@@ -3,15 +3,18 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy.orm import Session
+
 from workers import files, settings
 from workers.db import reading
+from workers.errors import Superseded
 from workers.imports.meanings import MEANINGS, Meaning
 from workers.models import Company
 
@@ -56,6 +59,11 @@ class Order:
         with reading() as session:
             return session.get_one(Company, self.company_id)
 
+    def held(self, session: Session) -> Company:
+        """The company, to this transaction alone among those of imports: two that looked for the same letter side by
+        side would both make it. Who only refers to the company does not wait."""
+        return session.get_one(Company, self.company_id, with_for_update={"key_share": True})
+
 
 @contextmanager
 def folder(order: Order) -> Iterator[Path]:
@@ -65,6 +73,8 @@ def folder(order: Order) -> Iterator[Path]:
     _sweep(place.parent)
     try:
         yield place
+    except Superseded:  # who goes on with the task may work in this very folder
+        raise
     except Exception:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -74,8 +84,9 @@ def folder(order: Order) -> Iterator[Path]:
 def _sweep(parent: Path) -> None:
     """What cancelled tasks and dead workers left is dropped after a day."""
     for left in parent.iterdir():
-        if left.stat().st_mtime < time.time() - FORGOTTEN_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # of an import that ends this very moment
+            if left.stat().st_mtime < time.time() - FORGOTTEN_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def sheet_file(order: Order, place: Path) -> Path:
