@@ -1,8 +1,11 @@
 """Imports end to end: a sheet is uploaded, a real worker brings it into the database, its result is downloaded."""
 
+import io
 import os
 import signal
 from typing import Any
+
+import openpyxl
 
 from tests import face as faces
 from tests.conftest import Service, wait_until
@@ -24,6 +27,7 @@ from tests.imports_made import (
 from workers import db, files
 from workers.engine import find
 from workers.models import Mutabakat
+from workers.services.workbooks import Styled
 
 face = faces.face
 
@@ -150,6 +154,22 @@ def test_the_workbook_of_the_bad_rows_can_be_uploaded_as_it_is(service: Service,
     assert counts(again) == (0, 0, 0, 2)
     twice = read_back(face.ayse.get(f"/api/tasks/{again['task_id']}/result").data)
     assert twice[0] == [*ACCOUNT_HEAD[:3], "Satır", "Hata Nedeni"], "the columns of the round before are replaced"
+
+
+def test_a_refused_row_keeps_the_zeros_that_only_its_number_format_shows(service: Service, face: Face) -> None:
+    service.run_worker()
+    rows = [(Styled(1001, "0000000"), "Bir", "0123"), (Styled(1002, "0000000"), "İki", "4540536920")]
+    rows += [(Styled(1003, "0.00"), "Üç", "4540536920"), (Styled(120.1, "0.00"), "Dört", "4540536920")]
+
+    first = imported(face.ayse, xlsx(ACCOUNT_HEAD[:3], *rows), "accounts")
+    back = face.ayse.get(f"/api/tasks/{first['task_id']}/result").data
+    mended = openpyxl.load_workbook(io.BytesIO(back))
+    mended.active["C2"] = "4540536920"
+    mended.save(out := io.BytesIO())
+    again = imported(face.ayse, out.getvalue(), "accounts", name="hatalar.xlsx")
+
+    assert (counts(first), counts(again)) == ((1, 0, 0, 3), (1, 0, 0, 2)), "what nobody mended is still refused"
+    assert [row["code"] for row in accounts()] == ["0001001", "0001002"]
 
 
 def test_all_or_nothing_leaves_everything_as_it_was_if_a_row_is_bad(service: Service, face: Face) -> None:

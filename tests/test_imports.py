@@ -6,8 +6,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -29,14 +27,11 @@ from tests.imports_made import (
     xlsx,
 )
 from workers import db, files
-from workers.errors import MissingRecord, Superseded
-from workers.imports import orders, places, runs
+from workers.errors import MissingRecord
+from workers.imports import orders, runs
 from workers.models import Mutabakat, User
 
 face, face_anywhere = faces.face, faces.face_anywhere
-
-
-MORE = [("Eski", "", DAY, "", 1, ""), ("Yeni", "", DAY, "", 2, "")]
 
 
 def keep(company_id: int, content: bytes, name: str = "cari.xlsx") -> dict[str, Any]:
@@ -150,47 +145,6 @@ def test_an_import_goes_on_where_its_slice_ended_without_reading_the_sheet_again
         status.clear()
 
     assert counts(runs.run(order, tell=lambda *_: None, pause=over)) == (many, 0, 0, 0)
-
-
-def test_two_imports_of_a_company_at_once_make_each_letter_once(face_anywhere: Face) -> None:
-    own = face_anywhere.ayse.company_id
-    files_ = [keep(own, xlsx(BALANCE_HEAD, *balance_rows(700), ("9", *more))) for more in MORE]
-    together = Barrier(2)
-
-    def at_once(file: dict[str, Any]) -> tuple[int, ...]:
-        def told(done: int, total: int | None, status: str) -> None:
-            if "kontrol" in status and done:
-                together.wait(30)
-
-        return counts(runs.run(orders.Order(file, "mutabakat"), tell=told, pause=lambda: None))
-
-    with ThreadPoolExecutor(2) as threads:
-        first, second = threads.map(at_once, files_)
-
-    assert len(letters(own)) == 701
-    assert (first[0] + second[0], sum(first), sum(second)) == (1_401, 1_401, 1_401)
-
-
-def test_an_execution_that_was_replaced_writes_nothing_more(service: Service, face: Face) -> None:
-    file = keep(face.ayse.company_id, xlsx(ACCOUNT_HEAD, *account_rows(range(2 * runs.ROWS_AT_FIRST))))
-    first = orders.Order(file, "accounts", task_id="t", execution="frozen")
-
-    def meanwhile() -> None:
-        places.claim("t", "other")
-
-    with pytest.raises(Superseded):
-        runs.run(first, tell=lambda *_: None, pause=meanwhile)
-    assert len(accounts()) == runs.ROWS_AT_FIRST
-    assert (orders.settings.current().data_dir / "imports/t/rows.db").exists(), "the other one works with it"
-
-
-def test_a_scratch_folder_that_goes_while_it_is_looked_at_stops_no_import(
-    service: Service, face: Face, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone = service.data_dir / "imports" / "gone"
-    monkeypatch.setattr(orders.Path, "iterdir", lambda path: iter([gone]))
-
-    assert counts(run(face.ayse.company_id, xlsx(ACCOUNT_HEAD, *account_rows(range(2))), "accounts"))[0] == 2
 
 
 def test_a_crash_in_the_middle_of_all_or_nothing_ends_in_all(service: Service, face: Face) -> None:

@@ -1,10 +1,10 @@
 """Writing workbooks in constant memory: every text as text, so that no cell becomes a formula or loses its zeros."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from html import escape
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from workers.errors import SheetFull
@@ -24,11 +24,22 @@ class Sink(Protocol):
     def write(self, data: bytes) -> int: ...
 
 
+@dataclass(frozen=True)
+class Styled:
+    """A number with the format that it is shown in: 1001 as 0001001."""
+
+    number: int | float
+    format: str
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
 class Page:
     """One sheet, written row by row from the top; `rows` may be any iterator, nothing of it is kept."""
 
-    def __init__(self, sheet: Any, formats: dict[str, Any]) -> None:
-        self._sheet, self._formats, self._next = sheet, formats, 0
+    def __init__(self, sheet: Any, formats: dict[str, Any], format_of: Callable[[str], Any]) -> None:
+        self._sheet, self._formats, self._format_of, self._next = sheet, formats, format_of, 0
 
     def head(self, headings: Sequence[str], widths: Sequence[int] = ()) -> None:
         """The first row, bold, and kept in sight."""
@@ -55,6 +66,8 @@ class Page:
             sheet.write_boolean(*place, value)
         elif isinstance(value, int | float | Decimal) and _exact(value):
             sheet.write_number(*place, value, self._formats["money"] if isinstance(value, Decimal) else None)
+        elif isinstance(value, Styled):
+            sheet.write_number(*place, value.number, self._format_of(value.format))
         elif isinstance(value, date) and value.year >= FIRST_YEAR:
             format = self._formats["moment" if isinstance(value, datetime) else "day"]
             sheet.write_datetime(*place, value.replace(tzinfo=None) if isinstance(value, datetime) else value, format)
@@ -84,11 +97,14 @@ class Workbook:
 
     def __init__(self, sink: Sink, folder: str | None = None) -> None:
         """`folder` is where the rows lie until the end; the system's place for temporary files if None."""
+        from tempfile import TemporaryDirectory
+
         import xlsxwriter
 
         self._folder = TemporaryDirectory(dir=folder)
         options = {"constant_memory": True, "tmpdir": self._folder.name, "use_zip64": True}
         self._book = xlsxwriter.Workbook(sink, options)
+        self._number_formats: dict[str, Any] = {}
         self._formats = {
             "head": self._book.add_format({"bold": True, "bg_color": "#DCE6F1", "bottom": 1}),
             "money": self._book.add_format({"num_format": "#,##0.00"}),
@@ -110,7 +126,12 @@ class Workbook:
 
     def page(self, name: str) -> Page:
         """A further sheet; what Excel does not take in a name becomes a dash. Write it whole before the next."""
-        return Page(self._book.add_worksheet(sheet_name(name)), self._formats)
+        return Page(self._book.add_worksheet(sheet_name(name)), self._formats, self._format_of)
+
+    def _format_of(self, code: str) -> Any:
+        if code not in self._number_formats:
+            self._number_formats[code] = self._book.add_format({"num_format": code})
+        return self._number_formats[code]
 
     def _drop(self) -> None:
         """Nothing of an unfinished workbook is assembled."""

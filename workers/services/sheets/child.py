@@ -32,6 +32,7 @@ from workers.services.sheets.others import Others
 from workers.services.sheets.rows import Meant, understood
 from workers.services.sheets.shapes import CellError, Field, Limits
 from workers.services.sheets.xlsx import Xlsx
+from workers.services.workbooks import Styled
 
 PR_SET_PDEATHSIG = 1
 CPU_S = 600
@@ -165,12 +166,13 @@ def _plain(value: Any) -> Any:
     return _PLAIN[type(value)](value)
 
 
-_TAGGED, _DAYS = {date, datetime, CellError}, {date, type(None)}
+_TAGGED, _DAYS = {date, datetime, CellError, Styled}, {date, type(None)}
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     Decimal: str,
     date: lru_cache(1024)(lambda value: {"d": value.isoformat()}),
     datetime: lambda value: {"t": value.isoformat()},
     CellError: lambda value: {"e": value.name},
+    Styled: lambda value: {"n": [value.number, value.format]},
 }
 
 

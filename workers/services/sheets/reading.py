@@ -20,6 +20,7 @@ import orjson
 from workers import errors
 from workers.errors import SheetRefused
 from workers.services.sheets.shapes import CellError, Field, Limits, Problem, Row
+from workers.services.workbooks import Styled
 
 CHUNK_ROWS = 1_000
 MAX_ANSWER_BYTES = 256 * 2**20
@@ -28,7 +29,10 @@ MODULE = "workers.services.sheets.child"
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")  # no secrets: the child reads what strangers wrote
 # Pieces of a megabyte come and go: their memory is used again instead of being fetched anew from the kernel.
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(64 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**27)}
-_TAGS: dict[str, Callable[[str], Any]] = {"d": date.fromisoformat, "t": datetime.fromisoformat, "e": CellError}
+_TAGS: dict[str, Callable[[Any], Any]] = {
+    **{"d": date.fromisoformat, "t": datetime.fromisoformat, "e": CellError},
+    "n": lambda styled: Styled(*styled),
+}
 
 
 @contextmanager
@@ -131,7 +135,7 @@ def _say(row: Row, problem: Problem, *, bad: bool) -> None:
         row.warnings = (*row.warnings, problem)
 
 
-def _untagged(tagged: dict[str, str]) -> Any:
+def _untagged(tagged: dict[str, Any]) -> Any:
     ((tag, value),) = tagged.items()
     return _TAGS[tag](value)
 

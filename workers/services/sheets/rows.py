@@ -1,7 +1,7 @@
 """Blocks become rows with a meaning: every mapped column by its kind, then what the cells of one row say together."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from workers.services.sheets.headers import Header
 from workers.services.sheets.meanings import of_column
 from workers.services.sheets.shapes import Field
 from workers.services.sheets.values import Said, currency_in
+from workers.services.workbooks import Styled
 
 MAX_TOTAL_CHARS = 60
 _TOTAL = re.compile(
@@ -44,11 +45,21 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
             at = header.columns[field.name]
             kind = f"{field.kind} 1904" if field.kind == "date" and block.dates_from_1904 else field.kind
             values[field.name] = of_column(kind, columns[at], numbers, block.formats.get(at))
+            if field.kind == "code" and at in block.formats:
+                columns[at] = _styled(columns[at], numbers, block.formats[at])
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
     _fill_sides(values, fields)
     return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
+
+
+def _styled(column: list[Any], numbers: list[int], formats: Mapping[int, str]) -> list[Any]:
+    """So that a row that is given back shows what its own sheet showed, and means the same when it is sent again."""
+    return [
+        Styled(cell, code) if type(cell) in (int, float) and (code := formats.get(number, "")) else cell
+        for number, cell in zip(numbers, column, strict=True)
+    ]
 
 
 def _without_sums(
