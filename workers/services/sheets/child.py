@@ -112,7 +112,8 @@ def _named(source: Source, wanted: str) -> str:
     same = [name for name in source.sheets if name == wanted]
     alike = [name for name in source.sheets if turkish.lower(name.strip()) == turkish.lower(wanted.strip())]
     if not same + alike:
-        seen = ", ".join(f"“{name}”" for name in source.sheets)
+        seen = ", ".join(f"“{name}”" for name in source.sheets[:MAX_SHEETS_TRIED])
+        seen += ", …" if len(source.sheets) > MAX_SHEETS_TRIED else ""
         tr, en = f"“{wanted}”; dosyadaki sayfalar: {seen}", f"“{wanted}”; the sheets are {seen}"
         raise refuse(tr, en, error=NoSuchSheet)
     return (same + alike)[0]
