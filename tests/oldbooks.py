@@ -10,8 +10,16 @@ BOF, EOF, BOUNDSHEET, LABEL, NUMBER, FILEPASS = 0x0809, 0x000A, 0x0085, 0x0204, 
 BOOLERR = 0x0205
 
 
+FORMAT, XF = 0x041E, 0x00E0
+FIRST_OWN = 164  # number formats of a file's own
+
+
 class Err(int):
     """An error cell: 7 is #DIV/0!."""
+
+
+class Shown(float):
+    """A whole number that is shown with leading zeros, seven digits in all: style 1."""
 
 
 def _record(kind: int, data: bytes = b"") -> bytes:
@@ -26,7 +34,9 @@ def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False)
     """The stream of a workbook with one sheet; numbers and texts."""
     name = title.encode("utf-16le")
     lock = _record(FILEPASS, struct.pack("<HHH", 1, 1, 1)) if encrypted else b""
-    start = _bof(5) + lock
+    zeros = _record(FORMAT, struct.pack("<HHB", FIRST_OWN, 7, 0) + b"0000000")
+    styles = b"".join(_record(XF, struct.pack("<HH", 0, id).ljust(20, b"\0")) for id in (0, FIRST_OWN))
+    start = _bof(5) + lock + zeros + styles
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", 0, 0, 0, len(title), 1) + name)
     at = len(start) + len(bound) + len(_record(EOF))
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", at, 0, 0, len(title), 1) + name)
@@ -37,7 +47,7 @@ def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False)
 
 
 def _cell(row: int, column: int, value: Any) -> bytes:
-    place = struct.pack("<HHH", row, column, 0)
+    place = struct.pack("<HHH", row, column, isinstance(value, Shown))
     if isinstance(value, Err):
         return _record(BOOLERR, place + struct.pack("<BB", value, 1))
     if isinstance(value, str):
@@ -77,7 +87,10 @@ def xlsb(title: str, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
         sheet += _long(0, struct.pack("<IIHBBBI", number, 0, 0, 0, 0, 0, 0))
         sheet += b"".join(_long_cell(column, value) for column, value in enumerate(row) if value is not None)
     bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide(title)
+    zeros = _long(44, struct.pack("<H", FIRST_OWN) + _wide("0000000"))
+    styles = b"".join(_long(47, struct.pack("<HH", 0, id) + bytes(12)) for id in (0, FIRST_OWN))
     return {
+        "xl/styles.bin": _long(278) + zeros + _long(617, struct.pack("<I", 2)) + styles + _long(618) + _long(279),
         "xl/workbook.bin": _long(131) + _long(143) + _long(156, bundle) + _long(144) + _long(132),
         "xl/worksheets/sheet1.bin": sheet + _long(146) + _long(130),
     }
@@ -93,7 +106,7 @@ def _long(kind: int, data: bytes = b"") -> bytes:
 
 
 def _long_cell(column: int, value: Any) -> bytes:
-    place = struct.pack("<II", column, 0)
+    place = struct.pack("<II", column, isinstance(value, Shown))
     if isinstance(value, Err):
         return _long(3, place + bytes([value]))
     return _long(6, place + _wide(value)) if isinstance(value, str) else _long(5, place + struct.pack("<d", value))

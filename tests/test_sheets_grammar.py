@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.services import turkish
-from workers.services.sheets import amounts, days, rewriting, values
+from workers.services.sheets import amounts, cell_formats, days, rewriting, values
 from workers.services.sheets.amounts import Unclear
 
 cents = st.decimals(min_value=-(10**12), max_value=10**12, places=2, allow_nan=False)
 amounts_above_zero = st.decimals(min_value=0, max_value=10**12, places=2, allow_nan=False)
 
 
-@pytest.mark.parametrize("module", [amounts, days, rewriting, values])
+@pytest.mark.parametrize("module", [amounts, cell_formats, days, rewriting, values])
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 

@@ -201,6 +201,9 @@ def _ods_cell(value: Any) -> str:
             '<table:table-cell table:formula="of:=1/0" office:value-type="string" office:string-value="">'
             f"<text:p>{error_cells.NAMES[value]}</text:p></table:table-cell>"
         )
+    if isinstance(value, oldbooks.Shown):
+        kind = f'office:value-type="float" office:value="{int(value)}"'
+        return f"<table:table-cell {kind}><text:p>{int(value):07}</text:p></table:table-cell>"
     if isinstance(value, str):
         kind = 'office:value-type="string"'
     else:

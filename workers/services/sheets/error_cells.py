@@ -29,7 +29,7 @@ MAX_ERRORS, MAX_REPEATED = 100_000, 1_000
 _READ_BYTES, _OVERLAP = 2**20, 64
 _LAST_SECTOR, _DIFAT_AT, _ENTRY_BYTES = 0xFFFFFFFA, 76, 128
 _BOUNDSHEET, _BOOLERR, _FORMULA, _EOF = 0x85, 0x205, 0x06, 0x0A
-_BUNDLE_SHEET, _ROW, _CELL_ERROR, _FORMULA_ERROR = 156, 0, 3, 11
+ROW, _BUNDLE_SHEET, _CELL_ERROR, _FORMULA_ERROR = 0, 156, 3, 11
 _SHOWN = re.compile(rb">\s*(#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d{3})\s*<")
 
 Errors = dict[int, dict[int, str]]
@@ -55,9 +55,8 @@ def _reader(path: Path) -> Callable[[Path, int], Found]:
 
 
 def _of_xls(path: Path, number: int) -> Found:
-    book = _stream(path.read_bytes())
-    starts = [struct.unpack_from("<I", book, at)[0] for kind, at in _records(book, 0) if kind == _BOUNDSHEET]
-    for kind, at in _records(book, starts[number]):
+    book = stream(path.read_bytes())
+    for kind, at in records(book, start_of(book, number)):
         if kind == _BOOLERR:
             row, column, _, code, is_error = struct.unpack_from("<HHHBB", book, at)
         elif kind == _FORMULA:
@@ -69,7 +68,12 @@ def _of_xls(path: Path, number: int) -> Found:
             yield row, column, NAMES[code]
 
 
-def _records(book: bytes, at: int) -> Iterator[tuple[int, int]]:
+def start_of(book: bytes, number: int) -> int:
+    """Where the substream of the sheet of this number begins."""
+    return [struct.unpack_from("<I", book, at)[0] for kind, at in records(book, 0) if kind == _BOUNDSHEET][number]
+
+
+def records(book: bytes, at: int) -> Iterator[tuple[int, int]]:
     """Kind and place of the records of a substream."""
     kind = None
     while kind != _EOF:
@@ -78,7 +82,7 @@ def _records(book: bytes, at: int) -> Iterator[tuple[int, int]]:
         at += 4 + size
 
 
-def _stream(data: bytes) -> bytes:
+def stream(data: bytes) -> bytes:
     """The workbook of an OLE container. (Streams below 4 kB lie elsewhere; there are no such workbooks.)"""
     size = 1 << struct.unpack_from("<H", data, 30)[0]
     count, directory = struct.unpack_from("<II", data, 44)
@@ -106,23 +110,27 @@ def _stream(data: bytes) -> bytes:
 
 def _of_xlsb(path: Path, number: int) -> Found:
     with zipfile.ZipFile(path) as archive:
-        book = next(name for name in archive.namelist() if name.endswith("workbook.bin"))
-        folder = posixpath.dirname(book)
-        related = ElementTree.fromstring(archive.read(f"{folder}/_rels/workbook.bin.rels"))
-        targets = {one.get("Id"): posixpath.join("/", folder, one.get("Target", "")) for one in related}
-        sheets = [data for kind, data in _long_records(archive.read(book)) if kind == _BUNDLE_SHEET]
-        length = struct.unpack_from("<I", sheets[number], 8)[0]
-        part = targets[sheets[number][12 : 12 + 2 * length].decode("utf-16le")]
-        sheet = archive.read(posixpath.normpath(part).lstrip("/"))
-    row = 0
-    for kind, data in _long_records(sheet):
-        if kind == _ROW:
-            row = struct.unpack_from("<I", data)[0]
-        elif kind in (_CELL_ERROR, _FORMULA_ERROR):
-            yield row, struct.unpack_from("<I", data)[0], NAMES[data[8]]
+        row = 0
+        for kind, data in long_records(archive.read(part_of(archive, number))):
+            if kind == ROW:
+                row = struct.unpack_from("<I", data)[0]
+            elif kind in (_CELL_ERROR, _FORMULA_ERROR):
+                yield row, struct.unpack_from("<I", data)[0], NAMES[data[8]]
 
 
-def _long_records(data: bytes) -> Iterator[tuple[int, bytes]]:
+def part_of(archive: zipfile.ZipFile, number: int) -> str:
+    """The part of an .xlsb file that holds the sheet of this number."""
+    book = next(name for name in archive.namelist() if name.endswith("workbook.bin"))
+    folder = posixpath.dirname(book)
+    related = ElementTree.fromstring(archive.read(f"{folder}/_rels/workbook.bin.rels"))
+    targets = {one.get("Id"): posixpath.join("/", folder, one.get("Target", "")) for one in related}
+    sheets = [data for kind, data in long_records(archive.read(book)) if kind == _BUNDLE_SHEET]
+    length = struct.unpack_from("<I", sheets[number], 8)[0]
+    part = targets[sheets[number][12 : 12 + 2 * length].decode("utf-16le")]
+    return posixpath.normpath(part).lstrip("/")
+
+
+def long_records(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Kind and content; both numbers before them come in groups of seven bits."""
     at, end = 0, len(data)
     while at < end:
@@ -144,18 +152,22 @@ def _of_ods(path: Path, number: int) -> Found:
         with archive.open("content.xml") as content:
             if not _shows_errors(content):
                 return
-        with archive.open("content.xml") as content:
-            table, row = -1, 0
-            for event, element in ElementTree.iterparse(content, events=("start", "end")):
-                table += event == "start" and element.tag.endswith("}table")
-                if event == "end" and element.tag.endswith("}table-row"):
-                    rows = _repeated(element, "rows")
-                    if table == number:
-                        yield from (
-                            (row + n, *found) for found in _in_row(element) for n in range(min(rows, MAX_REPEATED))
-                        )
-                        row += rows
-                    element.clear()
+        for row, times, element in table_rows(archive, number):
+            yield from ((row + n, *found) for found in _in_row(element) for n in range(min(times, MAX_REPEATED)))
+
+
+def table_rows(archive: zipfile.ZipFile, number: int) -> Iterator[tuple[int, int, ElementTree.Element]]:
+    """The rows of the sheet of this number in an .ods file: which (from 0), how often repeated, its element."""
+    with archive.open("content.xml") as content:
+        table, row = -1, 0
+        for event, element in ElementTree.iterparse(content, events=("start", "end")):
+            table += event == "start" and element.tag.endswith("}table")
+            if event == "end" and element.tag.endswith("}table-row"):
+                times = repeated(element, "rows")
+                if table == number:
+                    yield row, times, element
+                    row += times
+                element.clear()
 
 
 def _shows_errors(content: IO[bytes]) -> bool:
@@ -170,11 +182,11 @@ def _shows_errors(content: IO[bytes]) -> bool:
 def _in_row(row: ElementTree.Element) -> Iterator[tuple[int, str]]:
     column = 0
     for cell in row:
-        columns = _repeated(cell, "columns")
+        columns = repeated(cell, "columns")
         if shown := _SHOWN.fullmatch(f">{''.join(cell.itertext())}<".encode()):
             yield from ((column + n, shown[1].decode()) for n in range(min(columns, MAX_REPEATED)))
         column += columns
 
 
-def _repeated(element: ElementTree.Element, what: str) -> int:
+def repeated(element: ElementTree.Element, what: str) -> int:
     return next((int(value) for name, value in element.items() if name.endswith(f"}}number-{what}-repeated")), 1)

@@ -1,17 +1,19 @@
 """Workbooks that are no xlsx: .xls, .xlsb and .ods, through calamine, which holds a whole sheet in memory.
 
-calamine does not tell their errors (#DIV/0!) from empty cells, which `error_cells` finds, nor their number formats.
+calamine does not tell their errors (#DIV/0!) from empty cells, which `error_cells` finds, nor how numbers are shown,
+for which there is `cell_formats`.
 """
 
 import io
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workers.services.sheets import error_cells
+from workers.services.sheets import cell_formats, error_cells
 from workers.services.sheets.blocks import ERROR_MARK, Block, block_of
 from workers.services.sheets.guard import HEAD_ROWS, broken, encrypted, too_many_columns, too_many_rows
 from workers.services.sheets.shapes import Limits
@@ -35,6 +37,7 @@ class Others:
             raise broken(str(error)[:100]) from error
         self._path, self._order = path, [one.name for one in self._book.sheets_metadata]
         self._errors: error_cells.Errors = {}
+        self._wanted: list[int] = []
         sheets = [one for one in self._book.sheets_metadata if one.typ == SheetTypeEnum.WorkSheet]
         self.sheets = [one.name for one in sheets]
         self.visible = [one.name for one in sheets if one.visible == SheetVisibleEnum.Visible]
@@ -42,7 +45,7 @@ class Others:
         self._opened: tuple[str, Any] = ("", None)
 
     def wants_formats(self, columns: list[int]) -> None:
-        """These files don't say."""
+        self._wanted = columns
 
     def filled_rows(self, sheet: str) -> int:
         """It is the sheet that will be read: from now on its blocks tell its errors."""
@@ -56,7 +59,15 @@ class Others:
         rows = islice(self._rows(sheet), after, None)
         while chunk := list(islice(rows, BLOCK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
-            yield block_of(list(numbers), list(cells), left=left)
+            block = block_of(list(numbers), list(cells), left=left)
+            for column in self._wanted:
+                if column < len(block.columns) and int in map(type, block.columns[column]):
+                    block.formats[column] = self._formats[column]
+            yield block
+
+    @cached_property
+    def _formats(self) -> cell_formats.Formats:
+        return cell_formats.find(self._path, self._order.index(self._opened[0]), self._wanted)
 
     def _rows(self, sheet: str) -> Iterator[tuple[int, list[Any]]]:
         """All rows from the first on, those that hold an error alone among them; without the empty columns before."""

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 
 from workers.services.sheets import pieces, strings
 from workers.services.sheets.blocks import Block
+from workers.services.sheets.cell_formats import BUILT_IN
 from workers.services.sheets.guard import MB, broken
 
 MAX_SMALL_PART_BYTES = 16 * MB
 _OFFICE = "/officeDocument"
-_BUILT_IN_FORMATS = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 49: "@"}
 _OWN_FORMATS_FROM = 200
 
 
@@ -55,7 +55,7 @@ class Xlsx:
             needs_calculation=self._needs_calculation,
         )
         opened = partial(self._zip.open, self._sheets[sheet].part)
-        formats = [code or _BUILT_IN_FORMATS.get(id, "") for id, code in self._formats]
+        formats = [code or BUILT_IN.get(id, "") for id, code in self._formats]
         yield from reader.blocks(opened, after=after, wanted=self._wanted, formats=formats)
 
     def _workbook_part(self) -> str:
