@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from tests import face as faces
 from tests.conftest import Service
 from tests.face import Face, open_face
-from tests.imports_made import ACCOUNT_HEAD, account_rows, read_back, upload, xlsx
+from tests.imports_made import ACCOUNT_HEAD, account_rows, ended, read_back, upload, xlsx
 from workers import db, settings
 from workers.models import File
 from workers.services.columns import COLUMNS
@@ -181,6 +181,16 @@ def test_a_template_has_every_column_and_explains_it(face: Face, target: str, la
     assert read_back(answer.data)[0] == [column.heading(lang) for column in COLUMNS[target]]
     explained = openpyxl.load_workbook(io.BytesIO(answer.data)).worksheets[1]
     assert [cell.value for cell in explained["A"]][1:] == [column.heading(lang) for column in COLUMNS[target]]
+
+
+@pytest.mark.parametrize("target", sorted(COLUMNS))
+def test_a_template_that_nobody_filled_in_has_no_rows(service: Service, face: Face, target: str) -> None:
+    service.run_worker()
+    template = face.ayse.get(f"/api/excel/templates/{target}").data
+
+    status = ended(face.ayse, upload(face.ayse, template, target).json["task_id"])
+
+    assert "“Veri” sayfasında başlığın altında satır yok" in status["error"]["message"]
 
 
 def test_there_is_no_template_of_anything_else(face: Face) -> None:

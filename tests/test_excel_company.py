@@ -1,5 +1,6 @@
 """Imports end to end, continued: users, exports, whose upload it is, and headings of a company's own."""
 
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +83,8 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
     ended(face.ayse, bulk)
     items = read_back(export("items", task_id=bulk))
     assert [row[0] for row in items] == ["Sıra", 1, 2]
+    hours = (items[1][-1].replace(tzinfo=UTC) - db.now()) / timedelta(hours=1)
+    assert 2.9 < hours <= 3, "by the clock of Istanbul"
     foreign = face.bora.enqueue("export_sheet", what="items", task_id=bulk)
     assert ended(face.bora, foreign)["error"]["type"] == "MissingRecord"
 

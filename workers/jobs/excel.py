@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from workers import files
+from workers import files, settings
 from workers.engine import Ref, find, job, ledger, pause_point, report, this_task
 from workers.errors import MissingRecord
 from workers.services.columns import Target
@@ -101,9 +102,14 @@ def _items(
 
 
 def _pages(task_id: str, state: ItemState | None) -> Iterator[list[list[Any]]]:
-    cursor: str | None = None
+    cursor, zone = None, ZoneInfo(settings.current().timezone)
     while True:
         page, cursor = ledger.page(task_id, state=state, cursor=cursor, limit=TOLD_EVERY)
-        yield from ([[row[name] for name in ITEM]] for row in page)
+        yield from ([_item(row, zone)] for row in page)
         if cursor is None:
             return
+
+
+def _item(row: dict[str, Any], zone: ZoneInfo) -> list[Any]:
+    """A cell knows no zone: it holds the time of the clock on the wall."""
+    return [*(row[name] for name in ITEM[:-1]), row[ITEM[-1]].astimezone(zone)]

@@ -87,10 +87,11 @@ def _open(path: Path, filename: str, limits: Limits) -> Source:
 def _choose(
     source: Source, fields: list[Field], limits: Limits, *, wanted: str | None, mapping: dict[str, str] | None
 ) -> tuple[str, Header, int]:
-    """The sheet asked for, or the visible one with rows whose header is best; and how many filled rows end with it."""
+    """The sheet asked for, or the visible one whose header is best, which counts twice where rows stand below it; and
+    how many filled rows end with the header."""
     names = [_named(source, wanted)] if wanted else source.visible or source.sheets
     best: tuple[str, Header, int] | None = None
-    best_rank = (False, 0)
+    best_score = 0
     first_rows: list[headers.HeadRow] = []
     for name in names[:MAX_SHEETS_TRIED]:
         rows = list(islice(_rows(source, name), guard.HEAD_ROWS))
@@ -98,9 +99,9 @@ def _choose(
         if width > limits.max_columns:
             raise guard.too_many_columns(width, limits)
         header = headers.find(rows, fields, mapping)
-        rank = header is not None and rows[-1][0] > header.row, header.score if header else 0
-        if header and rank > best_rank:
-            best, best_rank = (name, header, sum(number <= header.row for number, _ in rows)), rank
+        score = header.score * (1 + (rows[-1][0] > header.row)) if header else 0
+        if header and score > best_score:
+            best, best_score = (name, header, sum(number <= header.row for number, _ in rows)), score
         first_rows = first_rows or rows
     if best is None:
         empty = refuse(f"sayfa boş ({', '.join(names)})", f"the sheet is empty ({', '.join(names)})")
