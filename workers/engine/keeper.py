@@ -41,7 +41,7 @@ class Periods:
 
 class Keeper:
     """`pipe` is where the fleet writes lines of JSON: `["born", name, pid]`, `["dead", name, pid, reason]`, and
-    `["stopped", …]` of a child that went while its fleet stops: a deploy uses no attempt, even where it ends by force."""
+    `["stopped", …]` of a child that went while its fleet stops: a deploy uses no attempt, also one that used force."""
 
     def __init__(self, pipe: int, periods: Periods | None = None) -> None:
         self.pipe, self.periods = pipe, periods or Periods()
