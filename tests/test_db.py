@@ -199,6 +199,24 @@ def test_a_naive_time_is_the_time_on_this_machines_clock_as_python_has_it(
     assert kept == datetime(2026, 1, 5, 0, 0, tzinfo=UTC)
 
 
+def test_postgresql_ends_the_transaction_of_who_is_frozen_in_it(
+    service: Service, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "FROZEN_FOR_S", 1)
+    settings.use(service.settings.model_copy(update={"database_url": postgres_database}))
+    lock = text("SELECT pg_advisory_xact_lock(6)")
+
+    def stand_still() -> None:
+        with db.writing() as frozen:
+            frozen.execute(lock)
+            with db.writing() as other:
+                other.execute(lock)
+            frozen.execute(lock)
+
+    with pytest.raises(DatabaseDown):
+        stand_still()
+
+
 def test_no_time_stays_no_time(service: Service) -> None:
     with db.reading() as session:
         assert session.scalar(select(literal(None, db.Utc))) is None

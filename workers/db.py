@@ -30,6 +30,7 @@ metadata = MetaData(naming_convention=NAMES)
 NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
 QUIET |= {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
+FROZEN_FOR_S = 8
 _engines: dict[tuple[settings.Settings, int], Engine] = {}
 
 
@@ -136,13 +137,22 @@ def _open(url: str) -> Engine:
         event.listen(made, "begin", _begin_sqlite)
         return made
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 30, **QUIET}
-    return create_engine(url, connect_args={"connect_timeout": 5}, **options)
+    made = create_engine(url, connect_args={"connect_timeout": 5}, **options)
+    event.listen(made, "connect", _prepare_postgresql)
+    return made
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
+    """A process that is frozen inside a transaction must not keep its locks for longer than a clock may be away."""
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_FOR_S}s'")
+    connection.autocommit = False
 
 
 def _begin_sqlite(connection: Any) -> None:
