@@ -158,6 +158,8 @@ WALL_CLOCK = [
     ("*/5 * * * * *", "UTC", "2026-11-23T05:59:57Z", ["2026-11-23T06:00:00Z", "2026-11-23T06:00:05Z"]),
     ("0 0 29 2 *", "UTC", "2026-01-01T00:00Z", ["2028-02-29T00:00Z", "2032-02-29T00:00Z"]),
     ("0 0 * * 7", "UTC", "2026-11-23T00:00Z", ["2026-11-29T00:00Z", "2026-12-06T00:00Z"]),
+    ("0 9 * * FRI#1", "UTC", "2026-11-23T00:00Z", ["2026-12-04T09:00Z", "2027-01-01T09:00Z"]),
+    ("0 9 * * L5", "UTC", "2026-11-23T00:00Z", ["2026-11-27T09:00Z", "2026-12-25T09:00Z"]),
     ("0 0 L * *", "UTC", "2026-11-23T00:00Z", ["2026-11-30T00:00Z", "2026-12-31T00:00Z"]),
 ]
 
@@ -175,6 +177,8 @@ FAULTS = [
     ({"cron": "0 0 30 2 *"}, "never comes"),
     ({"cron": "R 0 * * *"}, "chance"),
     ({"cron": "@daily"}, "five fields"),
+    ({"cron": "0 9 1 * FRI#1"}, "forget the day of the month.*write [*] there"),
+    ({"cron": "0 9 15 * l5"}, "forget the day of the month"),
     ({"cron": "0 0 * * * * 2026"}, "five fields"),
     ({"cron": 5}, "five fields"),
     ({"cron": "0 0 * * *", "zone": "Europe/Ankara"}, "IANA.*Europe/Istanbul"),
@@ -198,6 +202,14 @@ def test_a_faulty_schedule_is_refused_where_it_is_declared_with_the_fix(options:
         job(queue="maintenance", **options)(nightly)
 
     assert "nightly" not in registry._kinds
+
+
+def test_messages_have_no_schedule_of_their_own() -> None:
+    def nightly(text: str = "good night") -> None:
+        """Say good night."""
+
+    with pytest.raises(BadSettings, match="schedule a job that enqueues it"):
+        job(queue="maintenance", cron="0 0 * * *", single=True)(nightly)
 
 
 def test_a_schedule_needs_a_default_for_every_parameter() -> None:

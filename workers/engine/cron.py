@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # 10 ms that only who has schedules should wait for
 FORM = 'five fields (minute hour day month weekday), or six with seconds first, such as "0 9 * * 1" or "*/5 * * * * *"'
 RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
 RANGE_OF_ONE = re.compile(r"\b(\w+)-\1(/\d+)?(?=,|\s|$)")  # croniter reads 5-5 as every number there is
+NTH_WEEKDAY = re.compile(r"(?i)#|(^|,)l\w")
 ONE_S = timedelta(seconds=1)
 LOOKED_AT = datetime(2024, 1, 1)
 
@@ -27,11 +28,18 @@ def fault_of(line: object, zone: object) -> str | None:
         return f"cron {line!r} can't be read; write {FORM}"
     if any(RANDOM.search(field) for field in line.split()):
         return f"cron {line!r} leaves the time to chance (H, R), so no two clocks would agree; name the time"
+    if _names_a_weekday_of_the_month_beside_a_day(line):
+        return f"cron {line!r}: croniter would forget the day of the month beside # or L; write * there"
     try:
         _first(line)
     except Exception as error:  # croniter has a family of its own, and ValueError and KeyError for some lines
         return f"cron {line!r} never comes or can't be read ({error}); write {FORM}"
     return _fault_of_zone(zone)
+
+
+def _names_a_weekday_of_the_month_beside_a_day(line: str) -> bool:
+    day, _, weekday, *_ = line.split()[2:]
+    return day not in ("*", "?") and NTH_WEEKDAY.search(weekday) is not None
 
 
 def _fault_of_zone(zone: object) -> str | None:
