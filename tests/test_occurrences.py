@@ -127,6 +127,24 @@ def test_operators_are_alarmed_once_an_hour(
     assert [find(task_id).kind for task_id in task_ids()].count(occurrences.ALARM_KIND) == 2
 
 
+def test_who_dies_before_an_occurrence_is_written_has_told_that_it_was_missed(
+    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_alerts = service.settings.model_copy(update={"alert_urls": "json://127.0.0.1:1"})
+    monkeypatch.setattr("workers.settings._chosen", [with_alerts])
+    alarm_kind(catalogue)
+    catalogue("late", cron="0 * * * *", missed="skip")
+    schedules.register(ago(2, HOUR))
+
+    with pytest.MonkeyPatch.context() as dies:
+        dies.setattr(occurrences, "_write", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            occurrences.fire(AT - timedelta(minutes=30))
+    occurrences.fire(AT - timedelta(minutes=30))
+
+    assert [find(task_id).kind for task_id in task_ids()] == [occurrences.ALARM_KIND]
+
+
 def alarm_kind(catalogue: Declare) -> None:
     from workers.engine import job
 

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 from rq_scheduler import Scheduler
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from tests.conftest import Service
-from tests.hands import work_off
-from tests.timing import Declare, only_declared, queued, rows, schedule, states
+from tests.hands import at_once, work_off
+from tests.timing import Declare, only_declared, queued, rows, schedule, states, task_ids
 from workers import db
 from workers.engine import clock, doctor, find, mirror, occurrences, registry, schedules
 from workers.engine.clock import Clock
 from workers.engine.job import Job
 from workers.engine.tables import schedules as table
+from workers.engine.tables import tasks
 from workers.errors import BadSettings, Conflict
 
 AT = datetime(2025, 11, 24, 12, tzinfo=UTC)  # past, on every machine
@@ -129,11 +130,39 @@ def test_a_run_beside_the_plan_is_part_of_the_history(service: Service, catalogu
 def test_a_run_with_a_key_is_enqueued_once(service: Service, catalogue: Declare) -> None:
     catalogue("nightly", cron="0 0 * * *")
 
-    tasks = [schedules.run_now("nightly", key="my key") for _ in range(3)]
+    asked = [schedules.run_now("nightly", key="my key") for _ in range(3)]
 
-    assert [task.replayed for task in tasks] == [False, True, True]
-    assert queued(service) == [tasks[0].id]
+    assert [task.replayed for task in asked] == [False, True, True]
+    assert queued(service) == [asked[0].id]
     assert len(rows()) == 1
+
+
+@pytest.mark.parametrize(("overlap", "runs"), [("skip", 1), ("queue", 1), ("allow", 3)])
+def test_of_runs_that_are_asked_for_at_once_one_begins(
+    anywhere: Service, catalogue: Declare, overlap: str, runs: int
+) -> None:
+    catalogue("nightly", cron="0 0 * * *", overlap=overlap)
+    schedules.register(AT)
+
+    def ask(_: int) -> str | None:
+        try:
+            return schedules.run_now("nightly").id
+        except Conflict:
+            return None
+
+    begun = sorted(filter(None, at_once(3, ask)))
+
+    assert begun == task_ids() == sorted(row.task_id for row in rows())
+    assert len(begun) == runs
+
+
+def test_a_run_whose_task_is_gone_keeps_no_operator_from_running_it(catalogue: Declare) -> None:
+    catalogue("nightly", cron="0 0 * * *")
+    first = schedules.run_now("nightly")
+    with db.writing() as session:
+        session.execute(delete(tasks))
+
+    assert schedules.run_now("nightly").id != first.id
 
 
 @pytest.mark.parametrize("steer", [schedules.get, schedules.pause, schedules.resume, schedules.run_now])

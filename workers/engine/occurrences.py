@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import Table, func, or_, select, update
+from sqlalchemy import Table, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -23,7 +23,7 @@ from workers.engine.due import MISSED_AFTER_S, Plan, plan, state_of, task_id
 from workers.engine.queues import enqueue, push
 from workers.engine.seal import Seal
 from workers.engine.tables import occurrences, schedules, tasks
-from workers.engine.tasks import BY_RQ_STATUS, Task, find
+from workers.engine.tasks import BY_RQ_STATUS, find
 from workers.errors import KeyReused, QueueDown, SiraError, UnknownKind
 
 OPEN = ("enqueued", "waiting")
@@ -54,14 +54,14 @@ def fire(at: datetime) -> list[dict[str, Any]]:
     plans = [_unless_idle(made) for row in rows if (made := _planned(row, at))]
     fired: list[dict[str, Any]] = []
     for start in range(0, len(plans), TOGETHER):
-        with writing() as session:
-            mine = [made for made in plans[start : start + TOGETHER] if _moved(session, made)]
-            new = _write(session, mine, at)
-        _push(new)
-        fired += new
-        for made in mine:
+        some = plans[start : start + TOGETHER]
+        for made in some:
             if made.runs or made.missed:
                 _tell_lateness(made, at)
+        with writing() as session:
+            new = _write(session, [made for made in some if _moved(session, made)], at)
+        _push(new)
+        fired += new
     return fired
 
 
@@ -157,11 +157,11 @@ def _task(name: str, due: datetime, at: datetime) -> dict[str, Any]:
     return {**row, "params": Seal.dumps(kind.check({})), "max_attempts": kind.retries + 1}
 
 
-def note_run(name: str, task: Task) -> None:
+def note_run(session: Session, task: dict[str, Any]) -> None:
     """A run that an operator asked for belongs to the history too."""
-    row = {"schedule": name, "due_at": task.created_at, "task_id": task.id, "enqueued_at": task.created_at}
-    with writing() as session:
-        add_new(session, occurrences, **row, state="enqueued", lateness_s=0.0)
+    at = task["created_at"]
+    row = {"schedule": task["kind"], "due_at": at, "task_id": task["id"], "enqueued_at": at}
+    add_new(session, occurrences, **row, state="enqueued", lateness_s=0.0)
 
 
 def release(at: datetime) -> list[dict[str, Any]]:
@@ -197,7 +197,8 @@ def _release(session: Session, name: str, due: datetime, at: datetime) -> list[d
 
 def settle(at: datetime, after: str = "") -> str:
     """Write down what became of runs that have ended, up to a thousand behind the task id `after`; where to go on."""
-    query = select(OC.schedule, OC.due_at, OC.task_id, tasks.c.state).outerjoin(tasks, tasks.c.id == OC.task_id)
+    seen = and_(tasks.c.id == OC.task_id, tasks.c.released)
+    query = select(OC.schedule, OC.due_at, OC.task_id, tasks.c.state).outerjoin(tasks, seen)
     query = query.where(OC.state == "enqueued", OC.task_id > after).order_by(OC.task_id).limit(CHUNK)
     with reading() as session:
         rows = session.execute(query).all()
@@ -230,6 +231,7 @@ def _settle(row: Any, state: str, at: datetime) -> None:
 
 
 def _tell_lateness(made: Plan, at: datetime) -> None:
+    """Before it is written, for who is killed in between must not keep silent; the alarm's key makes it one."""
     first = min([*made.missed, *made.runs])
     if _late_s(first, at) > MISSED_AFTER_S:
         then = "it runs now" if made.runs else "it waits for the next time"

@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
 
 from workers.db import now, reading, writing
 from workers.engine import ledger, limits, registry, wire
@@ -31,6 +33,7 @@ RETRY_INTERVALS_S = (2, 8, 30, 120)
 BREAKER_S = 2.0
 ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
+Beside = Callable[[Session, Row], None]
 _closed_until = 0.0
 
 
@@ -55,10 +58,12 @@ def enqueue(
     scope: str | None = None,
     key: str | None = None,
     due_at: datetime | None = None,
+    beside: Beside | None = None,
 ) -> Task:
     """Accept a task: after this returns, its row is committed and it will run, Redis or not.
 
     `key` is an idempotency key: the same key and parameters give the same task (`replayed`), others raise KeyReused.
+    `beside` writes more in the transaction of the row, or refuses it by raising; not of bulks.
     Raises UnknownKind, InvalidInput, TooLarge, DatabaseDown.
     """
     declared = registry.get(kind)
@@ -71,7 +76,7 @@ def enqueue(
     entries = None if rows is None else _sifted(declared, rows, checked, Asked(scope, key or task["id"]))
     task["item_count"] = None if entries is None else len(entries)
     try:
-        _store(task, entries, key, request_hash)
+        _store(task, entries, key, request_hash, beside)
     except IntegrityError:
         ledger.drop(task["id"])
         if key is not None and (known := _replayed(scope, key, request_hash)):
@@ -118,10 +123,13 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _store(task: Row, entries: list[Entry] | None, key: str | None, request_hash: str) -> None:
+def _store(task: Row, entries: list[Entry] | None, key: str | None, request_hash: str, beside: Beside | None) -> None:
     """One transaction; a bulk writes its items in chunks under a row that nobody sees before the last of them."""
     row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}
     key_row = {**row, "created_at": task["created_at"]} if key is not None else None
+    if beside:
+        _commit_beside(task, key_row, beside)
+        return
     if entries is None or len(entries) == 1:
         item_row = ledger.row_of(task["id"], 1, entries[0]) if entries else None
         _commit_together(_Waiting(task, key_row, Future(), item_row))
@@ -135,6 +143,14 @@ def _store(task: Row, entries: list[Entry] | None, key: str | None, request_hash
         released = session.execute(update(tasks).where(tasks.c.id == task["id"]).values(released=True))
         if released.rowcount != 1:  # type: ignore[attr-defined]
             raise DatabaseDown()  # somebody cleaned up what was still being written
+
+
+def _commit_beside(task: Row, key_row: Row | None, beside: Beside) -> None:
+    with writing() as session:
+        session.execute(ADD_TASK, [task])
+        if key_row:
+            session.execute(ADD_KEY, [key_row])
+        beside(session, task)
 
 
 def _commit_together(mine: _Waiting) -> None:

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from workers import settings
 from workers.db import reading, writing
 from workers.engine import cron, registry
-from workers.engine.occurrences import LIVE, OPEN, add_new, note_run, time_of_redis
+from workers.engine.occurrences import LIVE, add_new, note_run, time_of_redis
 from workers.engine.queues import enqueue
 from workers.engine.registry import Kind
-from workers.engine.tables import keys, occurrences, schedules
+from workers.engine.tables import occurrences, schedules
 from workers.engine.tasks import Task, find
-from workers.errors import Conflict, NotFound
+from workers.errors import Conflict, NotFound, UnknownTask
 
 S, OC = schedules.c, occurrences.c
 RAN = ("enqueued", "done", "failed", "cancelled")
@@ -196,12 +196,26 @@ def run_now(name: str, *, key: str | None = None) -> Task:
     """
     _register_new()
     with reading() as session:
-        row = _row(session, name)
-        known = session.scalar(select(keys.c.task_id).where(keys.c.scope == "", keys.c.key == key)) if key else None
-        still_open = select(OC.task_id).where(OC.schedule == name, OC.state.in_(OPEN), OC.task_id.is_not(None))
-        running = list(session.scalars(still_open)) if row.overlap != "allow" and not known else []
-    if any(not find(task_id).ended for task_id in running):
-        raise Conflict(reason=f"the last run of {name} has not ended; wait for it, or cancel it")
-    task = enqueue(name, {}, key=key)
-    note_run(name, task)
-    return task
+        row, open_runs = _row(session, name), _open_runs(session, name)
+    ended = {task_id for task_id in open_runs if _has_ended(task_id)}
+
+    def note(session: Session, task: dict[str, Any]) -> None:
+        """Under the lock of the schedule's row: neither a clock nor a second operator begins a run meanwhile."""
+        session.execute(select(S.name).where(S.name == name).with_for_update())
+        if row.overlap != "allow" and _open_runs(session, name) - ended:
+            raise Conflict(reason=f"the last run of {name} has not ended; wait for it, or cancel it")
+        note_run(session, task)
+
+    return enqueue(name, {}, key=key, beside=note)
+
+
+def _open_runs(session: Session, name: str) -> set[str]:
+    """The tasks of the runs of which no end was written down yet."""
+    return set(session.scalars(select(OC.task_id).where(OC.schedule == name, OC.state == "enqueued")))
+
+
+def _has_ended(task_id: str) -> bool:
+    try:
+        return find(task_id).ended
+    except UnknownTask:  # and deleted since then
+        return True
