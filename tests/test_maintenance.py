@@ -1,51 +1,36 @@
 """House-keeping: what is old goes with all that hangs on it, evidence stays, and what was deleted is on record."""
 
+import itertools
 import os
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from tests.conftest import Service
 from tests.face import new_company
 from tests.hands import put_row
+from tests.keeping import OLD, RECENT, an_ended_task, count
 from workers import db, files, settings
 from workers.db import now
 from workers.engine import find, queues, registry
-from workers.engine.seal import Seal
 from workers.engine.tables import history, items, keys, occurrences, tasks
-from workers.errors import InvalidInput
-from workers.housekeeping import leftovers
+from workers.errors import InvalidInput, StorageFailed
+from workers.housekeeping import cleaning
+from workers.housekeeping.cleaning import Cleaning
 from workers.jobs import maintenance
 from workers.models import Cleanup, Delivery, File, Import, SandboxMessage
-
-OLD, RECENT = now() - timedelta(days=91), now() - timedelta(days=89)
-
-
-def count(table: Any, **where: Any) -> int:
-    with db.reading() as session:
-        return session.scalar(select(func.count()).select_from(table).filter_by(**where)) or 0
-
-
-def an_ended_task(at: Any, state: str = "SUCCESS", **values: Any) -> str:
-    """A task from that time with an item, history, a key and a result file."""
-    uuid7 = f"{int(at.timestamp() * 1000):012x}"
-    made = {"id": f"{uuid7[:8]}-{uuid7[8:]}-7{queues.new_id()[15:]}", "created_at": at, "ended_at": at, "state": state}
-    task_id = put_row(**made, result=Seal.dumps("x" * 1000), **values)
-    with files.new("mektup.pdf", "application/pdf", task_id=task_id, company_id=None) as file:
-        file.write(b"x" * 500)
-    with db.writing() as session:
-        session.execute(update(File).where(File.task_id == task_id).values(created_at=at))
-        session.execute(insert(keys).values(scope="", key=task_id, request_hash="", task_id=task_id, created_at=at))
-        session.execute(insert(items).values(task_id=task_id, position=1, value=b"sealed", updated_at=at))
-        session.execute(insert(history).values(task_id=task_id, event_id=task_id[:32], state=state, at=at))
-    return task_id
 
 
 def test_what_is_old_goes_with_all_that_hangs_on_it_and_the_rest_stays(anywhere: Service) -> None:
     old, recent = an_ended_task(OLD), an_ended_task(RECENT)
     living = put_row(created_at=OLD)
+    with db.writing() as session:
+        row = {"scope": "", "key": "waits", "request_hash": "", "task_id": living, "created_at": OLD}
+        session.execute(insert(keys).values(row))
 
     told = maintenance.cleanup_old_logs(days=90)
 
@@ -53,6 +38,7 @@ def test_what_is_old_goes_with_all_that_hangs_on_it_and_the_rest_stays(anywhere:
         assert set(session.scalars(select(tasks.c.id))) == {recent, living}
     for table in (items, history, keys, File):
         assert (count(table, task_id=old), count(table, task_id=recent)) == (0, 1)
+    assert count(keys, task_id=living) == 1, "said again, it must not become a second task"
     assert len(list(files.storage().list("files"))) == 1
     assert told["deleted"]["tasks"]["count"] == told["deleted"]["results"]["count"] == 1
     assert told["deleted"]["results"]["bytes"] == 500
@@ -66,19 +52,21 @@ def test_messages_log_files_and_the_history_of_schedules_go_too(service: Service
     for at in (OLD, RECENT):
         with db.writing() as session:
             session.add(SandboxMessage(channel="sms", key=str(at), recipient="+90", body="ş" * 10, created_at=at))
-            session.execute(insert(occurrences).values(schedule="nightly", due_at=at, state="done"))
+            run = {"schedule": "nightly", "due_at": at, "state": "done", "task_id": "t"}
+            session.execute(insert(occurrences).values(run))
         for path in (logs / f"web.log.{at:%j}", service.data_dir / f"service.log.{at:%j}"):
             path.write_text("old news")
             os.utime(path, (at.timestamp(), at.timestamp()))
     with db.writing() as session:
         session.execute(insert(occurrences).values(schedule="stuck", due_at=OLD, state="waiting"))
+        session.execute(insert(occurrences).values({**run, "schedule": "yearly", "due_at": OLD}))
 
     told = maintenance.cleanup_old_logs()
 
     assert [path.name for path in sorted(logs.iterdir())] == [f"web.log.{RECENT:%j}"]
     assert told["deleted"]["log_files"] == {"count": 2, "bytes": 16}
-    assert told["deleted"]["sandbox_messages"] == {"count": 1, "bytes": 10}
-    assert (count(SandboxMessage), count(occurrences)) == (1, 2)
+    assert told["deleted"]["sandbox_messages"]["count"] == told["deleted"]["occurrences"]["count"] == 1
+    assert (count(SandboxMessage), count(occurrences)) == (1, 3)
 
 
 def test_evidence_is_never_deleted(service: Service) -> None:
@@ -130,6 +118,56 @@ def test_what_was_deleted_is_on_record_also_when_the_run_is_killed_half_way(
     assert [set(record) for record in records] == [{"log_rows", "idempotency_keys"}, {"results", "items", "tasks"}]
 
 
+def test_a_transaction_ends_when_its_time_is_over_however_many_rows_wait(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = an_ended_task(RECENT)
+    with db.writing() as session:
+        told = {"task_id": task_id, "state": "STARTED", "at": OLD}
+        session.execute(insert(history), [{**told, "event_id": f"{number}"} for number in range(90)])
+    seconds, batches = itertools.count(0, 0.015), []
+    monkeypatch.setattr(cleaning, "time", SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None))
+    note = Cleaning._note
+    monkeypatch.setattr(Cleaning, "_note", lambda *args: (batches.append(args[3]), note(*args)))
+
+    assert maintenance.cleanup_old_logs()["deleted"]["log_rows"]["count"] == 90
+
+    assert len(batches) > 2, "a clock that leaps at each look lets each transaction take one step"
+
+
+def test_bytes_are_counted_as_bytes_wherever_they_lie(anywhere: Service) -> None:
+    message = {"channel": "sms", "key": "k", "recipient": "+90", "body": "ş\\" * 10, "attachments": ["ğ"]}
+    with db.writing() as session:
+        session.add(SandboxMessage(**message, created_at=OLD))
+
+    told = maintenance.cleanup_old_logs()["deleted"]["sandbox_messages"]
+
+    numbers, texts = 8 + 8, len(b"smsk+90") + 30 + len('["ğ"]'.encode())
+    assert told == {"count": 1, "bytes": numbers + texts}
+
+
+def test_a_log_file_that_can_not_be_deleted_keeps_nothing_else_from_being(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id, path = an_ended_task(OLD), service.data_dir / "web.log"
+    for one in (path, path.with_name("worker.log")):
+        one.write_text("old news")
+        os.utime(one, (OLD.timestamp(), OLD.timestamp()))
+    unlink = Path.unlink
+
+    def refuse(mine: Path, **options: Any) -> None:
+        if mine == path:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(mine, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+    with pytest.raises(StorageFailed, match=r"the log file web\.log.*not permitted"):
+        maintenance.cleanup_old_logs()
+
+    assert (count(tasks, id=task_id), path.with_name("worker.log").exists()) == (0, False)
+
+
 def test_records_are_kept_for_three_years(service: Service) -> None:
     with db.writing() as session:
         session.add(Cleanup(kind="cleanup_old_logs", at=now() - timedelta(days=4 * 366)))
@@ -148,6 +186,18 @@ def test_days_that_make_no_sense_are_refused(service: Service, days: Any) -> Non
         maintenance.cleanup_old_logs.delay(days=days)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("days", [0, -1, 36_501])
+def test_days_that_make_no_sense_are_refused_also_by_the_function_itself(service: Service, days: int) -> None:
+    an_ended_task(OLD)
+
+    with pytest.raises(InvalidInput, match="days: give 1 to 36,500"):
+        maintenance.cleanup_old_logs(days=days)
+    with pytest.raises(InvalidInput, match="within_days"):
+        maintenance.check_password_expiry(within_days=days)
+
+    assert count(tasks) == 1
+
+
 def test_the_retention_of_the_settings_holds_unless_days_are_given(service: Service) -> None:
     settings.use(service.settings.model_copy(update={"log_retention_days": 7}))
 
@@ -160,13 +210,15 @@ def test_what_crashes_left_behind_is_tidied_up(anywhere: Service) -> None:
     for task_id in (over, living):
         place.put(files.part_key(task_id, "e", 1), b"piece")
     place.put("files/1/orphan", b"bytes without a row")
+    assert [maintenance.tidy_up()["deleted"] for _ in range(2)] == [{}, {}], "whoever writes them may be at work"
+    assert count(Cleanup) == 0
 
-    first = maintenance.tidy_up()
-    assert first["deleted"] == {"pieces": {"count": 1, "bytes": 5}}
-    assert leftovers.suspected() == {"files/1/orphan"}
+    for path in (anywhere.data_dir / "files").rglob("*"):
+        os.utime(path, (OLD.timestamp(), OLD.timestamp()))
     place.put("files/1/young", b"its row comes soon")
 
-    assert maintenance.tidy_up()["deleted"] == {"orphans": {"count": 1, "bytes": 19}}
+    pieces, orphans = {"count": 1, "bytes": 5}, {"count": 1, "bytes": 19}
+    assert maintenance.tidy_up()["deleted"] == {"pieces": pieces, "orphans": orphans}
     assert [key for key, _ in place.list("files")] == ["files/1/young"]
     assert [key.split("/")[1] for key, _ in place.list("parts")] == [living]
 
@@ -196,11 +248,12 @@ def test_what_imports_left_goes_when_nobody_goes_on_with_it(service: Service) ->
             session.add(Import(task_id=task_id, execution="e", new=0, changed=0, unchanged=0, updated_at=OLD))
     folder.mkdir(parents=True)
     (folder / "sheet").write_bytes(b"rows")
-    os.utime(folder, (OLD.timestamp(), OLD.timestamp()))
+    for path in (folder / "sheet", folder):
+        os.utime(path, (OLD.timestamp(), OLD.timestamp()))
 
     told = maintenance.tidy_up()["deleted"]
 
-    assert told == {"imports": {"count": 1, "bytes": 0}, "import_folders": {"count": 1, "bytes": 4}}
+    assert told == {"imports": {"count": 1, "bytes": 37}, "import_folders": {"count": 1, "bytes": 4}}
     assert count(Import, task_id=known) == 1
     assert not folder.exists()
 

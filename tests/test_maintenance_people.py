@@ -19,13 +19,14 @@ from workers.engine.seal import Seal
 from workers.engine.tables import items, occurrences, tasks
 from workers.errors import BadSettings, GatewayAway
 from workers.jobs import maintenance
-from workers.models import User
+from workers.models import NO_PASSWORD, User
 
 
 def a_user(email: str, *, changed_days_ago: int, company: int | None = None, **values: Any) -> int:
     changed_at = now() - timedelta(days=changed_days_ago)
     with db.writing() as session:
-        user = User(email=email, company_id=company, password_hash="", password_changed_at=changed_at, **values)
+        given = {"password_hash": "scrypt:", "password_changed_at": changed_at, **values}
+        user = User(email=email, company_id=company, **given)
         session.add(user)
         session.flush()
         return user.id
@@ -55,6 +56,7 @@ def test_each_expiry_is_announced_once_in_the_users_language(anywhere: Service) 
     a_user("bob@example.com", changed_days_ago=89, company=company, language="en")
     a_user("cem@example.com", changed_days_ago=10, company=company)
     a_user("gone@example.com", changed_days_ago=80, company=company, active=False)
+    a_user("imported@example.com", changed_days_ago=80, company=company, password_hash=NO_PASSWORD)
 
     assert maintenance.check_password_expiry() == {"expiring": 2, "mailed": 2, "expired": 0}
     assert maintenance.check_password_expiry() == {"expiring": 2, "mailed": 0, "expired": 0}
@@ -63,7 +65,8 @@ def test_each_expiry_is_announced_once_in_the_users_language(anywhere: Service) 
     assert (turkish["to_email"], turkish["scope"]) == ("ayse@example.com", str(company))
     assert "10 gün" in turkish["subject"]
     assert "Sayın Ayşe" in turkish["body"]
-    assert "in 1 days" in english["subject"]
+    assert "in 1 day" in english["subject"]
+    assert "1 days" not in english["subject"] + english["body"]
 
 
 def test_a_run_that_died_before_it_noted_its_mail_sends_no_second_one(service: Service) -> None:
@@ -167,6 +170,16 @@ def test_operators_are_alerted_through_apprise(inbox: Inbox) -> None:
     inbox.status = 500
     with pytest.raises(GatewayAway, match="ALERT_URLS"):
         maintenance.alert_operators("a", "b")
+
+
+def test_a_second_digest_of_a_day_that_would_say_more_is_no_failure(inbox: Inbox) -> None:
+    for _ in range(2):
+        put_row(kind="send_sms", state="FAILURE", ended_at=now())
+        maintenance.send_daily_digest()
+
+    with db.reading() as session:
+        alerts = session.scalars(select(tasks.c.params).where(tasks.c.kind == "alert_operators")).all()
+    assert ["send_sms: 1" in Seal.loads(params)["text"] for params in alerts] == [True]
 
 
 def test_unreadable_alert_urls_are_named_by_their_place_not_by_their_secrets(

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -106,6 +107,9 @@ def test_listing_goes_by_folder_not_by_letters(storage: Storage) -> None:
     assert sorted(storage.list("files/1/")) == sorted(storage.list("files/1"))
     assert len(list(storage.list(""))) == 3
     assert list(storage.list("nothing/here")) == []
+    an_hour = timedelta(hours=1)
+    assert len(list(storage.list("", before=datetime.now(UTC) + an_hour))) == 3
+    assert list(storage.list("", before=datetime.now(UTC) - an_hour)) == []
 
 
 BAD_KEYS = [

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.db import Base, Utc, now
 
+NO_PASSWORD = "!"  # no hash: nothing that anybody types matches
+
 
 class Company(Base):
     """A sender of letters. Its id as text is the `scope` of its tasks."""

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PART_BYTES = 8 << 20  # S3 takes 10,000 parts, so 80 GB is the most a file can have
 DRAFT_AGE_S = 24 * 3600
 Source = tuple[int, Callable[[int, int], bytes]]
+Found = tuple[str, int, datetime]  # key, size, when it was last written
 
 
 class Draft:
@@ -70,11 +71,13 @@ class Folder:
             with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 self._path(key).unlink()
 
-    def list(self, folder: str) -> Iterator[tuple[str, int]]:
+    def list(self, folder: str) -> Iterator[Found]:
         for path in self._path(folder).rglob("*") if folder else self._root.rglob("*"):
             with suppress(FileNotFoundError):  # deleted since it was listed
                 if path.is_file() and not path.is_symlink() and path.parent != self._drafts:
-                    yield path.relative_to(self._root).as_posix(), path.stat().st_size
+                    seen = path.stat()
+                    written_at = datetime.fromtimestamp(seen.st_mtime, UTC)
+                    yield path.relative_to(self._root).as_posix(), seen.st_size, written_at
 
     def _path(self, key: str) -> Path:
         path = self._root / key
@@ -145,9 +148,9 @@ class Bucket:
     def delete(self, keys: list[str]) -> None:
         self._store.delete(keys)
 
-    def list(self, folder: str) -> Iterator[tuple[str, int]]:
+    def list(self, folder: str) -> Iterator[Found]:
         for batch in self._store.list(folder or None, chunk_size=1000):
-            yield from ((each["path"], each["size"]) for each in batch)
+            yield from ((each["path"], each["size"], each["last_modified"]) for each in batch)
 
 
 def _make_folder(path: Path) -> None:

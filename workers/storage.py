@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -153,10 +154,13 @@ class Storage:
             with _plainly(batch[0]):
                 self._place.delete(batch)
 
-    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Key and size of every file below the folder `prefix` ("" for all), in no promised order."""
+    def list(self, prefix: str, *, before: datetime | None = None) -> Iterator[tuple[str, int]]:
+        """Key and size of every file below the folder `prefix` ("" for all), in no promised order; with `before` only
+        of those that were last written earlier."""
         with _plainly(prefix):
-            yield from self._place.list(_checked(prefix.rstrip("/")) if prefix else "")
+            for key, size, written_at in self._place.list(_checked(prefix.rstrip("/")) if prefix else ""):
+                if before is None or written_at < before:
+                    yield key, size
 
 
 def open_storage(url: str) -> Storage:

@@ -121,8 +121,11 @@ def _untold(one: Wish, until: Any, limit: int) -> list[tuple[str, datetime]]:
 
 
 def _row(one: Wish, task_id: str, ended_at: datetime) -> dict[str, Any] | None:
-    """None for a task that was meanwhile begun anew: its next end will be told."""
-    task = find(task_id)
+    """None for a task that was meanwhile begun anew, for its next end will be told, or deleted."""
+    try:
+        task = find(task_id)
+    except UnknownTask:
+        return None
     if task.ended_at != ended_at:
         return None
     row = {"company_id": one.company_id, "channel": one.channel, "task_id": task_id, "task_ended_at": ended_at}

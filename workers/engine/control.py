@@ -12,7 +12,7 @@ from workers.engine.outcome import KEEP_S
 from workers.engine.queues import push
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import Conflict, QueueDown
+from workers.errors import Conflict, QueueDown, UnknownTask
 
 AGAIN = {None: ("failed", "skipped"), "failed": ("failed",), "unknown": ("unknown",)}
 
@@ -60,8 +60,10 @@ def retry(task_id: str, only: str | None = None) -> Task:
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
     with writing() as session:
-        session.execute(update(tasks).where(tasks.c.id == task_id).values(**begun_anew(task)))
-        row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
+        session.execute(update(tasks).where(tasks.c.id == task_id, tasks.c.released).values(**begun_anew(task)))
+        row = session.execute(select(tasks).where(tasks.c.id == task_id, tasks.c.released)).mappings().one_or_none()
+    if row is None:  # too old: it is being deleted
+        raise UnknownTask()
     push(row, replace_ended=True)
     return find(task_id)
 

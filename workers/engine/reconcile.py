@@ -124,7 +124,8 @@ def _write(task_id: str, values: dict[str, Any]) -> None:
 
 def drop_unreleased() -> int:
     """Forget bulks whose request died before its last item was written: nobody was told of them."""
-    query = select(tasks.c.id).where(tasks.c.released.is_(False), tasks.c.created_at < now() - UNRELEASED_FOR)
+    unseen = (tasks.c.released.is_(False), tasks.c.state.not_in(ENDED))  # house-keeping takes back what has ended
+    query = select(tasks.c.id).where(*unseen, tasks.c.created_at < now() - UNRELEASED_FOR)
     with reading() as session:
         found = list(session.scalars(query.limit(CHUNK)))
     for task_id in found:

@@ -127,6 +127,10 @@ class Kind:
                 [{"field": ".".join(map(str, e["loc"])) or "body", "message": e["msg"]} for e in error.errors()]
             ) from error
 
+    def names(self, record: str) -> bool:
+        """Whether a parameter may name records of that kind."""
+        return record in {name for hint in self.hints.values() for name in _names(hint)}
+
     def references(self, params: dict[str, Any]) -> dict[str, set[Any]]:
         """The ids of records that the parameters name, by record: `{"mutabakat": {1, 2}}`."""
         found: dict[str, set[Any]] = {}
@@ -144,6 +148,19 @@ def _unfit(params: dict[str, Any]) -> Iterator[dict[str, str]]:
         except NotSerializable as error:
             what = error.fields["type_name"]
             yield {"field": name.encode(errors="replace").decode(), "message": f"JSON can't hold this {what}"}
+
+
+def _names(hint: Any) -> Iterator[str]:
+    """The records that values of this type may name."""
+    if is_typeddict(hint):
+        hints: Iterable[Any] = get_type_hints(hint, include_extras=True).values()
+    elif get_origin(hint) is Annotated:
+        yield from (mark.record for mark in hint.__metadata__ if isinstance(mark, Ref))
+        hints = [hint.__origin__]
+    else:
+        hints = get_args(hint)
+    for inner in hints:
+        yield from _names(inner)
 
 
 def _references(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
@@ -251,7 +268,7 @@ def _faults_of_schedule(kind: Kind, parameters: Iterable[inspect.Parameter]) -> 
     required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     return [
         (wrong is not None, str(wrong)),
-        (kind.items is not None, "a bulk has no items by itself; schedule a job that enqueues it"),
+        (kind.items is not None or kind.single, "a bulk has no items by itself; schedule a job that enqueues it"),
         (bool(required), f"the clock passes no parameters; give {', '.join(required)} a default, or drop cron"),
     ]
 

@@ -1,20 +1,21 @@
 """Deleting many rows and files in transactions so short that nobody waits for them, with a record of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, literal, select, true, update
+from sqlalchemy import ColumnElement, FromClause, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from workers import db, files
+from workers.housekeeping.sizes import size_of
 from workers.models import Cleanup, File
-from workers.pace import Pace
+from workers.pace import HOLD_S, Pace
 
-ROWS_AT_FIRST, FILES_TOGETHER = 200, 200
+READ_TOGETHER, FILES_TOGETHER = 2000, 200
+STEP_S, ROWS_AT_FIRST, ROWS_AT_LEAST = 0.005, 50, 10
 PAUSE = 0.25  # of the time that a transaction took
-NOTHING = literal(0)
 F = File.__table__.c
 
 
@@ -25,7 +26,7 @@ class Cleaning:
     def __init__(self, kind: str, task_id: str | None, *, dry_run: bool = False) -> None:
         self.deleted: dict[str, dict[str, int]] = {}
         self._kind, self._task_id, self._dry_run, self._record = kind, task_id, dry_run, 0
-        self._pace = Pace(ROWS_AT_FIRST)
+        self._step = Pace(ROWS_AT_FIRST, at_least=ROWS_AT_LEAST, hold_s=STEP_S)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -33,56 +34,32 @@ class Cleaning:
         sums = {name: sum(one[name] for one in self.deleted.values()) for name in ("count", "bytes")}
         return {"dry_run": self._dry_run, **sums, "deleted": self.deleted}
 
-    def rows(self, what: str, table: FromClause, where: ColumnElement[bool], size: Any = NOTHING) -> None:
-        """Delete the rows of a table with a column `id`; `size` is what counts as the bytes of one."""
+    def rows(self, what: str, table: FromClause, where: ColumnElement[bool]) -> None:
+        """Delete rows of a table. They are looked for outside of the transactions that delete them."""
         if self._dry_run:
-            query = select(func.count(), func.coalesce(func.sum(size), 0)).select_from(table).where(where)
+            query = select(func.count(), func.coalesce(func.sum(size_of(table)), 0)).select_from(table).where(where)
             self.count(what, *_found(query)[0])
             return
-        some = select(table.c.id, size.label("size")).where(where)
-        gone = True
-        while gone:
-            with self._short() as session:
-                batch = some.limit(self._pace.rows).subquery()
-                count, total = session.execute(select(func.count(), func.sum(batch.c.size))).one()
-                gone = count > 0
-                if gone:
-                    session.execute(delete(table).where(table.c.id.in_(select(batch.c.id))))  # type: ignore[arg-type]
-                    self._note(session, what, count, total)
+        query = select(*table.primary_key).where(where).limit(READ_TOGETHER)
+        while found := _found(query):
+            self._drop(what, table, where, size_of(table), found)
 
-    def until(self, what: str, column: Any, before: Any, where: ColumnElement[bool] | None = None) -> None:
-        """Delete the rows whose time in `column` is earlier, the oldest first: for tables without a column `id`."""
-        old = and_(true() if where is None else where, column < before)
-        if self._dry_run:
-            self.count(what, _found(select(func.count()).select_from(column.table).where(old))[0][0], 0)
-            return
-        upto = before
-        while upto is not None:
-            with self._short() as session:
-                query = select(column).where(old).order_by(column).offset(self._pace.rows - 1).limit(1)
-                upto = session.scalar(query)
-                batch = old if upto is None else and_(old, column <= upto)
-                gone = session.execute(delete(column.table).where(batch)).rowcount  # type: ignore[attr-defined]
-                if gone:
-                    self._note(session, what, gone, 0)
-
-    def files(self, what: str, where: ColumnElement[bool]) -> None:
-        """Delete stored files, the bytes first: a row without bytes is found again, bytes without a row hardly."""
+    def files(self, what: str, where: ColumnElement[bool], spared: Container[str] = ()) -> None:
+        """Delete stored files but those of the ids `spared`; the bytes first: a row without bytes is found again, bytes
+        without a row hardly."""
         after = ""
         query = select(F.id, F.size, F.storage_key).where(where).order_by(F.id).limit(FILES_TOGETHER)
-        while found := _found(query.where(F.id > after)):
-            after, size = found[-1].id, sum(row.size for row in found)
+        while read := _found(query.where(F.id > after)):
+            after, found = read[-1].id, [row for row in read if row.id not in spared]
             if self._dry_run:
-                self.count(what, len(found), size)
+                self.count(what, len(found), sum(row.size for row in found))
                 continue
             files.storage().delete([row.storage_key for row in found])
-            with db.writing() as session:
-                session.execute(delete(File).where(F.id.in_([row.id for row in found])))
-                self._note(session, what, len(found), size)
+            self._drop(what, File.__table__, where, F.size, [(row.id,) for row in found])
 
     def noted(self, what: str, count: int, size: int) -> None:
         """Record what was deleted elsewhere than in the database."""
-        if self._dry_run:
+        if self._dry_run or not count:
             self.count(what, count, size)
             return
         with db.writing() as session:
@@ -94,15 +71,30 @@ class Cleaning:
         tally = self.deleted.setdefault(what, {"count": 0, "bytes": 0})
         tally["count"], tally["bytes"] = tally["count"] + count, tally["bytes"] + int(size)
 
+    def _drop(self, what: str, table: FromClause, where: ColumnElement[bool], size: Any, found: Sequence[Any]) -> None:
+        """Delete the rows of these keys that are still to go, in as many transactions as their time asks for."""
+        columns = list(table.primary_key)
+        key = tuple_(*columns) if len(columns) > 1 else columns[0]
+        rest = [tuple(row) if len(row) > 1 else row[0] for row in found]
+        while rest:
+            sizes: list[int] = []
+            with self._short() as (session, ends_at):
+                while rest and time.monotonic() < ends_at:
+                    some, rest = rest[: self._step.rows], rest[self._step.rows :]
+                    began = time.monotonic()
+                    query = delete(table).where(key.in_(some), where).returning(size)  # type: ignore[arg-type]
+                    sizes += session.scalars(query)
+                    self._step.took(time.monotonic() - began, len(some))
+                if sizes:
+                    self._note(session, what, len(sizes), sum(sizes))
+
     @contextmanager
-    def _short(self) -> Iterator[Session]:
-        """A transaction that is as long as it may be, and behind it a time for everybody else's."""
+    def _short(self) -> Iterator[tuple[Session, float]]:
+        """A transaction, and when it should come to its end; behind it a time for everybody else's."""
         with db.writing() as session:
             began = time.monotonic()
-            yield session
-        took_s = time.monotonic() - began
-        self._pace.took(took_s)
-        time.sleep(took_s * PAUSE)
+            yield session, began + HOLD_S
+        time.sleep((time.monotonic() - began) * PAUSE)
 
     def _note(self, session: Session, what: str, count: int, size: int) -> None:
         self.count(what, count, size)

@@ -2,52 +2,59 @@
 
 Evidence is not touched: deliveries, letters, accounts and answers have tables of their own, and files of any purpose
 but `result` and `upload` stay. A result goes with the task that made it; its letter can be drawn again from its record.
+Nor is what a task still needs that has not ended, however old it is: its row, its key, its upload, its attachments.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, delete, func, literal, select
+from sqlalchemy import ColumnElement, and_, func, select, update
 
 from workers import db, settings
 from workers.engine.tables import history, items, keys, occurrences, tasks
+from workers.errors import StorageFailed
 from workers.housekeeping.cleaning import Cleaning, F
 from workers.models import Cleanup, Import, SandboxMessage, Telling
 
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 RECORDS_KEPT = timedelta(days=3 * 366)
 TASKS_TOGETHER = 200
-TE = Telling.__table__
-H, T, M = history.c, tasks.c, SandboxMessage.__table__.c
+TE, IM, M = Telling.__table__, Import.__table__, SandboxMessage.__table__
+H, T = history.c, tasks.c
 
 
-def clean(cleaning: Cleaning, before: datetime) -> Iterator[str]:
-    """Delete all that is older, part by part; tells the name of each part before it begins."""
-    yield "log_files"
-    _log_files(cleaning, before)
+def clean(cleaning: Cleaning, before: datetime, spared: Container[str]) -> Iterator[str]:
+    """Delete all that is older, part by part; tells the name of each part before it begins. `spared` are the ids of
+    files that somebody still needs."""
     yield "sandbox_messages"
-    cleaning.rows(
-        "sandbox_messages", SandboxMessage.__table__, M.created_at < before, _length(M.subject, M.body, M.html)
-    )
+    cleaning.rows("sandbox_messages", M, M.c.created_at < before)
     yield "log_rows"
-    cleaning.rows("log_rows", history, H.at < before, _length(H.message))
+    cleaning.rows("log_rows", history, H.at < before)
     _occurrences(cleaning, before)
-    cleaning.until("idempotency_keys", keys.c.created_at, before)
-    cleaning.rows("tellings", TE, TE.c.created_at < before, _length(TE.c.body, TE.c.answer))
+    cleaning.rows("idempotency_keys", keys, and_(keys.c.created_at < before, ~lives(keys.c.task_id)))
     yield "tasks"
     for ids in _old_tasks(before):
-        _forget(cleaning, ids, before)
-    cleaning.files("uploads", and_(F.purpose == "upload", F.created_at < before))
+        _forget(cleaning, ids, before, spared)
+    cleaning.files("uploads", and_(F.purpose == "upload", F.created_at < before), spared)
+    # After the tasks: an end that is not noted as told would be told once more.
+    cleaning.rows("tellings", TE, and_(TE.c.created_at < before, ~lives(TE.c.handed_to)))
     if not cleaning.dry_run:
-        cleaning.until("cleanup_records", Cleanup.at, before - RECORDS_KEPT)
+        cleaning.rows("cleanup_records", Cleanup.__table__, Cleanup.at < before - RECORDS_KEPT)
+    yield "log_files"
+    _log_files(cleaning, before)
+
+
+def lives(task_id: Any) -> ColumnElement[bool]:
+    """Whether the task of that id has still to end."""
+    return select(T.id).where(T.id == task_id, T.state.not_in(ENDED)).exists()
 
 
 def _old_tasks(before: datetime) -> Iterator[list[str]]:
     """Ids of tasks that ended before then, some at a time. Ids are UUIDv7: those made later need not be looked at."""
     after, newest = "", f"{int(before.timestamp() * 1000):012x}"
-    query = select(T.id).where(T.id < f"{newest[:8]}-{newest[8:]}", T.state.in_(ENDED), T.ended_at < before)
+    query = select(T.id).where(T.id < f"{newest[:8]}-{newest[8:]}", _is_old(before))
     while True:
         with db.reading() as session:
             found = list(session.scalars(query.where(T.id > after).order_by(T.id).limit(TASKS_TOGETHER)))
@@ -57,49 +64,63 @@ def _old_tasks(before: datetime) -> Iterator[list[str]]:
         after = found[-1]
 
 
-def _forget(cleaning: Cleaning, ids: list[str], before: datetime) -> None:
+def _is_old(before: datetime) -> ColumnElement[bool]:
+    return and_(T.state.in_(ENDED), T.ended_at < before)
+
+
+def _forget(cleaning: Cleaning, ids: list[str], before: datetime, spared: Container[str]) -> None:
     """Delete tasks with all that hangs on them, the tasks themselves last, so that a killed run finds the rest."""
-    cleaning.files("results", and_(F.task_id.in_(ids), F.purpose == "result"))
-    columns = items.c
-    cleaning.rows("items", items, columns.task_id.in_(ids), _length(columns.value, columns.output, columns.error))
-    cleaning.rows("log_rows", history, and_(H.task_id.in_(ids), H.at >= before), _length(H.message))
     if not cleaning.dry_run:
-        with db.writing() as session:
-            session.execute(delete(Import).where(Import.task_id.in_(ids)))
-    size = _length(T.params, T.result, T.traceback, T.status, T.error_message)
-    cleaning.rows("tasks", tasks, T.id.in_(ids), size)
+        ids = _withdrawn(ids, before)
+    cleaning.files("results", and_(F.task_id.in_(ids), F.purpose == "result"), spared)
+    cleaning.rows("items", items, items.c.task_id.in_(ids))
+    cleaning.rows("log_rows", history, and_(H.task_id.in_(ids), H.at >= before))
+    cleaning.rows("imports", IM, IM.c.task_id.in_(ids))
+    cleaning.rows("tasks", tasks, T.id.in_(ids))
+
+
+def _withdrawn(ids: list[str], before: datetime) -> list[str]:
+    """Those of the tasks that are still old, seen by nobody from now on: none is begun anew while its items go."""
+    query = update(tasks).where(T.id.in_(ids), _is_old(before)).values(released=False).returning(T.id)
+    with db.writing() as session:
+        return list(session.scalars(query))
 
 
 def _occurrences(cleaning: Cleaning, before: datetime) -> None:
-    """The history of schedules, one after the other, but not what still waits or runs."""
-    schedule, ended = occurrences.c.schedule, occurrences.c.state.not_in(("enqueued", "waiting"))
+    """The history of schedules, one after the other, but not what still waits or runs, nor the last run of each."""
+    OC, ended = occurrences.c, occurrences.c.state.not_in(("enqueued", "waiting"))
+    ran = select(OC.schedule, func.max(OC.due_at)).where(OC.task_id.is_not(None)).group_by(OC.schedule)
     with db.reading() as session:
-        names = list(session.scalars(select(schedule).distinct()))
+        last = dict(map(tuple, session.execute(ran)))
+        names = list(session.scalars(select(OC.schedule).distinct()))
     for name in names:
-        cleaning.until("occurrences", occurrences.c.due_at, before, and_(schedule == name, ended))
+        old = OC.due_at < min(before, last.get(name, before))
+        cleaning.rows("occurrences", occurrences, and_(OC.schedule == name, old, ended))
 
 
 def _log_files(cleaning: Cleaning, before: datetime) -> None:
-    """Log files that nobody has written to since then: `*.log*` in DATA_DIR, and all in its folder `logs`."""
-    folder = settings.current().data_dir
+    """Log files that nobody has written to since then: `*.log*` in DATA_DIR, and all in its folder `logs`. One that
+    can't be deleted keeps none of the others; it is told at the end."""
+    folder, faults = settings.current().data_dir, []
     for path in sorted({*folder.glob("*.log*"), *folder.glob("logs/**/*")}):
         size = _idle_size(path, before)
-        if size is not None:
+        if size is None:
+            continue
+        try:
             if not cleaning.dry_run:
                 path.unlink(missing_ok=True)
             cleaning.noted("log_files", 1, size)
+        except OSError as error:
+            faults.append(StorageFailed(what=f"the log file {path.name}", reason=error.strerror or str(error)))
+    if faults:
+        raise faults[0]
 
 
 def _idle_size(path: Path, before: datetime) -> int | None:
     """The size of a plain file that was last written before then; None for anything else."""
     try:
         found = path.lstat()
-    except FileNotFoundError:  # rotated away meanwhile
+    except OSError:  # rotated away meanwhile, or in a folder that is closed to us
         return None
     plain = path.is_file() and not path.is_symlink()
     return found.st_size if plain and found.st_mtime < before.timestamp() else None
-
-
-def _length(*columns: Any) -> Any:
-    """About how many bytes the values of a row take."""
-    return sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(0))

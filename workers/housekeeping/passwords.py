@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from workers import db, settings
-from workers.models import Company, User
+from workers.models import NO_PASSWORD, Company, User
 
 MAX_AGE_DAYS = 90
 CHUNK = 500
@@ -35,9 +35,10 @@ class Expiry:
 
 
 def expiries(at: datetime) -> Iterator[Expiry]:
-    """Of every active user whose password expires at all."""
+    """Of every active user who has a password that expires."""
     after, today = 0, _day(at)
-    query = select(User, Company.options).outerjoin(Company, Company.id == User.company_id).where(User.active)
+    query = select(User, Company.options).outerjoin(Company, Company.id == User.company_id)
+    query = query.where(User.active, User.password_hash != NO_PASSWORD)
     while True:
         with db.reading() as session:
             found = session.execute(query.where(User.id > after).order_by(User.id).limit(CHUNK)).all()

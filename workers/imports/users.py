@@ -11,12 +11,11 @@ from workers import db
 from workers.db import now
 from workers.imports.accounts import too_long
 from workers.imports.scratch import Key, Part, Words
-from workers.models import Company, User
+from workers.models import NO_PASSWORD, Company, User
 from workers.records import insert
 
 FIELDS = ("name", "phone", "language")
 LIMITS = {"email": 320, "name": 200, "phone": 40}
-NO_PASSWORD = "!"  # no hash: nothing that anybody types matches
 MEMBER = "member"
 U = User.__table__.c
 BY_EMAIL = select(U.id, U.company_id, U.role, U.email, *(U[name] for name in FIELDS)).where(

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from workers import settings
 from workers.db import now
-from workers.engine import enqueue, job, report, this_task
-from workers.errors import KeyReused
+from workers.engine import enqueue, job, needs, report, this_task
+from workers.errors import InvalidInput, KeyReused
 from workers.housekeeping import leftovers, old, operators, passwords
 from workers.housekeeping.cleaning import Cleaning
 
-Days = Annotated[int, Field(ge=1, le=36_500)]
-PARTS = 5
+DAYS_AT_MOST = 36_500
+Days = Annotated[int, Field(ge=1, le=DAYS_AT_MOST)]
+PARTS = 4
 CLEANING = {"tr": "Eski kayıtlar siliniyor...", "en": "Deleting old records..."}
 
 
@@ -24,9 +25,9 @@ def cleanup_old_logs(days: Days | None = None, dry_run: bool = False) -> dict[st
 
     Returns `{"dry_run", "older_than_days", "count", "bytes", "deleted": {"tasks": {"count", "bytes"}, …}}`.
     """
-    days = days or settings.current().log_retention_days
+    days = settings.current().log_retention_days if days is None else _sensible(days=days)
     cleaning = Cleaning("cleanup_old_logs", this_task().id, dry_run=dry_run)
-    for number, part in enumerate(old.clean(cleaning, now() - timedelta(days=days))):
+    for number, part in enumerate(old.clean(cleaning, now() - timedelta(days=days), needs.named("file"))):
         report(number, PARTS, part)
     return {"older_than_days": days, **cleaning.result}
 
@@ -36,9 +37,9 @@ def tidy_up() -> dict[str, Any]:
     """Delete what crashes and time left behind: pieces, files without a record, results older than RESULT_TTL_DAYS,
     imports that nobody goes on with, dead tokens; refresh the statistics."""
     cleaning, at = Cleaning("tidy_up", this_task().id), now()
-    leftovers.pieces(cleaning)
-    leftovers.orphans(cleaning)
-    leftovers.expired_results(cleaning, at)
+    leftovers.pieces(cleaning, at)
+    leftovers.orphans(cleaning, at)
+    leftovers.expired_results(cleaning, at, needs.named("file"))
     leftovers.imports(cleaning, at)
     leftovers.dead_tokens(cleaning, at)
     leftovers.refresh_statistics()
@@ -53,6 +54,7 @@ def check_password_expiry(within_days: Days = 14) -> dict[str, int]:
     """
     from workers.services import notices
 
+    _sensible(within_days=within_days)
     counts, at, url = {"expiring": 0, "mailed": 0, "expired": 0}, now(), settings.current().base_url
     for expiry in passwords.expiries(at):
         passwords.flag(expiry, at)
@@ -84,7 +86,7 @@ def send_daily_digest() -> dict[str, Any]:
         _mail(one.email, one.company_id, *text, key=f"digest:{one.user_id}:{at:%Y-%m-%d}")
     if found and settings.current().alert_urls:
         subject, body = notices.digest("tr", found.tasks, found.late, found.set_aside)
-        enqueue("alert_operators", {"subject": subject, "text": body}, key=f"digest:{at:%Y-%m-%d}")
+        _once("alert_operators", {"subject": subject, "text": body}, key=f"digest:{at:%Y-%m-%d}")
     return {"tasks": found.tasks, "late": found.late, "set_aside": found.set_aside}
 
 
@@ -97,7 +99,19 @@ def alert_operators(subject: str, text: str) -> int:
 
 
 def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str) -> None:
-    """Enqueue one mail. The key makes it one, however often the job runs; a run on another day would word it anew."""
+    params = {"to_email": to, "subject": subject, "body": body}
+    _once("send_notice", params, key=key, scope=str(company_id) if company_id else None)
+
+
+def _once(kind: str, params: dict[str, Any], *, key: str, scope: str | None = None) -> None:
+    """Enqueue one message. The key makes it one, however often the job runs, also where it would word it anew."""
     with suppress(KeyReused):
-        params = {"to_email": to, "subject": subject, "body": body}
-        enqueue("send_notice", params, scope=str(company_id) if company_id else None, key=key)
+        enqueue(kind, params, scope=scope, key=key)
+
+
+def _sensible(**given: int) -> int:
+    """The days, also of who calls the function itself and so has not met its schema."""
+    ((name, days),) = given.items()
+    if not 1 <= days <= DAYS_AT_MOST:
+        raise InvalidInput([{"field": name, "message": f"give 1 to {DAYS_AT_MOST:,} days"}])
+    return days

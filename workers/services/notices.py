@@ -10,8 +10,8 @@ EXPIRES = {
         "Lütfen bu tarihten önce parolanızı değiştirin:\n{url}\n",
     ),
     "en": (
-        "Your password expires in {days_left} days",
-        "Dear {name},\n\nYour password expires on {day}, in {days_left} days. "
+        "Your password expires in {days_left} {days}",
+        "Dear {name},\n\nYour password expires on {day}, in {days_left} {days}. "
         "Please change it before that day:\n{url}\n",
     ),
 }
@@ -69,7 +69,8 @@ def webhook_off(language: str, reason: str, url: str) -> tuple[str, str]:
 def expires(language: str, name: str, day: date, days_left: int, url: str) -> tuple[str, str]:
     """To a user whose password expires on `day`."""
     written = f"{day:%d.%m.%Y}" if language == "tr" else day.isoformat()
-    return _filled(EXPIRES, language, name=name, day=written, days_left=days_left, url=url)
+    days = "day" if days_left == 1 else "days"
+    return _filled(EXPIRES, language, name=name, day=written, days_left=days_left, days=days, url=url)
 
 
 def expiring(language: str, soon: int, expired: int, within_days: int) -> tuple[str, str]:
