@@ -105,6 +105,17 @@ def test_a_frozen_clock_is_replaced_and_does_no_harm_when_it_wakes(service: Serv
         assert_no_gap_and_no_double(service)
 
 
+def test_what_the_leading_clock_leaves_lying_another_enqueues(service: Service, catalogue: Declare) -> None:
+    catalogue("of_the_next_release", cron="0 0 * * *")
+    schedules.register(clock.time_of_redis() - timedelta(days=2))
+    service.redis.set(clock.LEASE, "an older release", px=60_000)
+
+    Clock()._pass()
+
+    assert queued(service) == [row.task_id for row in rows()] != []
+    assert service.redis.get(clock.LEASE) == b"an older release"
+
+
 def test_what_a_flushed_redis_lost_comes_back_and_the_clock_goes_on(service: Service, catalogue: Declare) -> None:
     catalogue("each_second", **EACH_SECOND)
     with clocks(service, 2, each_second=EACH_SECOND) as running:

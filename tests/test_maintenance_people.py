@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from tests.conftest import Service
 from tests.face import new_company
-from tests.hands import put_row
+from tests.hands import at_once, put_row
 from workers import db, settings
 from workers.db import now
 from workers.engine.seal import Seal
@@ -79,6 +79,15 @@ def test_a_run_that_died_before_it_noted_its_mail_sends_no_second_one(service: S
 
     assert len(mails()) == 1
     assert user(user_id).password_notice_for is not None
+
+
+def test_runs_at_once_send_one_mail_and_count_it_once(anywhere: Service) -> None:
+    for name in ("ayse", "bob", "cem"):
+        a_user(f"{name}@example.com", changed_days_ago=80)
+
+    counts = at_once(3, lambda _: maintenance.check_password_expiry()["mailed"])
+
+    assert sum(counts) == len(mails()) == 3
 
 
 def test_a_changed_password_expires_anew(service: Service) -> None:

@@ -2,8 +2,9 @@
 
 rq-scheduler keeps due times in Redis alone, and loses or doubles them when it dies at the wrong moment. Here a schedule
 is a row, each of its occurrences another (occurrences.py), and they alone decide; so a clock may be killed or frozen
-between any two lines, and two that both believe to lead do no harm. The lease only keeps the others quiet. What stays
-of rq-scheduler is its face: its class, its instance keys, and its sorted set as a mirror (mirror.py).
+between any two lines, and two that both believe to lead do no harm. The lease only keeps the others quiet, for ten
+seconds: what is still due then, any of them enqueues. What stays of rq-scheduler is its face: its class, its instance
+keys, and its sorted set as a mirror (mirror.py).
 """
 
 import inspect
@@ -29,6 +30,7 @@ from workers.errors import BadSettings, DatabaseDown, QueueDown
 
 EVERY_S = 0.5
 LEASE_S = 5
+LEFT_FOR = timedelta(seconds=10)
 LEASE = "sira:duty:clock"
 AT_ONCE = 500
 log = logs.get("clock")
@@ -83,6 +85,8 @@ class Clock(Scheduler):
                 self._register()
             if self.acquire_lock():
                 self.enqueue_jobs()
+            else:
+                self._make_good()
         except (RedisError, QueueDown) as error:
             told = f"redis is away: {type(error).__name__}"
         except DatabaseDown as error:
@@ -138,6 +142,12 @@ class Clock(Scheduler):
         made = occurrences.fire(at) + occurrences.release(at)
         mirror.show(self.connection)
         return made
+
+    def _make_good(self) -> None:
+        """Enqueue what whoever leads has left lying: it may run an older release, which does not know the kind."""
+        at = time_of_redis()
+        occurrences.fire(at, left_for=LEFT_FOR)
+        occurrences.release(at)
 
     def enqueue_at(self, scheduled_time: datetime, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
         """Enqueue a kind for later, by the same door as everybody: a task, kept in SQL. Naive times are UTC."""

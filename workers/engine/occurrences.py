@@ -45,12 +45,12 @@ def time_of_redis() -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
 
-def fire(at: datetime) -> list[dict[str, Any]]:
-    """Write what is due at `at` and push it; the tasks. A schedule that can't be read is set aside with its fault."""
+def fire(at: datetime, *, left_for: timedelta = timedelta(0)) -> list[dict[str, Any]]:
+    """Write what is due at `at`, and has been for `left_for`, and push it; the tasks. A schedule that can't be read is
+    set aside with its fault."""
     with reading() as session:
-        rows = session.execute(
-            select(schedules).where(S.due_at <= at, *LIVE).order_by(S.due_at, S.name).limit(CHUNK)
-        ).all()
+        query = select(schedules).where(S.due_at <= at - left_for, *LIVE).order_by(S.due_at, S.name)
+        rows = session.execute(query.limit(CHUNK)).all()
     plans = [_unless_idle(made) for row in rows if (made := _planned(row, at))]
     fired: list[dict[str, Any]] = []
     for start in range(0, len(plans), TOGETHER):

@@ -64,9 +64,9 @@ def check_password_expiry(within_days: Days = 14) -> dict[str, int]:
         counts["expiring"] += 1
         if expiry.told_for != expiry.day:
             text = notices.expires(expiry.language, expiry.name or expiry.email, expiry.day, expiry.days_left, url)
-            _mail(expiry.email, expiry.company_id, *text, key=f"password-expiry:{expiry.user_id}:{expiry.day}")
+            key = f"password-expiry:{expiry.user_id}:{expiry.day}"
+            counts["mailed"] += _mail(expiry.email, expiry.company_id, *text, key=key)
             passwords.told(expiry)
-            counts["mailed"] += 1
     if counts["expiring"] or counts["expired"]:
         for one in operators.operators():
             text = notices.expiring(one.language, counts["expiring"], counts["expired"], within_days)
@@ -98,15 +98,17 @@ def alert_operators(subject: str, text: str) -> int:
     return alerts.notify(settings.current().alert_urls, subject, text)
 
 
-def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str) -> None:
+def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str) -> bool:
     params = {"to_email": to, "subject": subject, "body": body}
-    _once("send_notice", params, key=key, scope=str(company_id) if company_id else None)
+    return _once("send_notice", params, key=key, scope=str(company_id) if company_id else None)
 
 
-def _once(kind: str, params: dict[str, Any], *, key: str, scope: str | None = None) -> None:
-    """Enqueue one message. The key makes it one, however often the job runs, also where it would word it anew."""
+def _once(kind: str, params: dict[str, Any], *, key: str, scope: str | None = None) -> bool:
+    """Enqueue one message; False if it was before. The key makes it one, however often the job runs, also where it
+    would word it anew."""
     with suppress(KeyReused):
-        enqueue(kind, params, scope=scope, key=key)
+        return not enqueue(kind, params, scope=scope, key=key).replayed
+    return False
 
 
 def _sensible(**given: int) -> int:
