@@ -197,6 +197,7 @@ def test_garbage_in_the_sorted_set_is_left_alone_and_shown(service: Service, cat
     garbage = [b"not-a-job", b"\xff\xfe", b"rq:job:x", b"12"]
     service.redis.hset("rq:job:not-a-job", mapping={"data": b"\x80\x05garbage", "created_at": "nonsense"})
     service.redis.zadd(mirror.KEY, dict.fromkeys(garbage, 1))
+    service.redis.set("rq:job:schedule-hourly", "no hash")
 
     Clock().enqueue_jobs()
 
@@ -204,6 +205,7 @@ def test_garbage_in_the_sorted_set_is_left_alone_and_shown(service: Service, cat
     assert told(mend=True)["entry of another scheduler"].mended
     assert mirror.strangers() == []
     assert service.redis.zscore(mirror.KEY, "schedule-hourly")
+    assert service.redis.hget("rq:job:schedule-hourly", "status") == b"scheduled"
 
 
 def test_a_schedule_that_no_clock_serves_is_overdue(catalogue: Declare) -> None:

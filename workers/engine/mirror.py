@@ -23,6 +23,7 @@ def show(connection: Any) -> None:
     pipeline = connection.pipeline(transaction=True)
     for name, row in due.items():
         if shown.get(name.encode()) != row.due_at.timestamp():
+            pipeline.delete(f"rq:job:{name}")  # whatever somebody made of it
             pipeline.hset(f"rq:job:{name}", mapping=_template(name, row))
             pipeline.zadd(KEY, {name: row.due_at.timestamp()})
     for entry in shown:
