@@ -2,16 +2,21 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import structlog
 
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 from workers import logs
+from workers.db import now
 
 SECRET = "ayse@a.example"
 
@@ -43,6 +48,27 @@ def sentry() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     logs._client.cache_clear()
     server.shutdown()
     server.server_close()
+
+
+def test_a_line_of_a_library_is_one_of_ours_with_its_time_in_utc_and_its_traceback() -> None:
+    script = """
+import logging
+from workers import logs
+logs.setup(production=True)
+try:
+    raise ValueError("as it was told")
+except ValueError:
+    logging.getLogger("a.library").exception("it %s", "failed")
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "TZ": "Asia/Tokyo"}, capture_output=True, text=True
+    )
+
+    line = json.loads(said.stderr)
+    assert (line["event"], line["level"]) == ("it failed", "error")
+    assert line["exception"].endswith("ValueError: as it was told")
+    assert line["timestamp"].endswith("Z")
+    assert abs(datetime.fromisoformat(line["timestamp"]) - now()) < timedelta(hours=1)
 
 
 def test_an_error_reaches_sentry_with_its_frames_and_nothing_of_a_person(
