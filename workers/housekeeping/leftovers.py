@@ -15,7 +15,7 @@ from sqlalchemy import and_, or_, select, text
 from workers import db, files, settings
 from workers.engine.tables import tasks
 from workers.housekeeping.cleaning import Cleaning, F
-from workers.housekeeping.old import ENDED, lives
+from workers.housekeeping.old import lives
 from workers.models import File, Import, Token
 
 DEAD_TOKENS_KEPT, FORGOTTEN_AFTER = timedelta(days=30), timedelta(days=1)
@@ -24,19 +24,20 @@ ANALYZE = {"sqlite": ("PRAGMA analysis_limit=400", "PRAGMA optimize"), "postgres
 
 
 def pieces(cleaning: Cleaning, at: datetime) -> None:
-    """Delete the pieces that bulks left in `parts/` because they ended before they assembled them."""
+    """Delete the pieces in `parts/` that nobody will assemble: of tasks that are done or gone. One that failed or was
+    cancelled goes on with them when it is begun anew."""
     listed = sorted(files.storage().list("parts", before=at - FORGOTTEN_AFTER))
     for task_id, group in groupby(listed, key=lambda pair: pair[0].split("/")[1]):
         found = list(group)
-        if _is_over(task_id):
+        if _is_done(task_id):
             files.storage().delete([key for key, _ in found])
             cleaning.noted("pieces", len(found), sum(size for _, size in found))
 
 
-def _is_over(task_id: str) -> bool:
+def _is_done(task_id: str) -> bool:
     with db.reading() as session:
         state = session.scalar(select(tasks.c.state).where(tasks.c.id == task_id))
-    return state is None or state in ENDED
+    return state in (None, "SUCCESS")
 
 
 def orphans(cleaning: Cleaning, at: datetime) -> None:
