@@ -271,6 +271,24 @@ def test_what_a_clock_could_not_push_is_pushed_by_the_reconciler(
     assert queued(service) == task_ids() == [due.task_id("hourly", AT)]
 
 
+def test_what_a_dead_clock_wrote_and_did_not_push_another_pushes(
+    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue("hourly", cron="0 * * * *")
+    schedules.register(ago(1, HOUR))
+    with pytest.MonkeyPatch.context() as dies:
+        dies.setattr(occurrences, "_push", lambda _: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            occurrences.fire(AT)
+
+    occurrences.settle(AT + timedelta(seconds=1))
+    assert queued(service) == [], "whoever wrote it may still be about to"
+    for _ in range(2):
+        occurrences.settle(AT + timedelta(seconds=4))
+
+    assert queued(service) == task_ids() == [due.task_id("hourly", AT)]
+
+
 def test_the_clock_of_redis_decides_what_is_due(
     service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ OPEN = ("enqueued", "waiting")
 ENDS = {"SUCCESS": "done", "FAILURE": "failed", "REVOKED": "cancelled"}
 TOGETHER = 25  # schedules in one transaction, which so lasts about 20 ms
 CHUNK = 1000
+NEVER_TOLD = "0-0"  # the event of a task that never was in Redis
+PUSHED_WITHIN = timedelta(seconds=3)
 ALARM_KIND = "alert_operators"
 S, OC = schedules.c, occurrences.c
 LIVE = (S.paused.is_(False), S.fault.is_(None))
@@ -65,8 +67,8 @@ def fire(at: datetime, *, left_for: timedelta = timedelta(0)) -> list[dict[str, 
     return fired
 
 
-def _push(new: list[dict[str, Any]]) -> None:
-    """What does not arrive, because Redis is away or this clock dies here, is pushed by the reconciler."""
+def _push(new: Sequence[Any]) -> None:
+    """What does not arrive, because Redis is away or this clock dies here, is pushed again when it is settled."""
     for task in new:
         push(task)
 
@@ -196,26 +198,42 @@ def _release(session: Session, name: str, due: datetime, at: datetime) -> list[d
 
 
 def settle(at: datetime, after: str = "") -> str:
-    """Write down what became of runs that have ended, up to a thousand behind the task id `after`; where to go on."""
+    """Write down what became of runs that have ended, up to a thousand behind the task id `after`; where to go on.
+    And push what a dead clock wrote and did not push: it need not wait for a worker's reconciler."""
     seen = and_(tasks.c.id == OC.task_id, tasks.c.released)
-    query = select(OC.schedule, OC.due_at, OC.task_id, tasks.c.state).outerjoin(tasks, seen)
-    query = query.where(OC.state == "enqueued", OC.task_id > after).order_by(OC.task_id).limit(CHUNK)
+    query = select(OC.schedule, OC.due_at, OC.task_id, OC.enqueued_at, tasks.c.state, tasks.c.event_id)
+    query = query.outerjoin(tasks, seen).where(OC.state == "enqueued", OC.task_id > after)
     with reading() as session:
-        rows = session.execute(query).all()
-    for row, state in zip(rows, _states(rows), strict=True):
-        if state:
+        rows = session.execute(query.order_by(OC.task_id).limit(CHUNK)).all()
+    lost = []
+    for row, status in zip(rows, _statuses(rows), strict=True):
+        if state := _state(row, status):
             _settle(row, state, at)
+        elif not status and row.event_id == NEVER_TOLD and row.enqueued_at < at - PUSHED_WITHIN:
+            lost.append(row.task_id)
+    _push_again(lost)
     return rows[-1].task_id if len(rows) == CHUNK else ""
 
 
-def _states(rows: Sequence[Any]) -> list[str | None]:
-    """How each run ended, as far as SQL or Redis know; None for one that goes on."""
+def _statuses(rows: Sequence[Any]) -> list[str]:
+    """What Redis says of each run; nothing of one that it does not have."""
     pipeline = wire.connect().pipeline(transaction=False)
     for row in rows:
         pipeline.hget(f"rq:job:{row.task_id}", "status")
-    told = [BY_RQ_STATUS.get((status or b"").decode()) for status in pipeline.execute()]
-    by_row = [row.state if row.state in ENDS else live for row, live in zip(rows, told, strict=True)]
-    return [ENDS.get(end or "") if row.state else "unknown" for row, end in zip(rows, by_row, strict=True)]
+    return [(status or b"").decode() for status in pipeline.execute()]
+
+
+def _state(row: Any, status: str) -> str | None:
+    """How a run ended, as far as SQL or Redis know; None for one that goes on."""
+    end = row.state if row.state in ENDS else BY_RQ_STATUS.get(status, "")
+    return ENDS.get(end) if row.state else "unknown"
+
+
+def _push_again(lost: list[str]) -> None:
+    query = select(tasks).where(tasks.c.id.in_(lost), tasks.c.state == "PENDING")
+    with reading() as session:
+        found = session.execute(query).mappings().all() if lost else []
+    _push(found)
 
 
 def _settle(row: Any, state: str, at: datetime) -> None:
