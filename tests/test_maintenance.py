@@ -124,15 +124,15 @@ def test_a_transaction_ends_when_its_time_is_over_however_many_rows_wait(
     task_id = an_ended_task(RECENT)
     with db.writing() as session:
         told = {"task_id": task_id, "state": "STARTED", "at": OLD}
-        session.execute(insert(history), [{**told, "event_id": f"{number}"} for number in range(250)])
+        session.execute(insert(history), [{**told, "event_id": f"{number}"} for number in range(450)])
     seconds, batches = itertools.count(0, 0.015), []
     monkeypatch.setattr(cleaning, "time", SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None))
     note = Cleaning._note
     monkeypatch.setattr(Cleaning, "_note", lambda *args: (batches.append(args[3]), note(*args)))
 
-    assert maintenance.cleanup_old_logs()["deleted"]["log_rows"]["count"] == 250
+    assert maintenance.cleanup_old_logs()["deleted"]["log_rows"]["count"] == 450
 
-    assert batches[:3] == [100, 100, 50], "a clock that leaps at each look leaves a transaction time for one step"
+    assert batches[:3] == [200, 200, 50], "a clock that leaps at each look leaves a transaction time for one step"
 
 
 def test_bytes_are_counted_as_bytes_wherever_they_lie(anywhere: Service) -> None:

@@ -14,7 +14,7 @@ from workers.models import Cleanup, File
 from workers.pace import HOLD_S
 
 READ_TOGETHER, FILES_TOGETHER = 5000, 200
-STEP_ROWS = 100  # of one statement, some milliseconds
+STEP_ROWS = 200  # of one statement, some milliseconds
 PAUSE = 0.25  # of the time that a transaction took
 F = File.__table__.c
 
@@ -41,7 +41,7 @@ class Cleaning:
             return
         query = select(*table.primary_key).where(where).limit(READ_TOGETHER)
         while found := _found(query):
-            self._drop(what, table, where, size_of(table), found)
+            self._drop(what, table, size_of(table), found)
 
     def files(self, what: str, where: ColumnElement[bool], spared: Container[str] = ()) -> None:
         """Delete stored files but those of the ids `spared`; the bytes first: a row without bytes is found again, bytes
@@ -54,7 +54,7 @@ class Cleaning:
                 self.count(what, len(found), sum(row.size for row in found))
                 continue
             files.storage().delete([row.storage_key for row in found])
-            self._drop(what, File.__table__, where, F.size, [(row.id,) for row in found])
+            self._drop(what, File.__table__, F.size, [(row.id,) for row in found])
 
     def noted(self, what: str, count: int, size: int) -> None:
         """Record what was deleted elsewhere than in the database."""
@@ -70,8 +70,8 @@ class Cleaning:
         tally = self.deleted.setdefault(what, {"count": 0, "bytes": 0})
         tally["count"], tally["bytes"] = tally["count"] + count, tally["bytes"] + int(size)
 
-    def _drop(self, what: str, table: FromClause, where: ColumnElement[bool], size: Any, found: Sequence[Any]) -> None:
-        """Delete the rows of these keys that are still to go, in as many transactions as their time asks for."""
+    def _drop(self, what: str, table: FromClause, size: Any, found: Sequence[Any]) -> None:
+        """Delete the rows of these keys, in as many transactions as their time asks for."""
         columns = list(table.primary_key)
         key = tuple_(*columns) if len(columns) > 1 else columns[0]
         rest = [tuple(row) if len(row) > 1 else row[0] for row in found]
@@ -80,7 +80,7 @@ class Cleaning:
             with self._short() as (session, ends_at):
                 while rest and time.monotonic() < ends_at:
                     some, rest = rest[:STEP_ROWS], rest[STEP_ROWS:]
-                    query = delete(table).where(key.in_(some), where).returning(size)  # type: ignore[arg-type]
+                    query = delete(table).where(key.in_(some)).returning(size)  # type: ignore[arg-type]
                     sizes += session.scalars(query).all()
                 if sizes:
                     self._note(session, what, len(sizes), sum(sizes))
