@@ -1,7 +1,9 @@
 """Event streams: begin with the present, end after the last, and leave nothing behind."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -63,6 +65,17 @@ def test_a_stream_of_what_has_ended_tells_it_and_ends(face: Face) -> None:
         events = list(stream.events)
 
     assert [(event["data"]["state"], event["data"]["status"]) for event in events] == [("REVOKED", "Cancelled")]
+
+
+def test_a_stream_whose_reader_has_hung_up_ends_before_its_next_heartbeat(face: Face) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, closing(follow(face.ayse, "/api/events", environ_overrides={"werkzeug.socket": ours})) as stream:
+        began = time.monotonic()
+        theirs.close()
+        left = list(stream.events)
+
+    assert left == []
+    assert time.monotonic() - began < streams.HEARTBEAT_S / 2
 
 
 def test_a_stream_goes_on_behind_the_last_event_that_was_seen(face: Face, service: Service) -> None:

@@ -1,8 +1,9 @@
 """Server-Sent Events: what happens to tasks, as it happens. Each stream holds a thread, so their number is capped."""
 
+import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from app.api.status import iso, language, status_of
 from app.auth import Caller, caller, holder
-from app.desk import i18n, session
+from app.desk import i18n, session, told
 from app.fields import OneLine, Query
 from workers import logs
 from workers.db import now
@@ -56,17 +57,33 @@ def seat() -> Iterator[bool]:
 
 def of_task(task: tasks.Task, since: str | None) -> Response:
     """The states of one task, from the present one to the last."""
-    return _stream(events.follow(task_id=task.id, last_id=_last_id(since), heartbeat_s=HEARTBEAT_S))
+    return _stream(events.follow(task_id=task.id, last_id=_last_id(since), heartbeat_s=HEARTBEAT_S, left=_left()))
 
 
 def of_company(scope: str | None, since: str | None) -> Response:
     """All that happens to the tasks of a company (None: of all): first those that live, or what came after `since`."""
     last_id = _last_id(since)
     if last_id:
-        return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S))
+        return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=_left()))
     last_id = events.newest()  # before the look at the tasks, so that nothing falls between the two
     present = [(last_id, task) for task in ends.lately(scope, now(), PRESENT) if not task.ended]
-    return _stream(chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S)))
+    return _stream(chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=_left())))
+
+
+def _left() -> Callable[[], bool]:
+    """Whether the client has hung up: who goes from page to page would else hold a seat for each until its next
+    heartbeat. Servers that show no socket, or one of TLS, learn it then."""
+    line = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+
+    def left() -> bool:
+        try:
+            return line is not None and line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except (BlockingIOError, ValueError):
+            return False
+        except OSError:
+            return True
+
+    return left
 
 
 def _last_id(since: str | None) -> str | None:
@@ -82,8 +99,14 @@ def _stream(changes: Changes) -> Response:
             "All event streams are taken; ask for the status instead.", retry_after=FULL_RETRY_AFTER_S
         )
     answer.call_on_close(_seats.release)
-    answer.response = _lines(changes, _language(caller()), caller())
+    who, lang = caller(), _language(caller())
+    answer.response = _lines(changes if who.user_id is None else _told(changes, told.reader()), lang, who)
     return answer
+
+
+def _told(changes: Changes, translate: told.Translate) -> Changes:
+    """With the errors of tasks in the language of the desk."""
+    return ((change[0], told.of_task(change[1], translate)) if change else None for change in changes)
 
 
 def _language(who: Caller) -> str:
@@ -121,5 +144,5 @@ def notice_of(task: tasks.Task, lang: str, who: Caller) -> dict[str, Any] | None
     """What a person at the desk is told when a task of the own company has ended, so that it may be shown as it is."""
     if who.user_id is None or task.scope is None or task.scope != str(who.company_id) or not ends.rings(task):
         return None
-    told = {"task_id": task.id, "kind": task.kind, "state": task.state, "ended_at": iso(task.ended_at)}
-    return {**told, "text": ends.sentence(task, lang), "detail": ends.detail(task), "url": f"/tasks/{task.id}"}
+    notice = {"task_id": task.id, "kind": task.kind, "state": task.state, "ended_at": iso(task.ended_at)}
+    return {**notice, "text": ends.sentence(task, lang), "detail": ends.detail(task), "url": f"/tasks/{task.id}"}

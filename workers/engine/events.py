@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from workers.errors import QueueDown, SealBroken, UnknownTask
 STREAM = "sira:events"
 RECORDED = "sira:recorded"
 BATCH = 200
+LOOK_S = 1.0
 TELLS = {
     kind.__name__.rpartition(".")[2]: kind.insert(history).on_conflict_do_nothing() for kind in (sqlite, postgresql)
 }
@@ -162,11 +163,17 @@ def _opened(change: Change) -> dict[str, Any]:
 
 
 def follow(
-    *, task_id: str | None = None, scope: str | None = None, last_id: str | None = None, heartbeat_s: float = 15.0
+    *,
+    task_id: str | None = None,
+    scope: str | None = None,
+    last_id: str | None = None,
+    heartbeat_s: float = 15.0,
+    left: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[str, Task] | None]:
     """(event id, task) for each change, from now or after `last_id`; None every `heartbeat_s` seconds of silence.
 
-    With `task_id`: begins with the present state and ends after the last.
+    With `task_id`: begins with the present state and ends after the last. Ends within a second once its reader has
+    `left`.
     """
     at = last_id if last_id and _is_id(last_id) else newest()
     if task_id is not None:
@@ -175,8 +182,8 @@ def follow(
         if task.ended:
             return
     told_at = time.monotonic()
-    while True:
-        at, seen = _next_changes(at, heartbeat_s)
+    while not left():
+        at, seen = _next_changes(at, min(heartbeat_s, LOOK_S))
         wanted = [c for c in seen if c.task_id == task_id or (task_id is None and scope in (None, c.scope))]
         for event_id, task in _latest(wanted):
             told_at = time.monotonic()
@@ -199,10 +206,10 @@ def _latest(found: list[Change]) -> Iterator[tuple[str, Task]]:
             yield event_id, find(task_id)
 
 
-def _next_changes(at: str, heartbeat_s: float) -> tuple[str, list[Change]]:
+def _next_changes(at: str, at_most_s: float) -> tuple[str, list[Change]]:
     """Wait for entries after `at`: their last id and their changes."""
     try:
-        block_ms = int(min(heartbeat_s, wire.SOCKET_TIMEOUT_S / 2) * 1000)
+        block_ms = int(min(at_most_s, wire.SOCKET_TIMEOUT_S / 2) * 1000)
         answer = wire.connect().xread({STREAM: at}, count=BATCH, block=block_ms)
     except (RedisError, QueueDown):
         time.sleep(1)
