@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from app.desk import gate, i18n
+from app.desk import gate, told
 from workers import errors, logs
 
 STATUSES: dict[type[errors.SiraError], int] = {
@@ -70,7 +70,7 @@ def from_sira(error: errors.SiraError) -> Response:
     if isinstance(error, errors.InvalidInput):
         more["errors"] = error.problems[:MAX_FIELD_ERRORS]
     if gate.is_page():
-        return gate.refusal(status, i18n.told(error), headers=_headers(error), error=error)
+        return gate.refusal(status, told.told(error), headers=_headers(error), error=error)
     name = type(error).__name__
     return problem(
         status,
@@ -90,7 +90,7 @@ def from_http(error: HTTPException) -> Response | HTTPException:
         return from_sira(errors.NotFound())
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
     if gate.is_page():
-        return gate.refusal(error.code, error.description or "", headers=headers)
+        return gate.refusal(error.code, "", headers=headers)
     return problem(error.code, type="about:blank", title=error.name, detail=error.description, headers=headers)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 
 from limits import parse_many
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import passwords, rate
 from workers import db
@@ -46,6 +46,12 @@ def change_password(user: User, old: str, new: str) -> str | None:
         return fault
     set_password(user, new)
     return None
+
+
+def speaks(user_id: int, language: str) -> None:
+    """Remember the language that the person chose: mails, and every other browser, follow it."""
+    with db.writing() as session:
+        session.execute(update(User).where(User.id == user_id).values(language=language))
 
 
 def set_password(user: User, password: str) -> None:

@@ -11,7 +11,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from app.desk import i18n
+from app.desk import told
 from app.errors import STATUSES
 from tests import face as faces
 from tests.conftest import ROOT
@@ -90,6 +90,6 @@ def test_the_errors_that_people_meet_are_in_the_catalogue(turkish: dict[str, str
 
 def test_an_error_is_told_in_the_readers_language(face: Face) -> None:
     with face.app.test_request_context("/"):
-        assert i18n.told(NotFound()) == "Burada böyle bir kayıt yok. Numarayı denetleyin."
+        assert told.told(NotFound()) == "Burada böyle bir kayıt yok. Numarayı denetleyin."
     with face.app.test_request_context("/", headers={"Accept-Language": "en"}):
-        assert i18n.told(NotFound()) == "There is no such thing here. Check the id."
+        assert told.told(NotFound()) == "There is no such thing here. Check the id."

@@ -15,7 +15,8 @@ from app.passwords import hashed
 from tests import desk as desks
 from tests.desk import Desk, Visitor, sign_in
 from tests.face import Face, open_face
-from workers import settings
+from workers import db, settings
+from workers.models import User
 
 face, desk, face_anywhere = desks.face, desks.desk, desks.face_anywhere
 PASSWORD = "kırmızı bisiklet sayfa"
@@ -170,6 +171,15 @@ def test_a_language_and_a_look_are_chosen_for_this_browser_before_and_after_the_
     page = client.get("/login")
     assert '<html lang="en" data-theme="dark">' in page.text
     assert "E-mail" in page.text
+
+
+def test_who_switches_the_language_is_spoken_to_in_it_elsewhere_too(desk: Desk) -> None:
+    assert desk.member.post("/preferences", {"lang": "en", "next": "/tasks"}).location == "/tasks"
+    desk.member.post("/preferences", {"lang": "de"})
+
+    with db.reading() as session:
+        assert session.get(User, desk.member.user_id).language == "en"
+        assert session.get(User, desk.operator.user_id).language == "tr"
 
 
 def test_a_person_reads_in_the_language_of_their_record(face: Face) -> None:

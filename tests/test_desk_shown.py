@@ -23,14 +23,16 @@ def read_as(app: Flask, lang: str) -> object:
 def test_an_instant_stands_on_the_clock_of_the_people_here_with_its_utc_for_programs(face: Face) -> None:
     with read_as(face.app, "tr"):
         written = shown.when(NIGHT)
-        assert written == '<time datetime="2026-11-23T22:30:00Z" title="24.11.2026 01:30">24.11.2026 01:30</time>'
+        assert written == '<time datetime="2026-11-23T22:30:00Z" title="24.11.2026 01:30:00">24.11.2026 01:30</time>'
         assert shown.when("2026-11-23T22:30:00.000Z") == written
+        assert shown.exactly(NIGHT).endswith(">24.11.2026 01:30:00</time>")
         assert shown.when(None) == shown.ago(None) == shown.duration(None) == shown.number(None) == "–"
 
 
 LENGTHS = [
     (0, "0 sn", "0 s"),
-    (0.4, "0 sn", "0 s"),
+    (0.44, "0,4 sn", "0.4 s"),
+    (9.96, "10 sn", "10 s"),
     (59.6, "1 dk", "1 min"),
     (125, "2 dk 5 sn", "2 min 5 s"),
     (3605, "1 sa 5 sn", "1 h 5 s"),

@@ -14,12 +14,12 @@ from tests.face import new_company
 from tests.hands import record_all, work_off
 from tests.receiver import Receiver, say
 from tests.telling import HOOK, OTHER, ended, mails, move_back, told, wants
-from workers import tellings
+from workers import db, tellings
 from workers.engine import control, enqueue, find
 from workers.engine.outcome import Retry
 from workers.errors import Conflict, MissingRecord, NotDelivered, NotFound
 from workers.jobs import telling
-from workers.models import Telling
+from workers.models import Telling, User
 from workers.statuses import status_of
 
 company, receiver = tellers.company, tellers.receiver
@@ -136,12 +136,26 @@ def test_a_webhook_that_nobody_takes_is_switched_off_with_a_notice(
     [(to, subject, body)] = mails()
     assert (to, subject) == ("muhasebe@example.com", "Webhook kapatıldı")
     assert "/company" in body
+    assert "alıcı 410" in body if status == 410 else "üç gün" in body
     ended(company, minutes_ago=0)
     tellings.gather()
     assert len([row for row in told(company) if row.channel == HOOK]) == 1, "nothing is written for it any more"
 
     tellings.want(company, HOOK, wish.options)
     assert tellings.wish(company, HOOK).paused is None  # type: ignore[union-attr]
+
+
+def test_a_mail_speaks_the_language_of_who_reads_it(company: int) -> None:
+    with db.writing() as session:
+        session.add(User(email="john@example.com", company_id=company, language="en", password_hash="!"))
+    wants(company, emails=("John@example.com", "muhasebe@example.com"))
+    ended(company, kind="generate_mutabakat_pdf", minutes_ago=3)
+    telling.tell_ends()
+
+    assert sorted((to, subject, body.split("\n")[-2].partition(":")[0]) for to, subject, body in mails()) == [
+        ("John@example.com", "The PDF is ready!", "Tasks"),
+        ("muhasebe@example.com", "PDF hazır!", "Görevler"),
+    ]
 
 
 def test_mails_come_at_once_and_then_gathered(company: int) -> None:

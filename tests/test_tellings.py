@@ -102,9 +102,9 @@ def test_a_scheduled_kind_with_nothing_to_do_leaves_no_trace(company: int) -> No
 
 
 def test_the_runs_that_told_something_are_soon_forgotten(company: int) -> None:
-    old, late = ended(None, kind="tell_ends", minutes_ago=61), ended(None, kind="tell_ends", minutes_ago=59)
-    failed = ended(None, kind="tell_ends", state="FAILURE", minutes_ago=61)
-    at = now() - timedelta(minutes=61)
+    old, late = ended(None, kind="tell_ends", minutes_ago=6), ended(None, kind="tell_ends", minutes_ago=4)
+    failed = ended(None, kind="tell_ends", state="FAILURE", minutes_ago=6)
+    at = now() - timedelta(minutes=6)
     with db.writing() as session:
         session.execute(history.insert().values(task_id=old, event_id="1-0", state="SUCCESS", at=at, attempt=1))
         session.execute(occurred.insert().values(schedule="tell_ends", due_at=at, state="done", task_id=old))

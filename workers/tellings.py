@@ -17,7 +17,7 @@ from workers.db import now, reading, writing
 from workers.engine import ends, enqueue, find
 from workers.engine.seal import Seal
 from workers.errors import Conflict, NotFound, SealBroken, UnknownTask
-from workers.models import Channel, Company, Telling
+from workers.models import Channel, Telling, User
 from workers.statuses import status_of
 
 CHANNELS = HOOK, NOTE = ("hook", "note")
@@ -273,9 +273,12 @@ def log(company_id: int, before: int | None = None, limit: int = 50) -> list[Tel
         return list(session.scalars(query.where(Telling.id < before) if before else query))
 
 
-def company_name(company_id: int) -> str:
+def languages(addresses: list[str]) -> dict[str, str]:
+    """The language of whoever reads mail at each address: the person's of the desk, else Turkish."""
     with reading() as session:
-        return session.scalar(select(Company.name).where(Company.id == company_id)) or ""
+        query = select(User.email, User.language).where(User.email.in_([one.lower() for one in addresses]))
+        known = dict(session.execute(query).all())
+    return {one: known.get(one.lower(), "tr") for one in addresses}
 
 
 TEST = {

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from app import notified
 from app.auth import caller, require_operator
 from app.desk import acts, gate, whose
+from app.desk.told import worded
 from workers import tellings
 from workers.errors import Conflict, InvalidInput, NotFound
 
@@ -135,4 +136,4 @@ def _before() -> int | None:
 
 def _faults(error: InvalidInput) -> Faults:
     found = ((problem["field"].partition(".")[0], problem["message"]) for problem in error.problems)
-    return {field: _(words) for field, words in found}
+    return {field: worded(words) for field, words in found}

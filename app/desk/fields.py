@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from app.desk.reasons import worded
+from app.desk.told import worded
 from workers.engine.registry import Kind
 
 PREFIX = "p."  # in front of a parameter's name, so that none of them meets the form's own fields

@@ -130,9 +130,9 @@ def finish(response: Response) -> Response:
 
 def refusal(status: int, detail: str, *, headers: dict[str, str], error: SiraError | None = None) -> Response:
     """An error as people see it: what happened, and what to do."""
-    title, advice = WORDS.get(status, WORDS[500])
+    title, advice = WORDS.get(status) or WORDS[400 if status < 500 else 500]
     if is_htmx():
-        say(detail, "error")
+        say(detail or _(title), "error")
         return Response(status=status, headers={**headers, "HX-Reswap": "none"})
     found = getattr(error, "problems", [])
     page = render_template(

@@ -89,7 +89,10 @@ def _password_page(fault: str | None = None) -> str:
 @pages.post("/preferences")
 @gate.open_to_all
 def preferences() -> Response:
-    """Language and theme of this browser."""
+    """Language and theme of this browser; the language is the person's, too."""
+    language = request.form.get(i18n.COOKIE, "")
+    if g.user and language in LANGUAGES and language != g.user.language:
+        people.speaks(g.user.id, language)
     answer = redirect(gate.safe_path(request.form.get("next")))
     for name, allowed in ((i18n.COOKIE, LANGUAGES), ("theme", frame.THEMES)):
         if (chosen := request.form.get(name, "")) in allowed:

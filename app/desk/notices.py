@@ -13,6 +13,7 @@ from app.api.status import status_of
 from app.api.streams import notice_of
 from app.auth import caller, company_scope
 from app.desk.i18n import language
+from app.desk.told import of_task
 from workers import db
 from workers.engine import ends, tasks
 from workers.errors import InvalidInput
@@ -39,6 +40,7 @@ def notices() -> str:
 
 
 def _row(task: tasks.Task, seen_at: datetime | None) -> dict[str, Any]:
+    task = of_task(task)
     shown = status_of(task, language())
     return {
         **shown,
@@ -58,7 +60,7 @@ def live() -> Response:
     """What pages without an event stream ask for now and then: what lives, and what has ended `since`."""
     since, until = _instant("since"), db.now()
     begin = max(since, until - AT_MOST) if since else until - LOOK_BACK
-    fresh = ends.lately(company_scope(), begin, AT_ONCE)
+    fresh = [of_task(task) for task in ends.lately(company_scope(), begin, AT_ONCE)]
     told = [notice_of(task, language(), caller()) for task in fresh] if since else []
     return jsonify(
         until=iso_exact(until),

@@ -1,36 +1,14 @@
-"""Why a field is refused, in the language of the reader: pydantic's and our own English sentences, translated."""
+"""Why a form is not taken, in the language of the reader."""
 
-import re
 from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from app.desk import i18n
+from app.desk.told import told, worded
 from app.errors import STATUSES
 from workers.errors import InvalidInput, KeyReused, NotAllowed, NotFound, NotSignedIn, SiraError
 
-PART = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*\d|\d")
 SHOWN = 5
-
-
-def worded(message: str) -> str:
-    """The message in the reader's language, where the catalogue has it. Its numbers and quoted words, which differ from
-    one to the next, are {} in the catalogue.
-
-    "Input should be 'zip' or 'pdf'" is looked up as "Input should be {} or {}".
-    """
-    message = message.removeprefix("Value error, ")
-    whole = gettext(message)
-    if whole != message:
-        return whole
-    shape = PART.sub("{}", message)
-    translated = gettext(shape)
-    parts = PART.findall(message)
-    if translated == shape or translated.count("{}") != len(parts):
-        return message
-    for part in parts:
-        translated = translated.replace("{}", part, 1)
-    return translated
 
 
 @dataclass(frozen=True)
@@ -48,7 +26,7 @@ class Refusal:
     def besides(self, *shown: str) -> list[str]:
         """What is wrong and stands at none of the fields that the form shows."""
         fields = dict.fromkeys(each["field"].split(".")[0] for each in self.problems)
-        return [told for name in fields if name not in shown and (told := self.of(name))]
+        return [found for name in fields if name not in shown and (found := self.of(name))]
 
     @property
     def every(self) -> list[str]:
@@ -63,12 +41,12 @@ def refusal_of(error: SiraError) -> Refusal:
     if isinstance(error, InvalidInput):
         return Refusal(422, error.problems)
     if isinstance(error, KeyReused):  # sent twice, and what it means has changed in between
-        told = gettext("This form was sent already: look under Tasks. To do it once more, send it again from here.")
-        return Refusal(409, [{"field": "", "message": told}])
+        said = gettext("This form was sent already: look under Tasks. To do it once more, send it again from here.")
+        return Refusal(409, [{"field": "", "message": said}])
     if isinstance(error, NotFound):
-        told = gettext("A record or a file that is named here does not exist, or belongs to another company.")
-        return Refusal(422, [{"field": "", "message": told}])
+        said = gettext("A record or a file that is named here does not exist, or belongs to another company.")
+        return Refusal(422, [{"field": "", "message": said}])
     status = next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), None)
     if status is None:
         raise error
-    return Refusal(status, [{"field": "", "message": i18n.told(error)}])
+    return Refusal(status, [{"field": "", "message": told(error)}])

@@ -7,15 +7,30 @@ from flask import Flask
 from flask_babel import format_decimal, gettext, ngettext
 from markupsafe import Markup
 
+from app.desk.told import worded
 from workers import settings
 from workers.db import now
 
 Instant = datetime | str | None
 NOTHING = "–"
+SHORT_S = 9.95
 
 
 def register(app: Flask) -> None:
-    for write in (when, ago, duration, number, percent, size, state_name, kind_name, queue_name, item_state):
+    for write in (
+        when,
+        exactly,
+        ago,
+        duration,
+        number,
+        percent,
+        size,
+        state_name,
+        kind_name,
+        queue_name,
+        item_state,
+        worded,
+    ):
         app.jinja_env.filters[write.__name__] = write
 
 
@@ -23,6 +38,12 @@ def when(instant: Instant) -> Markup | str:
     """The instant on the clock of the people here: `<time datetime="…Z">23.11.2026 14:05</time>`."""
     at = _instant(instant)
     return _time(at, _local(at)) if at else NOTHING
+
+
+def exactly(instant: Instant) -> Markup | str:
+    """The same to the second."""
+    at = _instant(instant)
+    return _time(at, _local(at, seconds=True)) if at else NOTHING
 
 
 def ago(instant: Instant) -> Markup | str:
@@ -33,14 +54,16 @@ def ago(instant: Instant) -> Markup | str:
     seconds = (now() - at).total_seconds()
     if abs(seconds) < 5:
         return _time(at, gettext("just now"))
-    span = duration(abs(seconds), parts=1)
+    span = duration(round(abs(seconds)), parts=1)
     return _time(at, gettext("%(span)s ago", span=span) if seconds > 0 else gettext("in %(span)s", span=span))
 
 
 def duration(seconds: float | None, parts: int = 2) -> str:
-    """Such as `2 min 5 s`, its largest `parts` units."""
+    """Such as `2 min 5 s`, its largest `parts` units; short ones such as `0.3 s`."""
     if seconds is None:
         return NOTHING
+    if 0 < seconds < SHORT_S:
+        return f"{format_decimal(round(seconds, 1))}\N{NO-BREAK SPACE}{gettext('s')}"
     rest = max(0, round(seconds))
     units = [(86400, gettext("d")), (3600, gettext("h")), (60, gettext("min")), (1, gettext("s"))]
     told: list[str] = []
@@ -75,13 +98,14 @@ def _instant(instant: Instant) -> datetime | None:
     return datetime.fromisoformat(instant) if isinstance(instant, str) else instant
 
 
-def _local(at: datetime) -> str:
-    return at.astimezone(ZoneInfo(settings.current().timezone)).strftime("%d.%m.%Y %H:%M")
+def _local(at: datetime, *, seconds: bool = False) -> str:
+    here = at.astimezone(ZoneInfo(settings.current().timezone))
+    return here.strftime("%d.%m.%Y %H:%M:%S" if seconds else "%d.%m.%Y %H:%M")
 
 
 def _time(at: datetime, text: str) -> Markup:
     iso = at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, _local(at), text)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, _local(at, seconds=True), text)
 
 
 def state_name(state: str) -> str:

@@ -15,6 +15,7 @@ from app.api.tasks import visible
 from app.auth import caller
 from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
+from app.desk.told import of_task
 from workers.db import reading
 from workers.engine import control, ledger
 from workers.engine.queues import ping
@@ -44,7 +45,7 @@ def rows_of(found: Iterable[Task]) -> list[dict[str, Any]]:
     """Tasks as the rows of a list, for operators with the name of the company."""
     listed = list(found)
     names = filters.company_names({task.scope for task in listed})
-    return [{**row_of(task, language()), "company": names.get(task.scope or "")} for task in listed]
+    return [{**row_of(of_task(task), language()), "company": names.get(task.scope or "")} for task in listed]
 
 
 @pages.get("/tasks/<task_id>/row")
@@ -105,7 +106,7 @@ def back_to(task_id: str, anchor: str = "") -> Response:
 def _shown(task: Task) -> dict[str, Any]:
     """All that the live part of the page shows."""
     return {
-        "row": status_of(task, language(), traceback=caller().is_operator),
+        "row": status_of(of_task(task), language(), traceback=caller().is_operator),
         "task": task,
         "company": filters.company_names({task.scope}).get(task.scope or ""),
         "can": steps_of(task),

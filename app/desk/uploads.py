@@ -16,6 +16,7 @@ from app.api.tasks import visible
 from app.auth import caller
 from app.desk import acts, gate, i18n, whose
 from app.desk.reasons import Refusal, refusal_of
+from app.desk.told import of_task
 from workers import db, files
 from workers.engine import tasks
 from workers.engine.tasks import Task, params_of
@@ -152,7 +153,7 @@ def _worth_keeping(task: Task, mapping: dict[str, str]) -> dict[str, str]:
 def _start(company: whose.Choice, refused: Refusal | None = None) -> str:
     recent, _cursor = tasks.search(scope=None if company.id is None else str(company.id), kind=KIND, limit=RECENT)
     lang = i18n.language()
-    rows = [(status_of(task, lang), name) for task, name in zip(recent, _names(recent), strict=True)]
+    rows = [(status_of(of_task(task), lang), name) for task, name in zip(recent, _names(recent), strict=True)]
     wanted = request.values.get("import", "mutabakat")
     return render_template(
         "desk/upload.html", whose=company, refused=refused, recent=rows, targets=_targets(), wanted=wanted, modes=MODES
@@ -187,6 +188,12 @@ def _shown(task: Task, refused: Refusal | None = None) -> str:
     name = _names([task])[0]
     return render_template(
         template,
-        **{"task": task, "row": status_of(task, lang), "params": given, "result": task.result, "filename": name},
+        **{
+            "task": task,
+            "row": status_of(of_task(task), lang),
+            "params": given,
+            "result": task.result,
+            "filename": name,
+        },
         **{"columns": columns, "refused": refused, "modes": MODES, "title": dict(_targets())[given["target"]]},
     )

@@ -4,12 +4,13 @@
 (() => {
   const HEIGHT_PX = 180;
   const turkish = document.documentElement.lang === "tr";
+  const zone = document.body.dataset.zone; // the clock of all other times on the page
   const drawn = new Map();
   const shades = window.matchMedia("(prefers-color-scheme: dark)");
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function clock(seconds) {
-    return new Date(seconds * 1000).toLocaleTimeString(turkish ? "tr" : "en-GB", { hour: "2-digit", minute: "2-digit" });
+    return new Date(seconds * 1000).toLocaleTimeString(turkish ? "tr" : "en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
   }
   function number(value) {
     return value === null || value === undefined ? "–" : value.toLocaleString(turkish ? "tr" : "en");
@@ -42,7 +43,7 @@
     const step = values.at[1] - values.at[0];
     const scales = { x: { time: true, range: (_, low, high) => [low - step / 2, high + step / 2] }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } };
     const options = {
-      title: chart.dataset.title, width: chart.clientWidth, height: HEIGHT_PX, scales,
+      tzDate: at => uPlot.tzDate(new Date(at * 1000), zone), title: chart.dataset.title, width: chart.clientWidth, height: HEIGHT_PX, scales,
       cursor: { drag: { x: false, y: false }, y: false },
       axes: [{ ...axis, size: 28, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 50, values: (_, ticks) => ticks.map(t => Number.isInteger(t) ? number(t) : "") }],
       series: [{ label: chart.dataset.time, value: (_, at) => at === null ? "–" : clock(at) }, ...series(chart)],

@@ -70,6 +70,7 @@
     body.addEventListener("sira:count", ({ detail }) => ring(detail));
     body.addEventListener("sira:seen", count);
     body.addEventListener("htmx:sendError", () => toast(AWAY[document.documentElement.lang] || AWAY.en, "error"));
+    document.querySelectorAll("nav [aria-current]").forEach(here => here.scrollIntoView({ block: "nearest", inline: "center" }));
     document.querySelectorAll("[data-ask-permission]").forEach(offer);
     if (document.querySelector("[data-notices-seen]")) window.siraLive?.share("sira:seen", null);
   });

@@ -19,14 +19,14 @@ ALWAYS = 1_000_000
 PAUSES_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # as standardwebhooks.com advises: three days
 OFF_AFTER = timedelta(days=3)
 REST_S = (30.0, 3600.0)
-RUNS_KEPT = timedelta(hours=1)
+RUNS_KEPT = timedelta(minutes=5)
 LISTED = 50
 GONE = 410
 GONE_FOR_GOOD, FAILING = "the receiver said 410 (gone)", "nothing was taken for three days"
 DELIVERING = {"tr": "Webhook gönderiliyor...", "en": "Sending the webhook..."}
 
 
-@job(queue="maintenance", retries=3, cron="*/10 * * * * *", when=tellings.due)
+@job(queue="maintenance", retries=3, cron="* * * * * *", when=tellings.due)
 def tell_ends() -> dict[str, int]:
     """Find the ends of tasks that companies want to be told of, and hand each on. Its own runs are soon forgotten."""
     counts = {"gathered": tellings.gather(), "webhooks": 0, "mails": 0}
@@ -41,13 +41,13 @@ def tell_ends() -> dict[str, int]:
 
 def _mail(message_id: str, rows: list[Any]) -> int:
     """One mail for all of these ends, to each address; the keys make it one, however often this runs."""
-    from workers.services import notices
-
     wish = tellings.wish(rows[0].company_id, tellings.NOTE)
     addresses = wish.options["emails"] if wish else []
-    text = notices.ended("tr", _lines(rows), len(rows), settings.current().base_url)
+    spoken = tellings.languages(addresses)
+    told = {lang: _told(lang, rows) for lang in set(spoken.values())}
     for address in addresses:
-        _send(address, *text, key=f"{message_id}:{hashlib.sha256(address.encode()).hexdigest()[:16]}")
+        digest = hashlib.sha256(address.encode()).hexdigest()[:16]
+        _send(address, *told[spoken[address]], key=f"{message_id}:{digest}")
     tellings.mailed(message_id)
     return len(addresses)
 
@@ -58,13 +58,20 @@ def _send(address: str, subject: str, body: str, *, key: str) -> None:
         enqueue("send_notice", {"to_email": address, "subject": subject, "body": body}, key=key)
 
 
-def _lines(rows: list[Any]) -> list[tuple[str, str, str]]:
+def _told(lang: str, rows: list[Any]) -> tuple[str, str]:
+    """Subject and body."""
+    from workers.services import notices
+
+    return notices.ended(lang, _lines(lang, rows), len(rows), settings.current().base_url)
+
+
+def _lines(lang: str, rows: list[Any]) -> list[tuple[str, str, str]]:
     """What is said of each: the sentence, the reason of a failure, and the task's id."""
     told = []
     for row in rows[:LISTED]:
         with suppress(UnknownTask):
             task = find(row.task_id)
-            told.append((ends.sentence(task, "tr"), (task.error or {}).get("message", ""), task.id))
+            told.append((ends.sentence(task, lang), (task.error or {}).get("message", ""), task.id))
     return told
 
 
@@ -155,6 +162,6 @@ def _switch_off(row: Telling, reason: str) -> None:
 
     tellings.switch_off(row.company_id, reason)
     wish = tellings.wish(row.company_id, tellings.NOTE)
-    text = notices.webhook_off("tr", reason, settings.current().base_url)
-    for address in wish.options["emails"] if wish else []:
+    for address, lang in tellings.languages(wish.options["emails"] if wish else []).items():
+        text = notices.webhook_off(lang, reason, settings.current().base_url)
         _send(address, *text, key=f"off:{row.company_id}:{address}:{int(time.time()) // 3600}")
