@@ -152,3 +152,14 @@ def test_the_bell_and_the_search_for_ends_use_their_index(service: Service) -> N
     with db.reading() as session:
         plan = str(session.execute(text(query), {"since": now()}).all())
     assert "ix_tasks_ended" in plan
+
+
+def test_a_wish_that_nobody_can_open_asks_for_no_run_each_second(company: int) -> None:
+    wants(company, "https://example.com/")
+    ended(company)
+    assert tellings.due()
+
+    with db.writing() as session:
+        session.execute(update(Channel).values(credentials=b"sealed with a key that is gone"))
+
+    assert not tellings.due()

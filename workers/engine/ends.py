@@ -63,9 +63,14 @@ def lately(scope: str | None, since: datetime, limit: int) -> list[Task]:
 
 def after(scope: str, since: datetime, until: datetime, limit: int) -> Sequence[Any]:
     """The ids and ends of the tasks of the scope that ended in between, the earliest first."""
-    query = _ended(scope, since).add_columns(T.ended_at).where(T.ended_at <= until)
+    query = between(scope, since, until).add_columns(T.ended_at)
     with reading() as session:
         return session.execute(query.order_by(T.ended_at).limit(limit)).all()
+
+
+def between(scope: Any, since: Any, until: datetime) -> Select[Any]:
+    """The ids of such tasks; `scope` and `since` may be columns."""
+    return _ended(scope, since).where(T.ended_at <= until)
 
 
 def complete_until() -> datetime | None:
@@ -82,7 +87,7 @@ def complete_until() -> datetime | None:
     return datetime.fromtimestamp((int(waiting[0][0].partition(b"-")[0]) - 1) / 1000, UTC) if waiting else at
 
 
-def _ended(scope: str, since: datetime) -> Select[Any]:
+def _ended(scope: Any, since: Any) -> Select[Any]:
     return select(T.id).where(T.scope == scope, T.ended_at > since, T.kind.not_in(_quiet()))
 
 
