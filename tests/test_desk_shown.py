@@ -32,6 +32,7 @@ def test_an_instant_stands_on_the_clock_of_the_people_here_with_its_utc_for_prog
 LENGTHS = [
     (0, "0 sn", "0 s"),
     (0.44, "0,4 sn", "0.4 s"),
+    (0.04, "40 ms", "40 ms"),
     (9.96, "10 sn", "10 s"),
     (59.6, "1 dk", "1 min"),
     (125, "2 dk 5 sn", "2 min 5 s"),

@@ -84,16 +84,19 @@ def _hidden(scope: str | None) -> tuple[ColumnElement[bool], ...]:
 
 def going(scope: str | None) -> Select[Any]:
     """The newest tasks that run, or rest between two slices; with them the newest of all, of which Redis may know so
-    already while SQL does not."""
-    begun = select(T.id).where(*_hidden(scope), T.state.in_(RUNNING)).order_by(T.id.desc()).limit(SHOWN)
+    already while SQL does not. State by state: where few run, both at once would be looked for in the whole history."""
+    begun = [
+        select(T.id).where(*_hidden(scope), T.state == state).order_by(T.id.desc()).limit(SHOWN) for state in RUNNING
+    ]
     newest = select(T.id).where(*((T.scope == scope,) if scope is not None else ())).order_by(T.id.desc()).limit(GLANCE)
-    either = union(*(select(ids.subquery()) for ids in (begun, newest)))
+    either = union(*(select(ids.subquery()) for ids in (*begun, newest)))
     return select(tasks).where(T.id.in_(either), T.released).order_by(T.id.desc())
 
 
 def by_queue(scope: str | None, at: datetime) -> Select[Any]:
-    """For each queue how many are due, how many only later, and since when the first of those that are due waits."""
-    due = (T.due_at.is_(None)) | (T.due_at <= at)
+    """For each queue how many are due, how many only later (retries among them: they rest before they run again), and
+    since when the first of those that are due waits."""
+    due = (T.state == "PENDING") & (T.due_at.is_(None) | (T.due_at <= at))
     since = func.min(case((due, func.coalesce(T.due_at, T.created_at)), else_=None))
     counts = (func.sum(case((due, 1), else_=0)).label("count"), func.sum(case((due, 0), else_=1)).label("later"))
     query = select(T.queue, *counts, since.label("since")).where(*_mine(scope), T.ended_at.is_(None))

@@ -63,7 +63,12 @@ def duration(seconds: float | None, parts: int = 2) -> str:
     if seconds is None:
         return NOTHING
     if 0 < seconds < SHORT_S:
-        return f"{format_decimal(round(seconds, 1))}\N{NO-BREAK SPACE}{gettext('s')}"
+        tenths = round(seconds, 1)
+        return (
+            f"{format_decimal(tenths)}\N{NO-BREAK SPACE}{gettext('s')}"
+            if tenths
+            else f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
+        )
     rest = max(0, round(seconds))
     units = [(86400, gettext("d")), (3600, gettext("h")), (60, gettext("min")), (1, gettext("s"))]
     told: list[str] = []
