@@ -48,6 +48,12 @@ def test_a_length_of_time_is_told_in_its_two_largest_units(face: Face) -> None:
             assert [shown.duration(seconds).replace(GAP, " ") for seconds, *_ in LENGTHS] == words
 
 
+def test_what_is_left_is_told_roughly_as_the_script_tells_it(face: Face) -> None:
+    with read_as(face.app, "tr"):
+        told = [shown.roughly(seconds).replace(GAP, " ") for seconds in (0, 59.4, 90, 150, 3599, 5400)]
+    assert told == ["0 sn", "59 sn", "2 dk", "3 dk", "60 dk", "2 sa"]
+
+
 def test_what_was_and_what_will_be_is_told_from_now_on(face: Face) -> None:
     with read_as(face.app, "tr"):
         told = [shown.ago(db.now() + timedelta(seconds=s)).replace(GAP, " ") for s in (-1, -300, 7205)]

@@ -97,3 +97,12 @@ def test_the_stream_of_a_person_speaks_the_persons_language(desk: Desk) -> None:
 
     assert person[0]["status"] == "Bu görev çalışırken işçi süreci durdu (SIGKILL ile sonlandırıldı)."
     assert program[0]["status"] == LOST
+
+
+def test_a_query_that_makes_no_sense_is_refused_in_the_readers_language_alone(desk: Desk) -> None:
+    page, part = (desk.member.get("/tasks?since=yesterday", htmx=htmx) for htmx in (False, True))
+
+    assert page.status_code == part.status_code == 422
+    assert "2026-11-23 gibi bir gün olmalı" in page.text
+    assert "must be" not in page.text
+    assert json.loads(part.headers["HX-Trigger"])["toast"]["text"] == "2026-11-23 gibi bir gün olmalı"

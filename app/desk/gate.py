@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.desk import kept, session
 from app.desk.i18n import lazy
+from app.desk.told import worded
 from workers.errors import SiraError
 
 View = TypeVar("View")
@@ -130,14 +131,13 @@ def finish(response: Response) -> Response:
 
 def refusal(status: int, detail: str, *, headers: dict[str, str], error: SiraError | None = None) -> Response:
     """An error as people see it: what happened, and what to do."""
+    found = getattr(error, "problems", [])
     title, advice = WORDS.get(status) or WORDS[400 if status < 500 else 500]
     if is_htmx():
-        say(detail or _(title), "error")
+        say("; ".join(worded(each["message"]) for each in found) or detail or _(title), "error")
         return Response(status=status, headers={**headers, "HX-Reswap": "none"})
-    found = getattr(error, "problems", [])
-    page = render_template(
-        "desk/error.html", status=status, title=_(title), detail=detail, advice=_(advice), errors=found
-    )
+    known = {"status": status, "title": _(title), "advice": advice and _(advice), "errors": found}
+    page = render_template("desk/error.html", detail="" if found else detail, **known)
     return Response(page, status, headers, mimetype="text/html")
 
 
@@ -159,7 +159,7 @@ def form_key(*more: str) -> str | None:
 
 WORDS: dict[int, tuple[str, str]] = {
     400: (lazy("That could not be read"), lazy("Go back, reload the page and try again.")),
-    403: (lazy("You may not do that"), lazy("Ask an operator if you need it.")),
+    403: (lazy("You may not do that"), ""),
     404: (lazy("There is no such page"), lazy("It may have been deleted, or it belongs to another company.")),
     405: (lazy("That can't be done here"), lazy("Go back and use the buttons of the page.")),
     409: (lazy("That is not possible right now"), lazy("Reload the page: something has changed meanwhile.")),

@@ -22,6 +22,7 @@ def register(app: Flask) -> None:
         exactly,
         ago,
         duration,
+        roughly,
         number,
         percent,
         size,
@@ -77,6 +78,14 @@ def duration(seconds: float | None, parts: int = 2) -> str:
             told.append(f"{rest // length_s}\N{NO-BREAK SPACE}{unit}")
             rest %= length_s
     return " ".join(told[:parts])
+
+
+def roughly(seconds: float) -> str:
+    """Such as `2 min`, rounded as sira.js rounds it: of what is yet to come nobody knows the seconds."""
+    for length_s, unit in ((3600, gettext("h")), (60, gettext("min"))):
+        if seconds >= length_s:
+            return f"{int(seconds / length_s + 0.5)}\N{NO-BREAK SPACE}{unit}"
+    return f"{int(seconds + 0.5)}\N{NO-BREAK SPACE}{gettext('s')}"
 
 
 def number(value: float | None) -> str:

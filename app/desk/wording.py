@@ -107,6 +107,7 @@ FILLED = (  # what fills the holes of errors
     lazy("telling"),
     lazy("User"),
     lazy("Company"),
+    *(lazy("SUCCESS"), lazy("FAILURE"), lazy("REVOKED")),
 )
 
 REASONS = (
