@@ -84,6 +84,9 @@ def test_a_running_task_is_asked_to_stop_and_ends_as_revoked_whatever_it_says_ne
     assert control.cancel(task.id).state == "STARTED"
 
     settle(job_id, execution, "sms", outcome.failed(ValueError("no"), retries_left=3, retries=3))
+    assert find(task.id).state == "STARTED", "its holder makes the end ready, so that no item is open under it"
+    settle(job_id, execution, "sms", outcome.Outcome("revoked"))
+
     assert find(task.id).state == "REVOKED"
     assert service.redis.zcard("rq:scheduled:sms") == 0
 

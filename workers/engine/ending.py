@@ -10,6 +10,7 @@ from workers.engine.registry import Kind
 
 REASONS = {"revoked": "İptal edildi", "failed": "Görev başarısız oldu"}
 ENDS = ("finished", *REASONS)
+CANCEL = b"cancel"  # the script's answer where somebody has cancelled what would have gone on
 log = logs.get("ending")
 
 
@@ -25,6 +26,8 @@ def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind
 
 def of(claim: Claim, decided: Outcome) -> Outcome:
     """The same for a worker's own claim, whose end must not fail of this: the doctor closes what stays open."""
+    if not claim.is_task:
+        return decided
     try:
         return ready(*claim.ended_as, decided, claim.kind)
     except Exception:
@@ -35,13 +38,3 @@ def of(claim: Claim, decided: Outcome) -> Outcome:
 def close(task_id: str, ended_as: str) -> None:
     """What is not done will not be done."""
     ledger.close(task_id, REASONS[ended_as])
-
-
-def turned(task_id: str, decided: Outcome, settled: bytes) -> None:
-    """A cancel that came meanwhile made an end of what would have gone on."""
-    if settled != b"revoked" or decided.name == "revoked":
-        return
-    try:
-        close(task_id, "revoked")
-    except Exception:
-        log.exception("items left open", task_id=task_id)

@@ -65,7 +65,7 @@ def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool)
     """One claim that can't be settled keeps no other from being given back."""
     for claim in lost:
         try:
-            _give_back(claim, error, child_died=child_died)
+            give_back(claim, error, child_died=child_died)
         except (RedisError, QueueDown, DatabaseDown):
             raise
         except Exception:
@@ -73,17 +73,21 @@ def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool)
     return len(lost)
 
 
-def _give_back(claim: list[Any], error: SiraError | None, *, child_died: bool) -> None:
-    job_id, execution, queue, worker, *_ = map(text, claim[:4])
-    is_task = task_of(job_id) == job_id
+def give_back(claim: list[Any], error: SiraError | None = None, *, child_died: bool = False) -> None:
+    """End or put back what a worker holds, as the `lost` script tells of it. Without an `error`: it is not to blame."""
     decided = _decided(claim, error, child_died=child_died)
-    if is_task:
+    if _settled(claim, decided) == ending.CANCEL:
+        _settled(claim, outcome.Outcome("revoked"))
+
+
+def _settled(claim: list[Any], decided: outcome.Outcome) -> Any:
+    job_id, execution, queue, worker, *_ = map(text, claim[:4])
+    if task_of(job_id) == job_id:
         decided = ending.ready(job_id, execution, queue, decided)
     arguments = (claim[3], 0, "", "", 0, *claim[:3], *decided.arguments)
     settled, *_ = wire.run(wire.connect(), "exchange", *arguments)
     log.warning("claim given back", task_id=job_id, worker=worker, outcome=decided.name)
-    if is_task and settled:
-        ending.turned(job_id, decided, settled)
+    return settled
 
 
 def _decided(claim: list[Any], error: SiraError | None, *, child_died: bool) -> outcome.Outcome:

@@ -22,7 +22,7 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, running, wire
+from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, wire
 from workers.engine.claim import KINDS, Claim, orders
 from workers.engine.fleet import Fleet, Orders
 from workers.engine.helpers import calls_back, task_of
@@ -189,22 +189,21 @@ class Worker(RQWorker):
         if claim and ended:
             arguments += [*claim.ended_as, *ended.arguments]
         settled, packed, known, strays = self._line.run(*arguments)
+        if claim and settled == ending.CANCEL:
+            return self._exchanged(claim, ending.of(claim, Outcome("revoked")), claim_next)
         if claim and ended:
-            self._told(claim, ended, settled)
+            self._told(claim, ended, bool(settled))
         if not (known or self._stop_asked):
             self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
         if strays:
             self._give_back_strays(None)
         return Claim(packed) if packed else None
 
-    def _told(self, claim: Claim, ended: Outcome, settled: Any) -> None:
-        """`settled`: as what the script ended it."""
+    def _told(self, claim: Claim, ended: Outcome, settled: bool) -> None:
         if not settled:
             log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
         elif claim.foreign is not None:
             foreign.told(claim.foreign, ended)
-        elif claim.is_task:
-            ending.turned(claim.job_id, ended, settled)
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
@@ -216,10 +215,9 @@ class Worker(RQWorker):
         """A claim whose answer never reached us, that reached Redis late, or was made ahead and is not read yet is ours
         without our knowing: back to the front of its queue. While there is one, the script gives us no other."""
         self._waiter.close()
-        for job_id, execution, queue, *_ in wire.run(self.connection, "lost", self.name, 10):
-            if kept is None or kept.execution != execution.decode():
-                back = (job_id, execution, queue, *Outcome("back").arguments)
-                wire.run(self.connection, "exchange", self.name, wire.LEASE_MS, "", "", 0, *back)
+        for claim in wire.run(self.connection, "lost", self.name, 10):
+            if kept is None or kept.execution != claim[1].decode():
+                rescue.give_back(claim)
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
@@ -228,8 +226,7 @@ class Worker(RQWorker):
         decided = self._decide(claim, run)
         if os.getpid() != pid:
             os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
-        if claim.is_task:
-            decided = ending.of(claim, decided)
+        decided = ending.of(claim, decided)
         took_s = round(time.monotonic() - started, 4)
         say = log.debug if decided.name in ROUTINE else log.info
         say("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)

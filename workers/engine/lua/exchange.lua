@@ -2,7 +2,7 @@
 -- ARGV: worker, lease_ms, next execution id ('' claims nothing), '1' if it was sent ahead of the wake, n, n queue names
 --       in order, then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died,
 --       then nothing, or the job that calls somebody after this end: id, then field, value, …
--- Returns: {as what it was settled, or 0, nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
+-- Returns: {as what it was settled, 0, or 'cancel' (see settle), nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
 --           1 if the worker is registered, how many jobs it holds without knowing}
 local worker, n = ARGV[1], tonumber(ARGV[5])
 local me = 'rq:worker:' .. worker
@@ -12,6 +12,7 @@ if #ARGV > 5 + n then
   done = {id = id, execution = execution, queue = queue, outcome = outcome, delay_ms = tonumber(delay_ms),
     ttl_s = tonumber(ttl_s), worker = worker, result = result, error = failure, payload = payload, lost = lost == '1'}
   settled, gone = settle(done)
+  if settled == 2 then return {'cancel', false, 1, 0} end
   if call and settled == 1 and done.outcome == outcome then
     redis.call('HSET', 'rq:job:' .. call, unpack(ARGV, 17 + n))
     enqueue(call, queue, now, '1')

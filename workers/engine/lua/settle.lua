@@ -76,16 +76,19 @@ local function keep_result(o, came, claimed, now)
 end
 
 -- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64; of a foreign failure its traceback), error (sealed), payload (sealed), lost (a worker died)
--- Returns 1 or 0, and the id if nothing is left of the job.
+-- Returns 1 and the id if nothing is left of the job; 0 if it is not the holder's; 2, with nothing changed, if somebody has
+-- cancelled what would have gone on: the holder makes that end ready and says it.
 local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
   local held = read(key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
     'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
     'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
+  local cancelled = held[15] == 'canceled'
+  if held[1] == o.execution and not STATUS[o.outcome] and (cancelled or held[2]) then return 2 end
   release(o.queue, o.id, o.execution, o.worker)
   if held[1] ~= o.execution then return 0 end
   local came = o.outcome
-  if held[15] == 'canceled' or (held[2] and not STATUS[o.outcome]) then o.outcome = 'revoked' end
+  if cancelled then o.outcome = 'revoked' end
   redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
   if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
   if o.lost then add(key, 'sira_losses', 1) end
