@@ -1,6 +1,8 @@
 """What the API refuses, and what it says when something behind it is gone."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from app import create_app
 from tests import face as faces
 from tests.conftest import Service
 from tests.face import UNKNOWN_TASK, Face, open_face
+from tests.proxy import Proxy
 from workers import logs, settings
 from workers.engine import queues
 
@@ -123,6 +126,14 @@ def test_without_a_database_everything_is_503_and_tells_when_to_come_back(
     assert face.client.get("/healthz").status_code == 200
 
 
+def test_a_database_that_is_none_is_503(face: Face, tmp_path: Path, service: Service) -> None:
+    (tmp_path / "broken.db").write_bytes(b"no database at all" * 100)
+    settings.use(service.settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}/broken.db"}))
+
+    for answer in (face.ayse.get("/api/tasks"), face.ayse.post("/api/jobs/add", {"a": 1}), face.client.get("/readyz")):
+        assert answer.status_code == 503
+
+
 def test_without_redis_tasks_are_accepted_all_the_same(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "_closed_until", 0.0)  # the breaker that opens here must not outlive this test
     settings.use(service.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
@@ -136,6 +147,21 @@ def test_without_redis_tasks_are_accepted_all_the_same(service: Service, monkeyp
     assert (ready.status_code, ready.json) == (200, {"status": "degraded", "database": True, "redis": False})
     answer = face.ayse.post(f"/api/tasks/{task_id}/cancel")
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
+
+
+def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_long(service: Service) -> None:
+    with Proxy(service.settings.redis_url) as line, ThreadPoolExecutor() as pool:
+        settings.use(service.settings.model_copy(update={"redis_url": line.url}))
+        face = open_face()
+        task_id = face.ayse.enqueue("add", a=1)
+
+        line.stall()
+        asked = pool.submit(lambda: face.ayse.status(task_id)["state"])
+
+        try:
+            assert asked.result(timeout=7) == "PENDING"
+        finally:
+            line.open()
 
 
 def test_a_fault_of_ours_shows_nothing_and_logs_no_values(

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -183,7 +183,8 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if NO_TABLE.search(str(error.orig)):
             raise TablesMissing() from error
-        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        unusable = type(error) is DatabaseError  # SQLite's word for a file that is damaged or no database at all
+        if unusable or isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise DatabaseDown() from error
         raise
     except OSError as error:

@@ -23,7 +23,7 @@ def cancel(task_id: str) -> Task:
     if task.ended:
         raise Conflict(reason=f"the task has ended as {task.state}")
     try:
-        answer = wire.run(wire.connect(), "cancel", task_id, task.queue, KEEP_S)
+        answer = wire.run(wire.connect(wire.LOOK_TIMEOUT_S), "cancel", task_id, task.queue, KEEP_S)
     except RedisError as error:
         raise QueueDown() from error
     if answer == b"ended":

@@ -199,7 +199,7 @@ def _merge_live(found: list[Task]) -> list[Task]:
 
 
 def _look(alive: list[Task]) -> dict[str, tuple[dict[bytes, bytes], Any, Any, Any]]:
-    pipeline = wire.connect().pipeline(transaction=False)
+    pipeline = wire.connect(wire.LOOK_TIMEOUT_S).pipeline(transaction=False)
     for task in alive:
         pipeline.hgetall(f"rq:job:{task.id}")
         pipeline.xrevrange(f"rq:results:{task.id}", count=1)

@@ -38,6 +38,7 @@ PRELUDES = {
 LEASE_MS = 30_000
 SOCKET_TIMEOUT_S = 10.0
 PUSH_TIMEOUT_S = 1.0  # a server whose disk is busy is silent for longer than a moment
+LOOK_TIMEOUT_S = 2.0  # what is asked while a person waits for the answer
 LOOK_UP_EVERY_S = 5.0
 _known: dict[tuple[str, Path], tuple[str, float]] = {}
 _kept = local()
