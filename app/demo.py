@@ -19,9 +19,6 @@ from workers.settings import Settings
 SINGLE, BULK = "/api/mutabakat/generate-pdf-async", "/api/mutabakat/generate-bulk-pdfs-async"
 READY_WITHIN_S = 90
 STOPPED_WITHIN_S = 35
-GATEWAYS = ("SMTP_URL", "SMS_PROVIDER", "SANDBOX_URL")  # nobody gets a message from a demonstration
-STORES = ("REDIS_URL", "DATABASE_URL", "STORAGE_URL")
-NOT_INHERITED = (*GATEWAYS, *STORES, "SECRET_KEY", "RATE_LIMIT", "PUBLIC_URL", "APP_ENV")
 
 
 def run(settings: Settings) -> int:
@@ -86,8 +83,7 @@ class Api:
 @contextmanager
 def _service(folder: Path) -> Iterator[tuple[str, str, list[int]]]:
     """A real `flask up` in `folder`, stopped at the end: (its URL, an operator's token, the sample's mutabakat ids)."""
-    env = {name: text for name, text in os.environ.items() if name not in NOT_INHERITED}
-    env |= {"DATA_DIR": str(folder), "PORT": str(_free_port())}
+    env = environment(folder, _free_port())
     command = [sys.executable, "-m", "flask", "up", "--concurrency", "2"]
     log = (folder / "service.log").open("w")
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as up:
@@ -98,6 +94,12 @@ def _service(folder: Path) -> Iterator[tuple[str, str, list[int]]]:
             code = up.wait(STOPPED_WITHIN_S)
     if code:
         raise SystemExit(f"The service ended with exit code {code}; see {log.name}")
+
+
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """Ours without any setting, and without `.env`: a demonstration touches nobody's stores and sends no messages."""
+    inherited = {name: text for name, text in os.environ.items() if name.lower() not in Settings.model_fields}
+    return {**inherited, "FLASK_SKIP_DOTENV": "1", "DATA_DIR": str(folder), "PORT": str(port)}
 
 
 def _ready(up: "subprocess.Popen[str]", folder: Path) -> str:
