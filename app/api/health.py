@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from app.api.documented import named_after_function
+from app.errors import RETRY_AFTER_S
 from workers import db
 from workers.engine import queues
 from workers.errors import DatabaseDown
@@ -39,11 +40,14 @@ def healthz() -> Response:
 
 
 @api.get("/readyz", responses={200: Ready, 503: Ready})
-def readyz() -> tuple[Response, int]:
+def readyz() -> Response:
     """Tell whether work can be taken: the database answers."""
     found: dict[str, Any] = {"database": _database(), "redis": queues.ping()}
     status = "ok" if all(found.values()) else "degraded" if found["database"] else "down"
-    return jsonify(status=status, **found), 200 if found["database"] else 503
+    answer = jsonify(status=status, **found)
+    if not found["database"]:
+        answer.status_code, answer.headers["Retry-After"] = 503, str(RETRY_AFTER_S)
+    return answer
 
 
 def _database() -> bool:
