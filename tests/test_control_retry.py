@@ -212,6 +212,26 @@ def test_a_second_retry_of_a_task_that_waits_again_is_refused(service: Service) 
     assert service.redis.llen("rq:queue:email") == 1
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_of_two_retries_at_once_only_one_begins_the_task_anew(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    task = enqueue("square_all", {"numbers": [1, -2]})
+    work_off()
+    seen_by_both = find(task.id)
+    control.retry(task.id)
+    work_off()
+    record_all() if recorded else None
+
+    monkeypatch.setattr(control, "find", lambda task_id: seen_by_both)
+    with pytest.raises(Conflict, match="just been retried"):
+        control.retry(task.id)
+
+    assert item_states(task.id) == ["done", "failed"]
+    assert find(task.id).state == "SUCCESS"
+    assert anywhere.redis.llen("rq:queue:pdf") == 0
+
+
 def test_the_late_outcome_of_an_execution_before_the_retry_is_refused(service: Service) -> None:
     task = enqueue("add", {"a": 40})
     job_id, execution = claim("sms", "frozen")

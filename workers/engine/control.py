@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
 from workers.engine import ledger, wire
@@ -57,15 +57,28 @@ def retry(task_id: str, only: str | None = None) -> Task:
             raise Conflict(reason=f"the task has no item that is {' or '.join(AGAIN[only])}")
         if not task.counts["done"] and task.counts["unknown"]:
             raise Conflict(reason='of its items it is only unknown whether they were sent; ask for "only": "unknown"')
+    row = _begin_anew(task)
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
-    with writing() as session:
-        session.execute(update(tasks).where(tasks.c.id == task_id, tasks.c.released).values(**begun_anew(task)))
-        row = session.execute(select(tasks).where(tasks.c.id == task_id, tasks.c.released)).mappings().one_or_none()
-    if row is None:  # too old: it is being deleted
-        raise UnknownTask()
     push(row, replace_ended=True)
     return find(task_id)
+
+
+def _begin_anew(task: Task) -> RowMapping:
+    """The row, waiting again; Conflict where another retry was quicker, for what it began must not begin once more.
+
+    Before any item is open again: whatever dies in between, no task that has ended has open items.
+    """
+    seen = tasks.c.event_id <= padded(task.event_id or "0-0")
+    with writing() as session:
+        query = update(tasks).where(tasks.c.id == task.id, tasks.c.released, seen).values(**begun_anew(task))
+        begun = session.execute(query).rowcount  # type: ignore[attr-defined]
+        row = session.execute(select(tasks).where(tasks.c.id == task.id, tasks.c.released)).mappings().one_or_none()
+    if row is None:  # too old: it is being deleted
+        raise UnknownTask()
+    if not begun:
+        raise Conflict(reason="the task has just been retried")
+    return row
 
 
 @wire.plainly()
