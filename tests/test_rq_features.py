@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from rq.suspension import resume, suspend
 from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import at_once, work_off
-from workers.engine import enqueue, find
+from workers.engine import clock, enqueue, find
 from workers.engine.job import Job
 from workers.engine.seal import Seal
 from workers.engine.worker import Worker
@@ -61,6 +62,15 @@ def test_the_pauses_of_a_retry_are_the_jobs_own(service: Service, queue: Queue) 
     seconds, _ = service.redis.time()
     assert 60 < service.redis.zscore("rq:scheduled:maintenance", later.id) - seconds <= 71
     assert (status(at_once_again), status(later)) == (JobStatus.FAILED, JobStatus.SCHEDULED)
+
+
+def test_what_rqs_own_queue_planned_runs_when_it_is_due(service: Service, queue: Queue) -> None:
+    due, later = queue.enqueue_in(timedelta(0), "add", a=1), queue.enqueue_in(timedelta(hours=1), "add", a=2)
+
+    clock.tick()
+    work_off()
+
+    assert (due.return_value(), status(later)) == ({"sum": 3}, JobStatus.SCHEDULED)
 
 
 def test_dependents_wait_for_all_their_parents(service: Service, queue: Queue) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Service, wait_until
+from tests.hands import work_off
 from workers.engine import enqueue, find
 from workers.engine.control import cancel
 from workers.engine.seal import Seal
@@ -146,6 +147,16 @@ def test_the_data_of_one_task_does_not_run_as_another(service: Service, tmp_path
 
     assert victim.wait(10).state == "FAILURE"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_task_of_one_company_does_not_run_for_another(service: Service) -> None:
+    moved, freed = enqueue("add", {"a": 1}, scope="7"), enqueue("add", {"a": 1}, scope="7")
+    service.redis.hset(f"rq:job:{moved.id}", "sira_scope", "8")
+    service.redis.hset(f"rq:job:{freed.id}", "sira_scope", "")
+
+    work_off()
+
+    assert [find(task.id).error["type"] for task in (moved, freed)] == ["SealBroken", "SealBroken"]  # type: ignore[index]
 
 
 def test_a_kind_outside_the_catalogue_fails_with_its_name(service: Service) -> None:

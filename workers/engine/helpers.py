@@ -24,7 +24,7 @@ def call(task_id: str, count: int) -> None:
     kind, connection = registry.get(row["kind"]), wire.connect()
     for number in range(1, count + 1):
         helper_id = f"{task_id}{MARK}{number}"
-        data = sealed_data(helper_id, kind.name, Seal.loads(row["params"]))
+        data = sealed_data(helper_id, kind.name, Seal.loads(row["params"]), row["scope"])
         fields = {**job_hash(kind, row), "data": data, "sira_helps": task_id, "retries_left": 0, "sira_retries": 0}
         flat = [part for field in fields.items() for part in field]
         wire.run(connection, "push", helper_id, row["queue"], "", 1, *flat)

@@ -12,11 +12,13 @@ from workers.engine import registry
 from workers.engine.seal import Seal
 from workers.errors import NotHere, NotInCatalogue, SealBroken, UnknownKind
 
+ANY = object()
+
 
 class Job(RQJob):
     """Goes with the seal wherever RQ asks: `rq worker -S workers.engine.seal.Seal -j workers.engine.job.Job`.
 
-    The payload names its own task id, so that the data of one job can't run as another.
+    The payload names its own task id and company, so that the data of one job can't run as another, nor for another.
     """
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None) -> None:
@@ -86,22 +88,26 @@ def _called(name: str, args: Any, kwargs: Any) -> tuple[str, dict[str, Any]]:
     return kind.name, inspect.signature(kind.function).bind_partial(*args, **kwargs).arguments
 
 
-def sealed_data(task_id: str, kind: str, params: dict[str, Any]) -> bytes:
+def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | None = None) -> bytes:
     """The `data` field of a job hash."""
-    return Seal.dumps({"id": task_id, "kind": kind, "params": params})
+    return Seal.dumps({"id": task_id, "kind": kind, "params": params, "scope": scope})
 
 
-def opened(task_id: str, data: bytes) -> tuple[str, dict[str, Any]]:
-    """Kind and parameters that a `data` field holds for this id; raises SealBroken before anything of it is run."""
+def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, Any]]:
+    """Kind and parameters that a `data` field holds for this id and `scope`, which stands in the hash for everybody to
+    write; raises SealBroken before anything of it is run."""
     try:
         body = Seal.loads(data)
-        if body["id"] == task_id:
-            return body["kind"], body["params"]
+        kind, params, sealed_id = body["kind"], body["params"], body["id"]
     except SealBroken:
         raise
     except Exception as error:
         raise SealBroken(reason="it is no job of ours") from error
-    raise SealBroken(reason="it was sealed for another task")
+    if sealed_id != task_id:
+        raise SealBroken(reason="it was sealed for another task")
+    if scope is not ANY and body.get("scope", scope) != scope:
+        raise SealBroken(reason="it was sealed for another company")
+    return kind, params
 
 
 def kind_of(name: str) -> registry.Kind:

@@ -45,7 +45,7 @@ class Keeper:
 
     def __init__(self, pipe: int, periods: Periods | None = None) -> None:
         self.pipe, self.periods = pipe, periods or Periods()
-        self.me = f"{os.uname().nodename}-{os.getpid()}"
+        self.me = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(2).hex()}"
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, rescue.EndedByUs] = {}
         self._asked_at: dict[str, float] = {}

@@ -233,7 +233,7 @@ def job_hash(kind: Kind, task: Any, params: dict[str, Any] | None = None) -> dic
         "created_at": f"{task['created_at'].replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "origin": task["queue"],
         "description": kind.name,
-        "data": sealed_data(task["id"], kind.name, params),
+        "data": sealed_data(task["id"], kind.name, params, task["scope"]),
         "timeout": math.ceil(kind.hard_s),
         "retries_left": kind.retries,
         "retry_intervals": encode(list(RETRY_INTERVALS_S)),

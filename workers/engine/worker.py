@@ -269,7 +269,7 @@ class Worker(RQWorker):
         return Outcome("revoked" if meant else "back")
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
-        name, params = opened(claim.job_id, claim.data)
+        name, params = opened(claim.job_id, claim.data, claim.scope)
         kind = claim.kind = kind_of(name)
         if calls_back(claim.job_id):
             soft_s, call = callbacks.SOFT_LIMIT_S, partial(callbacks.make, kind, params)
