@@ -265,6 +265,7 @@ def test_what_a_dead_stock_worker_held_comes_back_and_what_a_living_one_holds_is
     assert service.redis.zcard("rq:wip:sms") == 1
     service.run_worker()
     assert wait_until(lambda: find(left).result) == {"sum": 3}
+    assert find(left).attempts == 1
 
 
 def test_leases_are_renewed_while_the_server_is_full(service: Service) -> None:
