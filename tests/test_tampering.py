@@ -53,8 +53,8 @@ def keepers_rounds(service: Service) -> None:
     search(limit=100)
 
 
-def test_a_worker_goes_on_whatever_stands_in_the_hashes(service: Service) -> None:
-    made = tampered(service)
+def test_a_worker_goes_on_whatever_stands_in_the_hashes(anywhere: Service) -> None:
+    service, made = anywhere, tampered(anywhere)
     healthy = enqueue("add", {"a": 40})
 
     work_off()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import Service, wait_until
 from tests.hands import work_off
-from workers.engine import enqueue, find
+from workers.engine import enqueue, find, registry
 from workers.engine.control import cancel
 from workers.engine.seal import Seal
 from workers.engine.tasks import TaskFailed, TaskTimeout
@@ -257,6 +257,23 @@ def test_a_kind_of_a_later_release_waits_for_a_worker_that_knows_it(service: Ser
     waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
     assert "later_kind" in waiting.error["message"]
     assert waiting.next_run_at
+
+
+def test_a_kind_that_nobody_knew_is_tried_at_once_by_a_worker_that_starts_with_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, failed = enqueue("add", {"a": 1}), enqueue("fail_once_more")
+    with monkeypatch.context() as older:
+        older.delitem(registry.kinds(), "add")
+        work_off()
+    assert find(task.id).error["type"] == "NotHere"  # type: ignore[index]
+    service.redis.zadd("rq:scheduled:sms", {task.id: 9e9})
+    service.redis.zadd("rq:scheduled:email", {failed.id: 9e9})
+
+    service.run_worker()
+
+    assert task.get(timeout=10) == {"sum": 3}
+    assert (find(task.id).attempts, find(failed.id).state) == (1, "RETRY"), "what has failed keeps its pause"
 
 
 def test_a_kind_that_another_worker_knows_is_left_to_that_one(service: Service) -> None:

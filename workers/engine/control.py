@@ -1,18 +1,20 @@
 """Steering a task from outside: cancel it, or run again what failed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
-from workers.engine import ledger, wire
+from workers.engine import ledger, registry, wire
 from workers.engine.events import newest, padded
 from workers.engine.outcome import KEEP_S
 from workers.engine.queues import push
+from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import Conflict, QueueDown, UnknownTask
+from workers.errors import Conflict, NotHere, QueueDown, SealBroken, UnknownTask
 
 AGAIN = {None: ("failed", "skipped"), "failed": ("failed",), "unknown": ("unknown",)}
 
@@ -84,18 +86,36 @@ def _begin_anew(task: Task) -> RowMapping:
 @wire.plainly()
 def hurry(scope: str, queues: Iterable[str]) -> int:
     """Let the waiting retries of a company run now, because what they waited for was mended; how many."""
+    return _hurried(queues, ("sira_scope", "sira_state"), lambda told: told == [scope.encode(), b"RETRY"])
+
+
+def hurry_what_is_known_now() -> int:
+    """Let the jobs run now whose kind no worker knew, for one has just started that does; how many."""
+    return _hurried(registry.QUEUES, ("description", "sira_between", "sira_error"), _was_not_here)
+
+
+def _was_not_here(told: list[Any]) -> bool:
+    name, between, error = told
+    if not (name and between and error and wire.text(name) in registry.kinds()):
+        return False
+    try:
+        return bool(Seal.loads(error)["type"] == NotHere.__name__)
+    except (SealBroken, TypeError, KeyError):
+        return False
+
+
+def _hurried(queues: Iterable[str], fields: tuple[str, ...], is_meant: Callable[[list[Any]], bool]) -> int:
     connection, hurried = wire.connect(), 0
     for queue in queues:
         ids = connection.zrange(f"rq:scheduled:{queue}", 0, -1)
         pipeline = connection.pipeline(transaction=False)
         for job_id in ids:
-            pipeline.hmget(b"rq:job:" + job_id, "sira_scope", "sira_state")
-        theirs = [
-            job_id for job_id, told in zip(ids, pipeline.execute(), strict=True) if told == [scope.encode(), b"RETRY"]
-        ]
-        if theirs:
-            connection.zadd(f"rq:scheduled:{queue}", dict.fromkeys(theirs, 0), xx=True)
-        hurried += len(theirs)
+            pipeline.hmget(b"rq:job:" + job_id, *fields)
+        told = pipeline.execute(raise_on_error=False)
+        meant = [job_id for job_id, found in zip(ids, told, strict=True) if isinstance(found, list) and is_meant(found)]
+        if meant:
+            connection.zadd(f"rq:scheduled:{queue}", dict.fromkeys(meant, 0), xx=True)
+        hurried += len(meant)
     return hurried
 
 

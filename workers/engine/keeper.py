@@ -6,6 +6,7 @@ its duties are safe to do twice; those that need doing once per service (recorde
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -82,6 +83,7 @@ class Keeper:
                 [
                     (self._bury, 0.0),
                     (self._stop_jobs, 0.0),
+                    (control.hurry_what_is_known_now, math.inf),
                     (clock.tick, periods.promote_s),
                     (self._rescue, periods.rescue_s),
                     (self._record, periods.record_s),
