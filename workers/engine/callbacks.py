@@ -28,14 +28,13 @@ log = logs.get("callbacks")
 def call(task_id: str, execution: str, queue: str, ended_as: str, kind: Kind | None = None) -> tuple[Any, ...]:
     """The job that calls back after this end, as the scripts take it: id, field, value, …; empty if nobody is to be
     called. `kind` None: the row knows it; a kind that is unknown here may be known elsewhere."""
-    if ended_as not in ENDS or not ID.fullmatch(task_id):
+    if ended_as not in ENDS or _calls_nobody(kind, ended_as) or not ID.fullmatch(task_id):
         return ()  # a job of RQ's own making may have any id, but no row, and so no task to call with
     try:
         name = kind.name if kind else find(task_id).kind
     except UnknownTask:
         return ()
-    kind = kind or registry.kinds().get(name)
-    if kind and getattr(kind, ENDS[ended_as]) is None:
+    if _calls_nobody(registry.kinds().get(name), ended_as):
         return ()
     job_id = f"{task_id}{CALLS}{execution}"
     fields = {
@@ -45,6 +44,10 @@ def call(task_id: str, execution: str, queue: str, ended_as: str, kind: Kind | N
         **{"retries_left": DEATHS_AT_MOST, "sira_retries": DEATHS_AT_MOST, "result_ttl": KEEP_S, "failure_ttl": KEEP_S},
     }
     return (job_id, *(part for field in fields.items() for part in field))
+
+
+def _calls_nobody(kind: Kind | None, ended_as: str) -> bool:
+    return kind is not None and getattr(kind, ENDS[ended_as]) is None
 
 
 def make(kind: Kind, params: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind
         return decided
     if decided.name in REASONS and is_held(wire.connect(), task_id, execution):
         close(task_id, decided.name)
-    return replace(decided, call=callbacks.call(task_id, execution, queue, decided.name, kind))
+    call = callbacks.call(task_id, execution, queue, decided.name, kind)
+    return replace(decided, call=call) if call else decided
 
 
 def of(claim: Claim, decided: Outcome) -> Outcome:
