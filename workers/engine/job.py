@@ -1,6 +1,7 @@
 """Our Job class: RQ's, but sealed. What it runs comes from the catalogue alone, never from what stands in Redis."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,8 @@ class Job(RQJob):
     @property
     def data(self) -> bytes:
         if self._data is UNEVALUATED:
-            self._data = sealed_data(self.id, *_called(str(self._func_name), self._args, self._kwargs))
+            kind, params = _called(str(self._func_name), self._args, self._kwargs)
+            self._data = sealed_data(self.id, kind, params, limit_s=self.timeout)
         return self._data  # type: ignore[return-value]
 
     @data.setter
@@ -36,7 +38,7 @@ class Job(RQJob):
 
     def _deserialize_data(self) -> None:
         try:
-            self._func_name, self._kwargs = opened(self.id, self.data)
+            self._func_name, self._kwargs, _ = opened(self.id, self.data)
         except SealBroken as error:
             raise DeserializationError(error.fields["reason"]) from error
         self._instance, self._args = None, []
@@ -88,17 +90,18 @@ def _called(name: str, args: Any, kwargs: Any) -> tuple[str, dict[str, Any]]:
     return kind.name, inspect.signature(kind.function).bind_partial(*args, **kwargs).arguments
 
 
-def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | None = None) -> bytes:
-    """The `data` field of a job hash."""
-    return Seal.dumps({"id": task_id, "kind": kind, "params": params, "scope": scope})
+def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | None = None, **more: Any) -> bytes:
+    """The `data` field of a job hash. `limit_s`: the time that RQ's own `enqueue` gives a job, beside its kind's."""
+    return Seal.dumps({"id": task_id, "kind": kind, "params": params, "scope": scope, **more})
 
 
-def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, Any]]:
-    """Kind and parameters that a `data` field holds for this id and `scope`, which stands in the hash for everybody to
-    write; raises SealBroken before anything of it is run."""
+def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, Any], float]:
+    """Kind, parameters and limit (seconds) that a `data` field holds for this id and `scope`, which stands in the hash
+    for everybody to write; raises SealBroken before anything of it is run."""
     try:
         body = Seal.loads(data)
         kind, params, sealed_id = body["kind"], body["params"], body["id"]
+        limit_s = float(body.get("limit_s") or 0)
     except SealBroken:
         raise
     except Exception as error:
@@ -107,7 +110,7 @@ def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, 
         raise SealBroken(reason="it was sealed for another task")
     if scope is not ANY and body.get("scope", scope) != scope:
         raise SealBroken(reason="it was sealed for another company")
-    return kind, params
+    return kind, params, limit_s if limit_s > 0 else math.inf
 
 
 def kind_of(name: str) -> registry.Kind:

@@ -269,7 +269,7 @@ class Worker(RQWorker):
         return Outcome("revoked" if meant else "back")
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
-        name, params = opened(claim.job_id, claim.data, claim.scope)
+        name, params, limit_s = opened(claim.job_id, claim.data, claim.scope)
         kind = claim.kind = kind_of(name)
         if calls_back(claim.job_id):
             soft_s, call = callbacks.SOFT_LIMIT_S, partial(callbacks.make, kind, params)
@@ -279,7 +279,7 @@ class Worker(RQWorker):
             run.meta = progress.kept(claim.meta)
         token = running.present.set(run)
         try:
-            signal.setitimer(signal.ITIMER_REAL, soft_s)
+            signal.setitimer(signal.ITIMER_REAL, min(soft_s, limit_s))
             return call()
         finally:
             run.left = True  # what a signal asks from here on comes too late for this job
