@@ -4,6 +4,7 @@ registry  @job, the catalogue            queues   enqueue: row, commit, push    
 control   cancel, retry                  ledger   the items of a bulk              bulk     how a job works through them
 worker    claim, run, settle             fleet    forks and replaces children      keeper   leases, rescue, recorder
 rescue    gives back dead workers' work  outcome  what comes of an execution       events   the stream and its history
+ending    makes an end ready             callbacks  calls who wants to know of it
 outgoing  messages, sent once            declared flights journal  what was to go out, goes out, had begun
 clock     what is due, with no double    schedules  rows of cron=, steered; occurrences due cron mirror beneath it
 seal job wire tables lua/                beneath all of them
