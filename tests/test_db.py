@@ -236,3 +236,11 @@ def test_a_fork_gets_an_engine_of_its_own_and_leaves_its_parents_alone(anywhere:
     assert (shared, pid == os.getpid()) == (False, False)
     assert db.engine() is ours
     assert rows() == 1
+
+
+def test_equal_settings_are_one_key_of_a_cache_and_other_services_are_another(tmp_path: Path) -> None:
+    first, same, other = (settings.Settings(data_dir=tmp_path / name) for name in ("a", "a", "b"))
+
+    assert {first: 1}[same] == 1
+    assert other not in {first: 1}
+    assert first.model_copy(update={"sms_daily_cap": 5}) not in {first: 1}

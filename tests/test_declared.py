@@ -92,6 +92,8 @@ def test_a_released_request_comes_together_again_under_its_key(anywhere: Service
     again = declared.waiting(task_id, 10)
 
     assert [(item.value, item.request_key) for item in again] == [("a", "k1"), ("b", "k1")]
+    alone = declared.waiting(task_id, 10, singly=True)
+    assert [item.value for item in alone] == [*"abcd"], "but where each is a request of its own all come at once"
     ledger.reopen(task_id, ("pending",))
     assert [item.request_key for item in declared.waiting(task_id, 10)] == [None] * 4
 

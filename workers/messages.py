@@ -124,7 +124,8 @@ def evidence(way: Way, task_id: str | None, recipient: Callable[[Item], str]) ->
     def note(session: Session, batch: list[Item]) -> None:
         begun = [item for item in batch if item.state == "sending"]
         if begun:
-            rows = [_begun(way, task_id, item, recipient(item)) for item in begun]
+            at = now()
+            rows = [_begun(way, task_id, item, recipient(item), at) for item in begun]
             query = records.upsert(session, D, ("request_key", "item_id"), ("state", "sent_at"))
             many(session, query, rows)
         told(session, [item for item in batch if item.state != "sending"])
@@ -137,11 +138,11 @@ def told(session: Session, batch: list[Item]) -> None:
     many(session, TELL, [_told(item) for item in batch])
 
 
-def _begun(way: Way, task_id: str | None, item: Item, recipient: str) -> dict[str, Any]:
+def _begun(way: Way, task_id: str | None, item: Item, recipient: str, at: datetime) -> dict[str, Any]:
     return {
         **{"company_id": way.company_id, "task_id": task_id, "item_id": item.id or item.position},
         **{"channel": way.channel, "recipient": Seal.dumps(recipient), "recipient_hash": digest(recipient)},
-        **{"state": item.state, "provider": way.provider, "request_key": item.request_key, "sent_at": now()},
+        **{"state": item.state, "provider": way.provider, "request_key": item.request_key, "sent_at": at},
         "provider_id": item.provider_id,
     }
 

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     sentry_dsn: str = ""
     alert_urls: str = ""
 
+    def __hash__(self) -> int:
+        """Of the few that tell services apart: caches are keyed by the settings, and asked for every message."""
+        return hash((self.data_dir, self.database_url, self.redis_url, self.secret_key))
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

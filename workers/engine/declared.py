@@ -21,13 +21,14 @@ DECLARE = (
 )
 
 
-def waiting(task_id: str, count: int) -> list[Item]:
-    """Up to `count` pending items that are due, only read; what was once in one request comes together again."""
+def waiting(task_id: str, count: int, *, singly: bool = False) -> list[Item]:
+    """Up to `count` pending items that are due, only read; what was once in one request comes together again, and by
+    itself, unless each is a request (`singly`)."""
     query = select(items).where(items.c.task_id == task_id, items.c.state == "pending")
     query = query.where(or_(items.c.due_at.is_(None), items.c.due_at <= now()))
     with reading() as session:
         rows = session.execute(query.order_by(items.c.position).limit(count)).all()
-    return [item_of(row) for row in rows if row.request_key == rows[0].request_key]
+    return [item_of(row) for row in rows if singly or row.request_key == rows[0].request_key]
 
 
 def next_due(task_id: str) -> datetime | None:
@@ -59,14 +60,16 @@ def declare(session: Session, taken_by: str, requests: dict[str, list[Item]], no
 
 def refuse(session: Session, batch: list[Item]) -> None:
     """Write of pending items why they are not sent at all."""
-    many(session, REFUSE, [item.settled() for item in batch])
+    at = now()
+    many(session, REFUSE, [item.settled(at) for item in batch])
 
 
 def resolve(batch: list[Item], note: Note | None = None) -> None:
     """Write what was found out about unknown items; of those that stay unknown nobody in the task asks any more."""
     if batch:
         with writing() as session:
-            many(session, RESOLVE, [item.settled() for item in batch])
+            at = now()
+            many(session, RESOLVE, [item.settled(at) for item in batch])
             if note:
                 note(session, batch)
 

@@ -100,13 +100,13 @@ class Item:
         """It was declared, and its request never went out: that was no attempt."""
         self.state, self.attempts = "pending", self.attempts - 1
 
-    def settled(self) -> dict[str, Any]:
+    def settled(self, at: datetime) -> dict[str, Any]:
         """What is written of it."""
         return {
             "attempts": self.attempts,
             **{"item_id": self.id, "state": self.state, "provider_id": self.provider_id, "due_at": self.due_at},
             **{"ref": self.ref and storable(self.ref), "error": self.error and storable(self.error)},
-            **{"output": Seal.dumps(self.output) if self.output is not None else None, "updated_at": now()},
+            **{"output": Seal.dumps(self.output) if self.output is not None else None, "updated_at": at},
         }
 
 
@@ -179,7 +179,8 @@ def settle(taken_by: str, batch: list[Item], note: Note | None = None) -> None:
 
 def settle_in(session: Session, taken_by: str, batch: list[Item], note: Note | None = None) -> None:
     """The same in a transaction that writes more."""
-    many(session, SETTLE, [{**item.settled(), "holder": taken_by, "ends": item.state in ENDS} for item in batch])
+    at = now()
+    many(session, SETTLE, [{**item.settled(at), "holder": taken_by, "ends": item.state in ENDS} for item in batch])
     if note:
         note(session, batch)
 

@@ -57,7 +57,9 @@ class Outgoing(Items):
         self._caller: Caller | None = None
         self._masked = ExitStack()
 
-    def requests(self, size: int, look_up: LookUp | None = None, note: Note | None = None) -> Iterator[list[Item]]:
+    def requests(
+        self, size: int, look_up: LookUp | None = None, note: Note | None = None, *, singly: bool = False
+    ) -> Iterator[list[Item]]:
         """Lists of up to `size` pending messages, only read: the body gives each to `send`, refused ones too.
 
         What dead executions left unknown is looked up first, and again at the end.
@@ -69,14 +71,14 @@ class Outgoing(Items):
             self._look_up(look_up, note)
         while True:
             running.check()
-            batch, started = self._waiting(size), self._started
+            batch, started = self._waiting(size, singly), self._started
             if batch:
                 yield batch
                 self._tell()
             elif not self._flights and not self._rests(look_up, note):
                 break
-            if self.over and self._caller:
-                self._caller.stop()  # the next slice goes on with what has not begun
+            if self.over and self._caller and self.at_once == 1:  # slow: the next slice goes on with what has not begun
+                self._caller.stop()
             if self.over or started == self._started:  # nothing more goes out just now: write what has landed
                 self.land(at_once=running.asked())
             if self.over:
@@ -162,8 +164,8 @@ class Outgoing(Items):
         """How many messages ended in which state."""
         return ledger.counts(self.run.task_id)
 
-    def _waiting(self, size: int) -> list[Item]:
-        batch = declared.waiting(self.run.task_id, size)
+    def _waiting(self, size: int, singly: bool) -> list[Item]:
+        batch = declared.waiting(self.run.task_id, size, singly=singly)
         for item in batch if self.values else ():
             item.value = self.values[item.position - 1]  # type: ignore[index]
         return batch

@@ -24,7 +24,9 @@ class Spoken(Listed):
 
     over, at_once = False, 1
 
-    def requests(self, size: int, look_up: LookUp | None = None, note: Note | None = None) -> Iterator[list[Item]]:
+    def requests(
+        self, size: int, look_up: LookUp | None = None, note: Note | None = None, *, singly: bool = False
+    ) -> Iterator[list[Item]]:
         for start in range(0, len(self._items), size):
             batch = self._items[start : start + size]
             for item in batch:

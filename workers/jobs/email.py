@@ -186,7 +186,7 @@ class Desk:
         self._mails: dict[int, tuple[str, EmailMessage]] = {}
 
     def send_all(self) -> dict[str, int]:
-        for batch in self.work.requests(READ_AHEAD, None, evidence.told):
+        for batch in self.work.requests(READ_AHEAD, None, evidence.told, singly=True):
             self.send(batch)
         return dict(self.work.tally())
 

@@ -229,12 +229,13 @@ class Desk:
                 first[hashed].skip("Bu alıcıya bu görevde zaten gönderildi")
 
     def _text(self, item: Item) -> "Sms":
-        from workers.services import phones
         from workers.services.sms_gateways import Sms
 
         phone, text = self.read(item)
         e164 = item.value.get("e164")
         if e164 is None:  # else it was judged when it was accepted
+            from workers.services import phones
+
             e164 = phones.parse(phone, settings.current().countries).e164
             self.gateway.billing.measure(text)
         return Sms(ref_of(item), e164, text)

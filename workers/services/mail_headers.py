@@ -23,13 +23,18 @@ _LOOSE_BREAK = re.compile(r"\r(?!\n)|(?<!\r)\n|\n(?![ \t])|\0")
 _NOT_IN_A_LINE = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 
 
+def unbroken(name: str, value: str) -> str:
+    """The value of a header, if no loose line break in it begins another header; else ValueError."""
+    if _LOOSE_BREAK.search(value):
+        raise ValueError(f"the header {name} must not hold line breaks")
+    return value
+
+
 class AsWritten(EmailPolicy):
     """Headers go out as they were set. `message["Subject"]` still reads as people do: it is decoded when asked for."""
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        if _LOOSE_BREAK.search(str(value)):
-            raise ValueError(f"the header {name} must not hold line breaks")
-        return name, value
+        return name, unbroken(name, str(value))
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         return _read(name, value)
@@ -58,11 +63,13 @@ def is_line(text: str) -> bool:
     return not _NOT_IN_A_LINE.search(text)
 
 
+@lru_cache(maxsize=256)  # of a bulk, most subjects and the sender are the same
 def text(name: str, value: str) -> str:
     """The value of an unstructured header such as Subject, folded (RFC 5322 section 2.2.3)."""
     return _folded(name, _pieces(value.strip(" ")))
 
 
+@lru_cache(maxsize=256)
 def address(name: str, address: str, shown: str = "") -> str:
     """The value of From, To or Reply-To with one checked address; `shown` is the name that people read."""
     if not shown:

@@ -164,7 +164,8 @@ def _whole(message: EmailMessage, head: Mapping[str, str | None], content: MIMEP
 
 
 def _headed(part: Part, head: Mapping[str, str | None]) -> Part:
+    """The part with these headers, none of which it has yet: `part[name] = value` would look through all for each."""
     for name, value in head.items():
         if value is not None:
-            part[name] = value
+            part.set_raw(name, mail_headers.unbroken(name, value))
     return part

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from workers.errors import BadText
@@ -109,6 +109,7 @@ def _alphabets(tables: str, turkish_cost: int) -> list[Alphabet]:
     return [PLAIN, *extra[tables]]
 
 
+@lru_cache(maxsize=1024)  # a text is asked about when it is sorted, put into a request and sent
 def alphabet_of(text: str) -> str:
     """The name of the simplest alphabet that can write `text`: GSM-7, GSM-7-TR or UCS-2."""
     return next((one.name for one in _alphabets("gsm", 2) if not one.lacks(text)), UCS2.name)
