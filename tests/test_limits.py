@@ -34,17 +34,33 @@ def caps(**more: Any) -> Caps:
 def test_places_at_a_gateway_follow_one_another_at_its_rate(service: Service) -> None:
     gate = limits.Gate("netgsm:a", 100)
 
-    assert gate.place(100) == 0
-    assert 0.9 < gate.place(50) <= 1.0, "the first hundred have the second that begins now"
-    assert 1.4 < gate.place(1) <= 1.5, "who comes later stands behind"
-    assert limits.Gate("netgsm:b", 100).place(1) == 0, "another account has its own"
+    assert gate.place(100).wait_s == 0
+    assert 0.9 < gate.place(50).wait_s <= 1.0, "the first hundred have the second that begins now"
+    assert 1.4 < gate.place(1).wait_s <= 1.5, "who comes later stands behind"
+    assert limits.Gate("netgsm:b", 100).place(1).wait_s == 0, "another account has its own"
 
 
 def test_who_would_wait_too_long_keeps_no_place_from_others(service: Service) -> None:
     gate = limits.Gate("netgsm:a", 10)
-    assert gate.place(30) == 0
+    assert gate.place(30).ends
 
-    assert [2.9 < gate.place(10) <= 3.0 for _ in range(2)] == [True, True]
+    for _ in range(2):
+        told = gate.place(10)
+        assert (2.9 < told.wait_s <= 3.0, told.ends) == (True, "")
+
+
+def test_a_place_that_is_not_needed_is_given_back_unless_somebody_stands_behind_it(service: Service) -> None:
+    gate = limits.Gate("netgsm:a", 100)
+    gate.place(50)
+    unused = gate.place(100)
+
+    gate.leave(unused)
+    assert 0.3 < gate.place(10).wait_s <= 0.5
+
+    unused = gate.place(40)
+    behind = gate.place(1)
+    gate.leave(unused)
+    assert gate.place(1).wait_s > behind.wait_s - 0.1
 
 
 def test_a_gateway_that_rests_does_so_for_everybody(service: Service) -> None:
@@ -54,7 +70,7 @@ def test_a_gateway_that_rests_does_so_for_everybody(service: Service) -> None:
     gate.rest(60)
     gate.rest(1)
 
-    assert 59 < gate.place(1) <= 60
+    assert 59 < gate.place(1).wait_s <= 60
 
 
 @REAL
@@ -63,9 +79,9 @@ def test_over_any_time_no_more_than_the_rate_passes(service: Service, counts: li
     wire.connect().flushall()
     gate, began, places = limits.Gate("gateway", 50), time.monotonic(), []
     for count in counts:
-        wait_s = gate.place(count)
-        if wait_s <= limits.TURN_S:
-            places.append((time.monotonic() - began + wait_s, count))
+        place = gate.place(count)
+        if place.ends:
+            places.append((time.monotonic() - began + place.wait_s, count))
 
     seconds, passed = [at_s for at_s, _ in places], [count for _, count in places]
     assert sum(passed[:-1]) <= 50 * (seconds[-1] - seconds[0] + 0.1), "but for what passes at the very end"

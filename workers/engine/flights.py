@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from workers.engine.journal import Journal, began, ended
 from workers.engine.ledger import Item, Note
-from workers.engine.limits import TURN_S, Gate
+from workers.engine.limits import Gate
 from workers.engine.outcome import asked_pause_ms
 from workers.errors import GatewayAway, GatewayBusy, GatewayRefused, QueueDown
 
@@ -97,13 +97,15 @@ class Caller:
     def _has_its_turn(self, flight: Flight) -> bool:
         """Wait for the flight's turn at the gateway. False: nothing begins any more, or it is too far away."""
         try:
-            wait_s = flight.gate.place(len(flight.batch)) if flight.gate and self._journal else 0.0
+            place = flight.gate.place(len(flight.batch)) if flight.gate and self._journal else None
         except (RedisError, QueueDown):
             return False
-        if wait_s > TURN_S:
-            flight.error = crowded(wait_s)
+        if place and not place.ends:
+            flight.error = crowded(place.wait_s)
             return False
-        return not self._closed.wait(wait_s)
+        if place and flight.gate and self._closed.wait(place.wait_s):
+            flight.gate.leave(place)
+        return not self.closed
 
     def _told(self, *lines: bytes) -> bool:
         return self._journal is None or self._journal.write(*lines)
@@ -134,11 +136,10 @@ def crowded(wait_s: float) -> GatewayBusy:
 
 def take_turn(gate: Gate | None, count: int, rest: Callable[[float], None]) -> None:
     """Wait for the turn of so many messages; `rest` is for the seconds that are too many to wait in place."""
-    wait_s = gate.place(count) if gate else 0.0
-    while gate and wait_s > TURN_S:
-        rest(wait_s)
-        wait_s = gate.place(count)
-    time.sleep(wait_s)
+    while gate and not (place := gate.place(count)).ends:
+        rest(place.wait_s)
+    if gate:
+        time.sleep(place.wait_s)
 
 
 def called(call: Send, batch: list[Item], key: str, gate: Gate | None = None) -> Exception | None:

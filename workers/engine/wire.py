@@ -29,6 +29,7 @@ PRELUDES = {
     "promote": ("clock",),
     "pace": ("clock",),
     "rest": ("clock",),
+    "leave": (),
     "admit": ("clock",),
     "anew": ("clock",),
     "vacate": ("clock", "after"),
