@@ -55,6 +55,22 @@ def test_eleven_digits_are_a_tckn(cell):
     assert values.tax_number(cell) == "17291716060"
 
 
+def test_a_person_has_its_number_in_a_second_column(tmp_path):
+    found = read(
+        workbook(
+            tmp_path / "cari.xlsx",
+            ("Cari Kodu", "Unvan", "Vergi No", "Vergi Kimlik No"),
+            ("1", "Firma", "4540536920", None),
+            ("2", "Kişi", None, "17291716060"),
+            ("3", "İkisi", "4540536920", "17291716060"),
+            ("4", "Yanlış", "-", "123"),
+        )
+    )
+
+    assert [row.values["tax_number"] for row in found] == ["4540536920", "17291716060", "4540536920", None]
+    assert [len(row.reasons) for row in found] == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("cell", ["4540536921", "11111111111", "12", "abc", 4540536920.5, True, date(2025, 1, 1)])
 def test_a_wrong_tax_number_is_bad(cell):
     assert values.tax_number(cell).bad

@@ -29,6 +29,7 @@ class Header:
     merged cell above makes clear bears that in front: "USD Borç". `own`: what stands in the header's row itself.
 
     `others`: columns that fit a field of money as well as its own column does, and are in another currency.
+    `seconds`: further columns of tax numbers (VKN for firms, TCKN for persons), for the rows where the first is empty.
     """
 
     row: int
@@ -37,6 +38,7 @@ class Header:
     score: int
     own: Sequence[str] = ()
     others: Sequence[int] = ()
+    seconds: Sequence[int] = ()
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -102,7 +104,9 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
     fitting = [pair for pair in pairs if pair[0] > PART or pair[2] not in plain]
     columns, score = _assigned(fitting, fields)
     others = _others(fitting, fields, columns, names)
-    return Header(number, names, columns, score if any(own) else 0, own, others)
+    taxed = {at for score, order, at in fitting if score > PART and fields[order].kind == "tax_number"}
+    seconds = sorted(taxed - set(columns.values())) if "tax_number" in columns else []
+    return Header(number, names, columns, score if any(own) else 0, own, others, seconds)
 
 
 def _names(

@@ -45,6 +45,8 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
             at = header.columns[field.name]
             kind = f"{field.kind} 1904" if field.kind == "date" and block.dates_from_1904 else field.kind
             values[field.name] = of_column(kind, columns[at], numbers, block.formats.get(at))
+            if field.kind == "tax_number" and header.seconds:
+                values[field.name] = _first_of(values[field.name], [columns[second] for second in header.seconds])
             if field.kind == "code" and at in block.formats:
                 columns[at] = _styled(columns[at], numbers, block.formats[at])
         else:
@@ -52,6 +54,13 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
     _fill_currencies(values, fields, header)
     _fill_sides(values, fields)
     return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
+
+
+def _first_of(values: list[Any], seconds: list[list[Any]]) -> list[Any]:
+    for column in seconds:
+        more = of_column("tax_number", column, (), None)
+        values = [second if value is None else value for value, second in zip(values, more, strict=True)]
+    return values
 
 
 def _styled(column: list[Any], numbers: list[int], formats: Mapping[int, str]) -> list[Any]:
