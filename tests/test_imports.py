@@ -220,6 +220,20 @@ def test_every_reason_against_a_row_is_told_once(service: Service, face: Face) -
     assert [reason.partition(":")[0] for reason in second["reasons"]] == ["Tarih", "Tutar yok"]
 
 
+def test_a_bare_balance_beside_debit_and_credit_is_on_the_side_of_their_difference(
+    service: Service, face: Face
+) -> None:
+    own, head = face.ayse.company_id, ("HESAP KODU", "HESAP ADI", "Tarih", "BORÇ", "ALACAK", "BAKİYE")
+    rows = [("1", "Bir", DAY, 150, 100, 50), ("2", "İki", DAY, 100, 150, 50), ("3", "Üç", DAY, 100, 150, -50)]
+    balances = (*head[:-1], "BORÇ BAKİYE", "ALACAK BAKİYE")
+
+    assert counts(run(own, xlsx(head, *rows), "mutabakat")) == (3, 0, 0, 0)
+    lines = [row["snapshot"]["lines"][0] for row in letters(own)]
+    assert [(line["amount"], line["side"]) for line in lines] == [("50.00", side) for side in ("borc", *["alacak"] * 2)]
+    trial = xlsx(balances, ("1", "Bir", DAY, 150, 100, 50, 0), ("2", "İki", DAY, 100, 150, 0, 50))
+    assert counts(run(own, trial, "mutabakat")) == (0, 0, 2, 0), "as a trial balance shows the same"
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_dry_run_counts_what_the_real_one_does(service: Service, face: Face, seed: int) -> None:
     chance, own = random.Random(seed), face.ayse.company_id

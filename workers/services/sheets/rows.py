@@ -52,7 +52,7 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
-    _fill_sides(values, fields)
+    _fill_sides(values, fields, header)
     return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
 
 
@@ -142,8 +142,11 @@ def _fill_currencies(values: dict[str, list[Any]], fields: Sequence[Field], head
                     amounts[n] = Said(tr, f"The amount is in {marked}, but the currency column says {column[n]}")
 
 
-def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field]) -> None:
-    """The side of an amount: its own column, a mark such as (B), or minus for alacak; they must not contradict."""
+def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field], header: Header) -> None:
+    """The side of an amount: its own column, a mark such as (B), or minus for alacak; they must not contradict. Where
+    none of them says it, it is borç, unless columns of debit and credit beside it know better."""
+    amounts_there = [field.name for field in fields if field.kind == "money" and field.name in header.columns]
+    usual = "borc" if len(amounts_there) == 1 else None
     money: str | None = None
     for field in fields:
         if field.kind == "money":
@@ -154,11 +157,11 @@ def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field]) -> None:
                 if type(amount) is Decimal and amount >= 0 and type(sides[n]) is str:
                     continue
                 if amount is not None and type(amount) is not Said and type(sides[n]) is not Said:
-                    amounts[n], sides[n] = _sided(amount, sides[n])
+                    amounts[n], sides[n] = _sided(amount, sides[n], usual)
             money = None
 
 
-def _sided(amount: Decimal | Amount, side: str | None) -> tuple[Any, str | None]:
+def _sided(amount: Decimal | Amount, side: str | None, usual: str | None) -> tuple[Any, str | None]:
     value, mark = (amount.value, amount.side) if isinstance(amount, Amount) else (amount, None)
     doubt = amount.doubt if isinstance(amount, Amount) else None
     said = {one for one in (side, mark, "alacak" if value < 0 else None) if one}
@@ -166,7 +169,7 @@ def _sided(amount: Decimal | Amount, side: str | None) -> tuple[Any, str | None]
         tr = "Tutarın işareti (eksi, parantez, B/A) ile borç/alacak sütunu çelişiyor"
         return Said(tr, "The sign of the amount contradicts its side"), side
     value = abs(value)
-    return Said(*doubt, value, bad=False) if doubt else value, said.pop() if said else "borc"
+    return Said(*doubt, value, bad=False) if doubt else value, said.pop() if said else usual
 
 
 def _taken_out(values: dict[str, list[Any]], fields: Sequence[Field]) -> Iterator[tuple[int, str, Said]]:
