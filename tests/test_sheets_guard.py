@@ -30,6 +30,7 @@ def refusal(path, **more):
     assert took_s < AT_MOST_S
     assert peak_kb < AT_MOST_MB * 1024
     assert english
+    assert not set("ğışöüçİŞĞ") & set(english), "English is asked for by those who read no Turkish"
     return message
 
 

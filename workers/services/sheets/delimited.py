@@ -66,8 +66,9 @@ class Delimited:
                         return
                     yield [] if number == 1 and row and row[0][:4] == "sep=" else row
             except (csv.Error, UnicodeError) as error:
-                raise broken(f"{reader.line_num}. satır: {error}"[:150]) from error
-            raise broken(f"{number}. satırdaki çift tırnak kapanmıyor")
+                line, said = reader.line_num, str(error)[:120]
+                raise broken(f"{line}. satır: {said}", f"line {line}: {said}") from error
+            raise broken(f"{number}. satırdaki çift tırnak kapanmıyor", f"a quote in row {number} is never closed")
 
     def _find_delimiter(self) -> str:
         """That which cuts most rows into the same number of cells, two or more; `sep=;` on the first line decides."""

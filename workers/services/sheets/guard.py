@@ -100,9 +100,10 @@ def _kind_of_text(start: bytes, filename: str) -> FileKind:
     )
 
 
-def broken(detail: str) -> SheetRefused:
+def broken(detail: str, en: str | None = None) -> SheetRefused:
+    """`detail` as a library says it, or in Turkish and in English."""
     tr = f"dosya bozuk veya yarım ({detail}); yeniden kaydedip yükleyin"
-    return refuse(tr, f"the file is broken or cut short ({detail}); save it anew and upload it again")
+    return refuse(tr, f"the file is broken or cut short ({en or detail}); save it anew and upload it again")
 
 
 def _bomb(tr: str, en: str) -> SheetRefused:
@@ -136,7 +137,7 @@ def _check_directory(path: Path) -> None:
         tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
-        raise broken("zip sonu yok")
+        raise broken("zip sonu yok", "the zip has no end")
     entries, size = struct.unpack_from("<HI", tail, at + 10)
     if entries > MAX_ENTRIES or MAX_DIRECTORY_BYTES < size < 2**32 - 1:
         raise _bomb(f"{entries:,} parçası var, en çok {MAX_ENTRIES:,} olabilir", f"it has {entries:,} parts")
@@ -150,7 +151,7 @@ def _kind_of_zip(names: set[str]) -> FileKind:
     if "[Content_Types].xml" in names and any(name.lower().startswith("xl/") for name in names):
         return "xlsx"
     if "[Content_Types].xml" in names and "_rels/.rels" in names and not {"word/document.xml"} & names:
-        raise broken("çalışma kitabı parçası eksik")
+        raise broken("çalışma kitabı parçası eksik", "the part with the workbook is missing")
     raise refuse("bu bir zip dosyası, ama çalışma kitabı değil", "this is a zip file, but no workbook")
 
 

@@ -91,14 +91,16 @@ class Pieces:
         except IndexError as error:
             raise _no_such_string(piece) from error
         except (CalamineError, ValueError) as error:
-            raise broken(f"{piece.first}–{piece.last} arası satırlar: {error}"[:200]) from error
+            where, said = f"{piece.first}–{piece.last}", str(error)[:150]
+            raise broken(f"{where} arası satırlar: {said}", f"rows {where}: {said}") from error
 
     def _parsed(self, piece: _Piece, sheet: Any) -> Block:
         if sheet.start is None:
             return Block([], [])
         (top, left), rows = sheet.start, sheet.to_python()
         if not piece.first <= top + 1 <= top + len(rows) <= piece.last:
-            raise broken(f"{piece.first}. satırdan sonra satır numaraları tutarsız")
+            tr = f"{piece.first}. satırdan sonra satır numaraları tutarsız"
+            raise broken(tr, f"behind row {piece.first} the numbers of rows contradict each other")
         try:
             return block_of(list(range(top + 1, top + 1 + len(rows))), rows, left=left, strings=self.strings)
         except (IndexError, ValueError) as error:
@@ -148,7 +150,8 @@ class Pieces:
 
 
 def _no_such_string(piece: _Piece) -> SheetRefused:
-    return broken(f"{piece.first}–{piece.last} arası satırlar: olmayan bir metne başvuru")
+    where = f"{piece.first}–{piece.last}"
+    return broken(f"{where} arası satırlar: olmayan bir metne başvuru", f"rows {where} name a text that is not there")
 
 
 def _formats_of(xml: bytes, column: int, formats: list[str]) -> dict[int, str]:
@@ -195,7 +198,7 @@ def _cut(part: IO[bytes]) -> Iterator[bytes]:
         if not block:
             return
         if len(rest) > MAX_ROW_BYTES:
-            raise broken("sayfanın başı çok uzun")
+            raise broken("sayfanın başı çok uzun", "the start of the sheet is too long")
         rest += block
     if start[2]:
         return
@@ -207,10 +210,11 @@ def _cut(part: IO[bytes]) -> Iterator[bytes]:
             yield _plain(rest[:cut], prefix)
             rest, size = rest[cut:], PIECE_BYTES
         if len(rest) > MAX_ROW_BYTES:
-            raise broken(f"bir satır {MAX_ROW_BYTES // MB} MB'tan büyük")
+            limit = f"{MAX_ROW_BYTES // MB} MB"
+            raise broken(f"bir satır {limit}'tan büyük", f"a row is larger than {limit}")
         block = part.read(size)
         if not block:
-            raise broken("sayfa yarım")
+            raise broken("sayfa yarım", "the sheet is cut short")
         rest += block
     yield _plain(rest[: rest.index(end)], prefix)
 
@@ -231,7 +235,7 @@ def _without_gaps(xml: bytes) -> Iterator[_Piece]:
     if not numbers:
         return
     if any(one >= other for one, other in pairwise(numbers)):
-        raise broken("satır numaraları sırasız")
+        raise broken("satır numaraları sırasız", "the numbers of rows are out of order")
     if numbers[-1] - numbers[0] <= len(numbers) + MAX_GAP_ROWS:
         yield _Piece(xml, numbers[0], numbers[-1])
         return

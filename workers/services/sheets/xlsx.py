@@ -39,7 +39,7 @@ class Xlsx:
         self.sheets = list(self._sheets)
         self.visible = [sheet.name for sheet in self._sheets.values() if sheet.visible]
         if not self.sheets:
-            raise broken("içinde sayfa yok")
+            raise broken("içinde sayfa yok", "it has no sheet")
 
     def filled_rows(self, sheet: str) -> int | None:
         return self._rows.get(self._sheets[sheet].part)
@@ -62,7 +62,7 @@ class Xlsx:
         for kind, target in self._relations("").values():
             if kind.endswith(_OFFICE) and target in self._zip.namelist():
                 return target
-        raise broken("xl/workbook.xml eksik")
+        raise broken("xl/workbook.xml eksik", "xl/workbook.xml is missing")
 
     def _relations(self, part: str) -> dict[str, tuple[str, str]]:
         """Type and full path of what `part` refers to, by id."""
@@ -70,14 +70,15 @@ class Xlsx:
         try:
             root = self._xml(posixpath.join(folder, "_rels", f"{name}.rels"))
         except KeyError as error:
-            raise broken(f"{part or 'zip'}: ilişkiler eksik") from error
+            which = part or "zip"
+            raise broken(f"{which}: ilişkiler eksik", f"{which}: its relationships are missing") from error
         inner = [one for one in root if one.get("TargetMode") != "External"]
         paths = [posixpath.normpath(posixpath.join("/", folder, one.get("Target", ""))).lstrip("/") for one in inner]
         return {one.get("Id", ""): (one.get("Type", ""), path) for one, path in zip(inner, paths, strict=True)}
 
     def _xml(self, part: str) -> ElementTree.Element:
         if self._zip.getinfo(part).file_size > MAX_SMALL_PART_BYTES:
-            raise broken(f"{part} çok büyük")
+            raise broken(f"{part} çok büyük", f"{part} is too large")
         try:
             return ElementTree.fromstring(self._zip.read(part))
         except ElementTree.ParseError as error:
@@ -91,7 +92,7 @@ class Xlsx:
                 kind, part = self._related.get(ids[0] if ids else "", ("", ""))
                 if kind.endswith("/worksheet"):
                     if part not in parts:
-                        raise broken(f"{part} eksik")
+                        raise broken(f"{part} eksik", f"{part} is missing")
                     yield _Sheet(element.get("name", ""), part, element.get("state", "visible") == "visible")
 
     def _part_of(self, kind: str) -> str | None:
