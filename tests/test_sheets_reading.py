@@ -123,6 +123,15 @@ def test_a_line_break_inside_quotes_does_not_shift_the_rows_of_a_csv(tmp_path):
     assert [(row.number, row.values["title"]) for row in read(tmp_path / "cari.csv")[1]] == [(3, "A B"), (4, "C")]
 
 
+def test_a_csv_may_have_thousands_of_empty_lines_and_one_of_nothing_else_is_empty(tmp_path):
+    (tmp_path / "cari.csv").write_text("Cari Kodu;Unvan\n1;A\n" + "\n" * 5_000 + "2;B\n" + "\n" * 5_000)
+    (tmp_path / "boş.csv").write_text("\n\n")
+
+    assert [row.number for row in read(tmp_path / "cari.csv")[1]] == [2, 5_003]
+    with pytest.raises(SheetRefused, match="sayfa boş"):
+        read(tmp_path / "boş.csv")
+
+
 @pytest.mark.parametrize("first", ["PKNO", "MZ No"])
 def test_a_csv_may_begin_as_a_zip_or_a_program_does(tmp_path, first):
     (tmp_path / "cari.csv").write_text(f"{first};Cari Kodu;Unvan\n1;120;A\n")

@@ -42,7 +42,7 @@ class Delimited:
         records = islice(enumerate(self._records(self._delimiter), 1), after, None)
         while chunk := list(islice(records, BLOCK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
-            width = max(map(len, cells))
+            width = max(1, *map(len, cells))
             rows = map(_unmarked, cells) if self._marked else cells
             yield block_of(list(numbers), [row + [""] * (width - len(row)) for row in rows])
 
