@@ -15,12 +15,15 @@ from typing import Any
 
 from workers.services.sheets import cell_formats, error_cells
 from workers.services.sheets.blocks import ERROR_MARK, Block, block_of
-from workers.services.sheets.guard import HEAD_ROWS, broken, encrypted, too_many_columns, too_many_rows
+from workers.services.sheets.guard import HEAD_ROWS, MB, broken, encrypted, too_many_columns, too_many_rows
 from workers.services.sheets.shapes import Limits
 
 BLOCK_ROWS = 2_000
 ODS_CONTENT = "content.xml"
-_INDENTED = re.compile(rb"(?<=>)\s+(?=</?(?:table|office):|<text:p[ >/])")
+_INDENTED = re.compile(rb"(?<=>)\s+(?=</?(?:table|office):|<text:p\b)")
+_ROW_END = b"</table:table-row"
+_BREAK = re.compile(rb"<text:(?:line-break|tab)\s*/>")
+_STUMBLES = re.compile(_INDENTED.pattern + b"|" + _BREAK.pattern)
 
 
 class Others:
@@ -98,16 +101,30 @@ class Others:
 
 
 def _content(path: Path) -> bytes:
-    """The file; an .ods that its writer has indented (Gnumeric does) without the blanks that calamine stumbles over."""
+    """The file; an .ods without what calamine stumbles over: blanks between cells, and breaks within a text."""
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
-        content = archive.read(ODS_CONTENT) if ODS_CONTENT in archive.namelist() else b""
-        if not _INDENTED.search(content):
+        if ODS_CONTENT not in archive.namelist() or not any(map(_STUMBLES.search, _pieces(archive))):
             return path.read_bytes()
         made = io.BytesIO()
-        with zipfile.ZipFile(made, "w") as plain:
-            for name in ("mimetype", ODS_CONTENT, "META-INF/manifest.xml"):
-                if name in archive.namelist():
-                    plain.writestr(name, _INDENTED.sub(b"", content) if name == ODS_CONTENT else archive.read(name))
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as plain:
+            for name in {"mimetype", "META-INF/manifest.xml"} & set(archive.namelist()):
+                plain.writestr(name, archive.read(name))
+            with plain.open(ODS_CONTENT, "w") as content:
+                for piece in _pieces(archive):
+                    content.write(_BREAK.sub(b"\n", _INDENTED.sub(b"", piece)))
     return made.getvalue()
+
+
+def _pieces(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    """The content of an .ods, cut within the end tags of rows, so that blanks stand between the tags around them."""
+    rest = b""
+    with archive.open(ODS_CONTENT) as content:
+        while block := content.read(MB):
+            rest += block
+            cut = rest.rfind(_ROW_END)
+            if cut >= 0:
+                yield rest[: cut + len(_ROW_END)]
+                rest = rest[cut + len(_ROW_END) :]
+    yield rest
