@@ -160,6 +160,34 @@ def test_the_currency_comes_from_its_column_the_amount_or_the_header(tmp_path, h
     assert (row.values["currency"], len(row.reasons)) == (currency, bad)
 
 
+def test_the_currency_that_a_number_format_shows_counts_where_nothing_else_says_one(tmp_path):
+    def shown(style, amount):
+        return Raw(f'<c r="{{r}}" s="{style}"><v>{amount}</v></c>')
+
+    path = workbook(
+        tmp_path / "cari.xlsx",
+        ("Cari Kodu", "Unvan", "Bakiye", "Para Birimi"),
+        *[
+            ("1", "A", shown(1, 5), None),
+            ("2", "B", shown(2, -6.5), None),
+            ("3", "C", shown(1, 7), "TL"),
+            ("4", "D", 8),
+        ],
+        formats=['#,##0.00\\ "USD"', "[$€-2]\\ #,##0.00;[Red]\\-#,##0.00"],
+    )
+
+    found = read(path)
+
+    assert [row.values["currency"] for row in found] == ["USD", "EUR", "TRY", None]
+    assert not any(row.reasons for row in found)
+    with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
+        cells = [row.cells[2] for chunk in opened.rows() for row in chunk]
+    assert [getattr(cell, "format", None) for cell in cells][:2] == [
+        '#,##0.00\\ "USD"',
+        "[$€-2]\\ #,##0.00;[Red]\\-#,##0.00",
+    ]
+
+
 def test_the_amount_of_a_second_currency_in_a_row_is_not_lost_without_a_word(tmp_path):
     with_it, without = read(
         workbook(

@@ -71,7 +71,8 @@ def serve(job: dict[str, Any], answer: Answer, asked: Callable[[], bytes]) -> No
     told = {"name": sheet, "sheets": source.sheets, "total": total}
     answer({**told, "header_row": header.row, "headers": header.names, "mapping": header.mapping})
     if line := asked():
-        source.wants_formats([header.columns[f.name] for f in fields if f.kind == "code" and f.name in header.columns])
+        kinds = ("code", "money") if source.shows_currencies else ("code",)
+        source.wants_formats([header.columns[f.name] for f in fields if f.kind in kinds and f.name in header.columns])
         for chunk in _chunks(source, sheet, header, fields, orjson.loads(line)["after"]):
             answer(chunk)
         answer({"end": True})

@@ -23,6 +23,8 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 class Delimited:
     """A `Source` with one sheet, named as the file."""
 
+    shows_currencies = False
+
     def __init__(self, path: Path, filename: str, limits: Limits) -> None:
         self._path, self._limits = path, limits
         self._encoding = encoding_of(path)

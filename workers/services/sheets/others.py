@@ -29,6 +29,8 @@ _STUMBLES = re.compile(_INDENTED.pattern + b"|" + _BREAK.pattern)
 class Others:
     """A `Source`."""
 
+    shows_currencies = False
+
     def __init__(self, path: Path, limits: Limits) -> None:
         from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum, load_workbook
 

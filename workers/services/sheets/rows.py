@@ -12,7 +12,7 @@ from workers.services.sheets.blocks import Block
 from workers.services.sheets.headers import Header
 from workers.services.sheets.meanings import of_column
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import Said, currency_in
+from workers.services.sheets.values import Said, currency_in, currency_shown
 from workers.services.workbooks import Styled
 
 MAX_TOTAL_CHARS = 60
@@ -52,6 +52,7 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
+    _fill_shown_currencies(columns, numbers, values, block.formats, fields, header)
     _fill_sides(values, fields, header)
     return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
 
@@ -140,6 +141,27 @@ def _fill_currencies(values: dict[str, list[Any]], fields: Sequence[Field], head
                 elif isinstance(column[n], str) and column[n] != marked:
                     tr = f"Tutarın para birimi {marked}, ama para birimi sütununda {column[n]} yazıyor"
                     amounts[n] = Said(tr, f"The amount is in {marked}, but the currency column says {column[n]}")
+
+
+def _fill_shown_currencies(
+    columns: list[list[Any]],
+    numbers: list[int],
+    values: dict[str, list[Any]],
+    formats: Mapping[int, Mapping[int, str]],
+    fields: Sequence[Field],
+    header: Header,
+) -> None:
+    """Where nothing else says the currency, it is what the number format of the amount shows; it stays in the cell."""
+    column = next((values[field.name] for field in fields if field.kind == "currency"), None)
+    for field in fields:
+        at = header.columns.get(field.name, -1)
+        if field.kind != "money" or at not in formats or column is None:
+            continue
+        shown = {number: code for number, code in formats[at].items() if currency_shown(code)}
+        columns[at] = _styled(columns[at], numbers, shown)
+        for n, number in enumerate(numbers):
+            if number in shown and column[n] is None and values[field.name][n] is not None:
+                column[n] = currency_shown(shown[number])
 
 
 def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field], header: Header) -> None:

@@ -29,6 +29,8 @@ ADDRESS = re.compile(
 _SEVERAL = re.compile(r"[;,\s]+")
 PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
+_SYMBOL = re.compile(r"\[\$([^\]-]*)[^\]]*\]")
+_NOT_SHOWN = re.compile(r"[\"\\]|[_*].")
 _CURRENCY_IN_HEADER = re.compile(
     r"(?<![^\W\d_])(?:TL|TRY|USD|EUR|GBP|CHF|dolar|euro|avro|sterlin)(?![^\W\d_])|[₺$€£]", re.IGNORECASE
 )
@@ -243,3 +245,13 @@ def currency_in(header: str) -> str | None:
     """
     found = _CURRENCY_IN_HEADER.search(header)
     return currency(found[0]) if found else None
+
+
+@lru_cache(4096)
+def currency_shown(format: str) -> str | None:
+    """The currency that cells of this number format show beside their numbers.
+
+    >>> currency_shown("#,##0.00 [$€-407]"), currency_shown('"$"#,##0.00'), currency_shown("[$-41F]#,##0.00")
+    ('EUR', 'USD', None)
+    """
+    return currency_in(_NOT_SHOWN.sub("", _SYMBOL.sub(r"\1", format.partition(";")[0])))

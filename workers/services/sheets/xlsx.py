@@ -13,6 +13,7 @@ from workers.services.sheets import pieces, strings
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.cell_formats import BUILT_IN
 from workers.services.sheets.guard import MB, broken
+from workers.services.sheets.values import currency_shown
 
 MAX_SMALL_PART_BYTES = 16 * MB
 _OFFICE = "/officeDocument"
@@ -38,6 +39,7 @@ class Xlsx:
         self._sheets = {sheet.name: sheet for sheet in self._find_sheets()}
         self.sheets = list(self._sheets)
         self.visible = [sheet.name for sheet in self._sheets.values() if sheet.visible]
+        self.shows_currencies = any(currency_shown(code) not in (None, "TRY") for _, code in self._formats)
         if not self.sheets:
             raise broken("içinde sayfa yok", "it has no sheet")
 
