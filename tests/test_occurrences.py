@@ -5,17 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from tests.conftest import Service
 from tests.hands import record_all, redis_away, work_off
-from tests.timing import Declare, only_declared, queued, rows, schedule, states, task_ids
+from tests.timing import Declare, alarm_kind, only_declared, queued, rows, schedule, states, task_ids
 from workers import db, logs
 from workers.engine import due, find, occurrences, schedules
 from workers.engine.clock import Clock
-from workers.engine.reconcile import reconcile
 from workers.engine.tables import schedules as table
-from workers.engine.tables import tasks
 
 AT = datetime(2025, 11, 24, 12, tzinfo=UTC)  # past, on every machine
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -117,7 +115,7 @@ def test_operators_are_alarmed_once_an_hour(
 ) -> None:
     with_alerts = service.settings.model_copy(update={"alert_urls": "json://127.0.0.1:1"})
     monkeypatch.setattr("workers.settings._chosen", [with_alerts])
-    alarm_kind(catalogue)
+    alarm_kind()
     catalogue("late", cron="*/10 * * * *", overlap="allow")
     schedules.register(ago(2, HOUR))
 
@@ -125,33 +123,6 @@ def test_operators_are_alarmed_once_an_hour(
         occurrences.fire(ago(1, HOUR) + timedelta(minutes=minutes, seconds=65))
 
     assert [find(task_id).kind for task_id in task_ids()].count(occurrences.ALARM_KIND) == 2
-
-
-def test_who_dies_before_an_occurrence_is_written_has_told_that_it_was_missed(
-    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_alerts = service.settings.model_copy(update={"alert_urls": "json://127.0.0.1:1"})
-    monkeypatch.setattr("workers.settings._chosen", [with_alerts])
-    alarm_kind(catalogue)
-    catalogue("late", cron="0 * * * *", missed="skip")
-    schedules.register(ago(2, HOUR))
-
-    with pytest.MonkeyPatch.context() as dies:
-        dies.setattr(occurrences, "_write", lambda *_: (_ for _ in ()).throw(MemoryError))
-        with pytest.raises(MemoryError):
-            occurrences.fire(AT - timedelta(minutes=30))
-    occurrences.fire(AT - timedelta(minutes=30))
-
-    assert [find(task_id).kind for task_id in task_ids()] == [occurrences.ALARM_KIND]
-
-
-def alarm_kind(catalogue: Declare) -> None:
-    from workers.engine import job
-
-    def alert_operators(subject: str, text: str) -> None:
-        """Tell them."""
-
-    job(queue="maintenance")(alert_operators)
 
 
 @pytest.mark.parametrize(
@@ -242,51 +213,6 @@ def test_a_cancelled_run_is_written_down_too(catalogue: Declare) -> None:
     occurrences.settle(AT)
 
     assert states("hourly") == ["cancelled"]
-
-
-def test_a_run_whose_task_is_gone_does_not_block_its_schedule(catalogue: Declare) -> None:
-    catalogue("hourly", cron="0 * * * *")
-    schedules.register(ago(2, HOUR))
-    occurrences.fire(ago(1, HOUR))
-    with db.writing() as session:
-        session.execute(delete(tasks))
-
-    occurrences.settle(AT)
-    occurrences.fire(AT)
-
-    assert states("hourly") == ["unknown", "enqueued"]
-
-
-def test_what_a_clock_could_not_push_is_pushed_by_the_reconciler(
-    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalogue("hourly", cron="0 * * * *")
-    schedules.register(ago(1, HOUR))
-    with redis_away(monkeypatch):
-        occurrences.fire(AT)
-    assert (states("hourly"), queued(service)) == (["enqueued"], [])
-
-    reconcile()
-
-    assert queued(service) == task_ids() == [due.task_id("hourly", AT)]
-
-
-def test_what_a_dead_clock_wrote_and_did_not_push_another_pushes(
-    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    catalogue("hourly", cron="0 * * * *")
-    schedules.register(ago(1, HOUR))
-    with pytest.MonkeyPatch.context() as dies:
-        dies.setattr(occurrences, "_push", lambda _: (_ for _ in ()).throw(MemoryError))
-        with pytest.raises(MemoryError):
-            occurrences.fire(AT)
-
-    occurrences.settle(AT + timedelta(seconds=1))
-    assert queued(service) == [], "whoever wrote it may still be about to"
-    for _ in range(2):
-        occurrences.settle(AT + timedelta(seconds=4))
-
-    assert queued(service) == task_ids() == [due.task_id("hourly", AT)]
 
 
 def test_the_clock_of_redis_decides_what_is_due(

@@ -43,6 +43,15 @@ def only_declared(monkeypatch: pytest.MonkeyPatch) -> Declare:
     return declare
 
 
+def alarm_kind() -> None:
+    """Declare the kind by which operators are alarmed."""
+
+    def alert_operators(subject: str, text: str) -> None:
+        """Tell them."""
+
+    job(queue="maintenance")(alert_operators)
+
+
 @contextmanager
 def clocks(service: Service, count: int, **kinds: dict[str, Any]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Clock processes that schedule these kinds; killed at the end unless they have ended."""
