@@ -168,6 +168,8 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
         ({"STORAGE_URL": "ftp://h/files"}, "STORAGE_URL"),
         ({"PORT": "http"}, "PORT"),
         ({"PORT": "65536"}, "PORT"),
+        ({"LOG_RETENTION_DAYS": "0"}, "LOG_RETENTION_DAYS"),
+        ({"LOG_RETENTION_DAYS": "9999999"}, "LOG_RETENTION_DAYS"),
         ({"APP_ENV": "staging"}, "APP_ENV"),
         ({"SMS_PROVIDER": "carrier pigeon"}, "SMS_PROVIDER"),
         ({"SMS_RATE_PER_SECOND": "0"}, "SMS_RATE_PER_SECOND"),
