@@ -108,8 +108,10 @@ def _log_files(cleaning: Cleaning, before: datetime) -> None:
             continue
         try:
             if not cleaning.dry_run:
-                path.unlink(missing_ok=True)
+                path.unlink()
             cleaning.noted("log_files", 1, size)
+        except FileNotFoundError:  # another run was quicker
+            continue
         except OSError as error:
             faults.append(StorageFailed(what=f"the log file {path.name}", reason=error.strerror or str(error)))
     if faults:
