@@ -77,32 +77,27 @@ def test_clocks_that_look_at_the_same_moment_enqueue_each_occurrence_once(
     assert sorted(queued(anywhere)) == task_ids() == sorted(ids)
 
 
-def test_a_killed_clock_is_replaced_and_no_occurrence_is_lost_or_doubled(service: Service) -> None:
-    with clocks(service, 2, each_second=EACH_SECOND) as running:
-        wait_until(lambda: len(rows()) >= 2, timeout_s=60)
-        holder = holder_of(service, running)
+def test_a_killed_clock_and_a_frozen_one_are_replaced_and_no_occurrence_is_lost_or_doubled(service: Service) -> None:
+    with clocks(service, 3, each_second=EACH_SECOND) as running:
+        killed = wait_until(lambda: len(rows()) >= 2 and holder_of(service, running), timeout_s=60)
+        killed.kill()
+        frozen = successor(service, running, killed)
+        freeze_between_transactions(service, frozen)
+        successor(service, running, frozen)
 
-        holder.kill()
-
-        wait_until(lambda: holder_of(service, running) is not holder, timeout_s=60, what="a takeover")
-        seen = len(rows())
-        wait_until(lambda: len(rows()) >= seen + 3, timeout_s=60)
-        assert_no_gap_and_no_double(service)
-
-
-def test_a_frozen_clock_is_replaced_and_does_no_harm_when_it_wakes(service: Service) -> None:
-    with clocks(service, 2, each_second=EACH_SECOND) as running:
-        wait_until(lambda: len(rows()) >= 2, timeout_s=60)
-        holder = holder_of(service, running)
-        freeze_between_transactions(service, holder)
-        wait_until(lambda: holder_of(service, running) is not holder, timeout_s=60, what="a takeover")
-
-        holder.send_signal(signal.SIGCONT)
+        frozen.send_signal(signal.SIGCONT)
 
         seen = len(rows())
         wait_until(lambda: len(rows()) >= seen + 3, timeout_s=60)
-        assert holder.poll() is None
+        assert frozen.poll() is None
         assert_no_gap_and_no_double(service)
+
+
+def successor(service: Service, running: list[subprocess.Popen[bytes]], former: Any) -> Any:
+    """The clock that takes over."""
+    return wait_until(
+        lambda: (holder := holder_of(service, running)) is not former and holder, timeout_s=60, what="a takeover"
+    )
 
 
 def test_what_the_leading_clock_leaves_lying_another_enqueues(service: Service, catalogue: Declare) -> None:

@@ -137,7 +137,7 @@ def test_a_run_with_a_key_is_enqueued_once(service: Service, catalogue: Declare)
     assert len(rows()) == 1
 
 
-@pytest.mark.parametrize(("overlap", "runs"), [("skip", 1), ("queue", 1), ("allow", 3)])
+@pytest.mark.parametrize(("overlap", "runs"), [("skip", 1), ("allow", 3)])
 def test_of_runs_that_are_asked_for_at_once_one_begins(
     anywhere: Service, catalogue: Declare, overlap: str, runs: int
 ) -> None:
