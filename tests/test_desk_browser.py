@@ -49,6 +49,8 @@ def test_language_and_look_stay_chosen_from_page_to_page(page: Any) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light
     page.click(".menu > summary")
     assert page.get_attribute("button[name=theme][value=dark]", "aria-pressed") == "true"
+    page.click("button[name=lang][value=tr]")  # the person's, so the next tests would read English
+    page.wait_for_selector("html[lang=tr]")
 
 
 def test_the_first_tab_skips_to_the_content(page: Any) -> None:

@@ -23,7 +23,7 @@ def test_its_pages_work_in_a_browser(page: Any, live: Any) -> None:
     page.click("#delete-job-btn")
     page.click("#confirmation-modal-yes")
 
-    page.wait_for_selector("[role=alert]:has-text('SUCCESS')")
+    page.wait_for_selector("[role=alert]:has-text('zaten bitmiş')")
 
 
 def test_nothing_that_was_stored_runs(page: Any, live: Any) -> None:
