@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
+import pytest
+
 from tests import browser as browsers
 from tests import desk as desks
 from tests.conftest import SECRET, Service
 from tests.desk import Desk, acts
-from tests.hands import claim, settle
+from tests.hands import claim, redis_away, settle
 from workers import settings
 from workers.engine import clock, enqueue, find, outcome, steering
 
@@ -15,6 +17,7 @@ face, desk = desks.face, desks.english_desk
 live, browser = browsers.live, browsers.browser
 signed_in, page = browsers.signed_in, browsers.page
 PART = re.compile(r"<(?:any\((\w+)[^)]*\):|[^<>]*:)?(\w+)>")
+AWAY = ("/queues", "/workers", "/doctor", "/rq/")
 NAMES = {"queue": "sms", "name": "hourly", "verb": "pause", "file": "css/main.css"}
 
 
@@ -136,3 +139,10 @@ def test_the_operators_pages_hold_in_a_browser(page: Any) -> None:
 
         assert browsers.serious_faults(page) == [], name
         browsers.shot(page, f"admin-{name or 'overview'}")
+
+
+def test_while_redis_is_away_no_page_of_operators_breaks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with redis_away(monkeypatch):
+        told = {path: desk.operator.get(f"/admin{path}").status_code for path in ("", *AWAY)}
+
+    assert told == {"": 200, **dict.fromkeys(AWAY, 503)}

@@ -1,5 +1,6 @@
 """A task as people see it: SQL and Redis laid over each other, the later event wins, an end stays an end."""
 
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from tests.conftest import SECRET, Service
 from tests.hands import claim, put_row, redis_away, settle, work_off
 from workers import settings
 from workers.db import now, writing
-from workers.engine import enqueue, events, find, outcome
+from workers.engine import enqueue, events, find, outcome, wire
 from workers.engine.events import padded
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
@@ -248,3 +249,15 @@ def test_get_gives_up_in_time_and_says_that_the_task_goes_on(service: Service, t
 
     assert time.monotonic() - began < 5
     assert task.wait(timeout_s).state == "PENDING"
+
+
+def test_a_server_that_is_silent_holds_up_a_look_at_a_task_for_a_moment_only(service: Service) -> None:
+    task_id = put_row()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        settings.use(service.settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{port}/0"}))
+        began = time.monotonic()
+
+        assert find(task_id).state == "PENDING"
+        assert time.monotonic() - began < wire.SOCKET_TIMEOUT_S / 2
+    settings.use(service.settings)

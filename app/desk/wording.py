@@ -67,7 +67,9 @@ ERRORS = (
     lazy("exit code {code}"),
     lazy("use one of {words}"),
 )
-FILLED = (  # what fills the holes of errors
+FILLED = (  # what fills the holes of errors, and errors that are no exception
+    lazy("Another tool ended the task and gave no reason."),
+    lazy("The details were sealed with a key that is gone."),
     lazy("the task has just ended"),
     lazy("the task has not ended yet"),
     lazy("the task ended without a result"),

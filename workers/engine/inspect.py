@@ -12,7 +12,7 @@ BORN = ("hostname", "pid", "birth", "version", "python_version")
 @wire.plainly()
 def active() -> list[dict[str, Any]]:
     """The jobs that run: task, kind, queue, worker, since when."""
-    connection = wire.connect()
+    connection = wire.connect(wire.PUSH_TIMEOUT_S)
     rows = []
     for queue in registry.QUEUES:
         for both in connection.zrange(f"rq:wip:{queue}", 0, LISTED - 1):
@@ -26,7 +26,7 @@ def active() -> list[dict[str, Any]]:
 @wire.plainly()
 def scheduled() -> list[dict[str, Any]]:
     """The jobs that wait for their time: retries and delayed tasks, the next first."""
-    connection = wire.connect()
+    connection = wire.connect(wire.PUSH_TIMEOUT_S)
     rows = [
         {"task_id": wire.text(job_id), "queue": queue, "due_at": datetime.fromtimestamp(due, UTC).isoformat()}
         for queue in registry.QUEUES
@@ -38,7 +38,7 @@ def scheduled() -> list[dict[str, Any]]:
 @wire.plainly()
 def reserved() -> list[dict[str, Any]]:
     """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them)."""
-    connection = wire.connect()
+    connection = wire.connect(wire.PUSH_TIMEOUT_S)
     return [
         {"task_id": wire.text(job_id), "queue": queue, "position": position}
         for queue in registry.QUEUES
@@ -54,7 +54,7 @@ def stats() -> list[dict[str, Any]]:
 @wire.plainly()
 def workers() -> list[dict[str, Any]]:
     """The workers that are registered, busy or idle; a slot is a worker."""
-    connection, rows = wire.connect(), []
+    connection, rows = wire.connect(wire.PUSH_TIMEOUT_S), []
     for key in sorted(connection.smembers("rq:workers")):
         found = {wire.text(name): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
@@ -69,7 +69,7 @@ def workers() -> list[dict[str, Any]]:
 def queues() -> list[dict[str, Any]]:
     """Each queue: how many wait, run, are scheduled, have failed, whether it is paused or drains, and since when the
     first in it waits."""
-    connection = wire.connect()
+    connection = wire.connect(wire.PUSH_TIMEOUT_S)
     rows = []
     for queue in registry.QUEUES:
         pipeline = connection.pipeline(transaction=False)
@@ -91,7 +91,7 @@ def queues() -> list[dict[str, Any]]:
 def duties() -> dict[str, str | None]:
     """Who has the duties that one process at a time has, None where nobody does them: clock, recorder, reconciler."""
     names = ("clock", "recorder", "reconciler")
-    holders = wire.connect().mget([f"sira:duty:{name}" for name in names])
+    holders = wire.connect(wire.PUSH_TIMEOUT_S).mget([f"sira:duty:{name}" for name in names])
     return {name: _text(holder) for name, holder in zip(names, holders, strict=True)}
 
 
@@ -99,7 +99,7 @@ def duties() -> dict[str, str | None]:
 def server() -> dict[str, Any]:
     """What the Redis server says of itself: version, memory used and allowed (bytes; 0: all), since how many seconds it
     runs, and whether it writes its append-only file without errors."""
-    told = wire.connect().info()
+    told = wire.connect(wire.PUSH_TIMEOUT_S).info()
     version = told.get("valkey_version") or told.get("redis_version")
     names = {"used_memory": "used_bytes", "maxmemory": "max_bytes", "uptime_in_seconds": "up_s"}
     row = {ours: int(told.get(theirs, 0)) for theirs, ours in names.items()}

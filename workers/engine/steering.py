@@ -101,7 +101,7 @@ def wake() -> None:
 
 def suspended() -> bool:
     with wire.plainly():
-        return bool(wire.connect().exists(WORKERS_SUSPENDED))
+        return bool(wire.connect(wire.PUSH_TIMEOUT_S).exists(WORKERS_SUSPENDED))
 
 
 def restart(worker: str) -> None:
