@@ -93,8 +93,10 @@ def test_nothing_serious_keeps_people_out(page: Any, visitor: Any, look: str) ->
 
 
 def test_a_telephone_shows_every_page_without_scrolling_sideways(page: Any, visitor: Any) -> None:
-    for who, path in ((visitor, "/login"), (page, "/"), (page, "/password"), (page, "/no-such-page")):
+    mine = ("/", "/password", "/no-such-page", "/letters", "/admin/users", "/admin/settings")
+    for who, path in ((visitor, "/login"), *((page, path) for path in mine)):
         who.set_viewport_size({"width": 360, "height": 740})
         who.goto(path)
         shot(who, f"phone-{path.strip('/') or 'home'}")
         assert who.evaluate("document.documentElement.scrollWidth") <= 360, path
+    assert serious_faults(page) == [], "what scrolls can be reached by keyboard"
