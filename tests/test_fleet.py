@@ -103,8 +103,9 @@ def test_a_child_that_is_too_large_from_the_start_does_one_job_before_it_is_repl
 
     assert [enqueue("add", {"a": number}).get(timeout=10)["sum"] for number in range(3)] == [2, 3, 4]
 
-    assert first != wait_until(worker.children)
+    wait_until(lambda: any(name.endswith(b"-4") for name in service.redis.smembers("rq:workers")))
     idle = wait_until(worker.children)
+    assert idle != first
     time.sleep(0.5)
     assert worker.children() == idle, "it does not spin"
 

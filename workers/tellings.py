@@ -1,5 +1,4 @@
-"""Telling a company that a task has ended, by mail (`note`) or by webhook (`hook`): who wants it, what is to be told,
-and what became of it.
+"""Telling a company that a task has ended, by mail (`note`) or by webhook (`hook`), and what became of that.
 
 An end becomes a row here, one for each channel, and then the work of a job under a key that is derived from the row:
 whatever dies in between, the next run finds the ends that have no row and the rows that were not handed on.
