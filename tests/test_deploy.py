@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_each_process_is_started_as_the_procfile_has_it(path: str, name: str) ->
 
     assert PROCFILE[name] in started
     assert set(started) <= {PROCFILE[each] for each in PROCESSES}
+
+
+def test_however_the_web_is_started_it_reads_long_addresses() -> None:
+    command = [sys.executable, "-m", *PROCFILE["web"].partition(" --workers")[0].split(), "--print-config"]
+
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+
+    assert re.search(r"^limit_request_line += 8190$", told, re.MULTILINE)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on PATH")

@@ -34,6 +34,7 @@ TESTED_IN = {
     "app/rate.py": "test_auth.py: the limit in front of every route",
     "app/sandbox_*.py": "test_sandbox.py: all of it as one process",
     "scheduler.py": "test_clock.py: the process itself",
+    "gunicorn.conf.py": "test_deploy.py: what every web process shares",
     "workers/__main__.py": "test_fleet.py: the command line",
     "workers/engine/spoken.py": "test_sms.py: it runs where it is simply called",
     "workers/engine/claim.py": "test_worker.py: priorities and turns",
