@@ -79,7 +79,7 @@ def whose(named: int | None) -> int:
     if not who.is_operator and named not in (None, who.company_id):
         raise NotAllowed()
     if who.company_id is None:
-        raise InvalidInput([{"field": "company_id", "message": "say for which company"}])
+        raise InvalidInput([{"field": "company_id", "message": "operators must say for which company"}])
     return who.company_id
 
 
