@@ -116,7 +116,7 @@ Amount = Annotated[
 ]
 Currency = Annotated[str, AfterValidator(currency), WithJsonSchema({"type": "string", "example": "TRY"})]
 Email = Annotated[str, AfterValidator(email), Field(max_length=320)]
-Phone = Annotated[str, OneLine, Field(max_length=40)]
+Phone = Annotated[str, Field(max_length=40), OneLine]
 Vkn = Annotated[str, AfterValidator(vkn), WithJsonSchema({"type": "string", "pattern": "^[0-9]{10}$"})]
 Tckn = Annotated[str, AfterValidator(tckn), WithJsonSchema({"type": "string", "pattern": "^[0-9]{11}$"})]
 Day = BeforeValidator(day)

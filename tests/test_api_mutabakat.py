@@ -207,6 +207,13 @@ def test_all_faults_are_named_at_once(face: Face) -> None:
     assert fields_named == {"as_of", "variant", "lines.0.amount"}
 
 
+@pytest.mark.parametrize(("title", "limit"), [("x" * 5000, "at most 200 characters"), (" ", "at least 1 character")])
+def test_of_a_text_of_the_wrong_length_its_characters_are_told(face: Face, title: str, limit: str) -> None:
+    answer = face.ayse.post("/api/mutabakat", {**LETTER, "account": {**LETTER["account"], "title": title}})
+
+    assert answer.json["errors"] == [{"field": "account.title", "message": f"String should have {limit}"}]
+
+
 def test_an_account_is_a_company_or_a_person(face: Face) -> None:
     answer = face.ayse.post("/api/mutabakat", changed("account.tckn", TCKN))
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "account.tckn")

@@ -19,7 +19,7 @@ from workers.models import Company
 from workers.services import mail_servers, sms_gateways
 from workers.services.columns import Target
 
-Secret = Annotated[str, OneLine, Field(min_length=1, max_length=200)]
+Secret = Annotated[str, Field(min_length=1, max_length=200), OneLine]
 TOLD = ("notice_emails", "webhook")
 OPTIONS = ("sms_daily_cap", "sms_per_number", "mail_daily_cap", "k", "password_max_age_days", MAPPINGS)
 SHOWN = ("id", "name", "vkn", "tax_office", "address", "phone", "email", "legal_text")
@@ -95,7 +95,7 @@ class SmsGateway(Input):
 class MailGateway(Input):
     """The company's own mail server and the address that it writes from."""
 
-    url: Annotated[str, OneLine, Field(max_length=500, description="smtp://user:password@host:587?tls=starttls")]
+    url: Annotated[str, Field(max_length=500, description="smtp://user:password@host:587?tls=starttls"), OneLine]
     mail_from: Email
 
     @field_validator("url")
@@ -111,8 +111,8 @@ class MailGateway(Input):
 class Webhook(Input):
     """Where the ends of the company's tasks are posted to (standardwebhooks.com); the secret is never shown again."""
 
-    url: Annotated[str, OneLine, Field(min_length=1, max_length=500, description="https://…")]
-    secret: Annotated[str, OneLine, Field(max_length=200, description="whsec_ and 24 to 64 bytes as base64")]
+    url: Annotated[str, Field(min_length=1, max_length=500, description="https://…"), OneLine]
+    secret: Annotated[str, Field(max_length=200, description="whsec_ and 24 to 64 bytes as base64"), OneLine]
 
     @model_validator(mode="after")
     def _usable(self) -> "Webhook":
@@ -126,12 +126,12 @@ class Webhook(Input):
 class CompanyChange(Input):
     """What is given is changed, null empties; letters made before keep what they say."""
 
-    name: Annotated[str, OneLine, Field(min_length=1, max_length=200)] = Field(default_factory=str)
-    tax_office: Annotated[str, OneLine, Field(max_length=100)] | None = None
-    address: Annotated[str, Lines, Field(max_length=500)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200), OneLine] = Field(default_factory=str)
+    tax_office: Annotated[str, Field(max_length=100), OneLine] | None = None
+    address: Annotated[str, Field(max_length=500), Lines] | None = None
     phone: Phone | None = None
     email: Email | None = None
-    legal_text: Annotated[str, Lines, Field(max_length=5000)] | None = None
+    legal_text: Annotated[str, Field(max_length=5000), Lines] | None = None
     sms_gateway: SmsGateway | None = Field(None, description="Its own account; null: the service's")
     mail_gateway: MailGateway | None = Field(None, description="Its own mail server; null: the service's")
     resume: list[Literal["sms", "email"]] = Field([], description="Channels that rest since a gateway refused them")

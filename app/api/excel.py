@@ -45,7 +45,7 @@ WORKBOOK = {
 
 api = documented.blueprint("excel", "Excel: imports of users, accounts and balances", "/api/excel")
 
-Heading = Annotated[str, OneLine, Field(min_length=1, max_length=300)]
+Heading = Annotated[str, Field(min_length=1, max_length=300), OneLine]
 
 
 class UploadForm(BaseModel):

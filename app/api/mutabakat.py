@@ -22,13 +22,13 @@ class LetterPath(BaseModel):
 class AccountIn(Input):
     """The account, known by its code in your books; fields that are left out keep what they were."""
 
-    code: Annotated[str, OneLine, Field(min_length=1, max_length=60, json_schema_extra={"example": "120.01.001"})]
+    code: Annotated[str, Field(min_length=1, max_length=60, json_schema_extra={"example": "120.01.001"}), OneLine]
     title: Annotated[
-        str, OneLine, Field(min_length=1, max_length=200, json_schema_extra={"example": "Çınar Ltd. Şti."})
+        str, Field(min_length=1, max_length=200, json_schema_extra={"example": "Çınar Ltd. Şti."}), OneLine
     ]
     vkn: Vkn | None = Field(None, description="Tax number of a company; accounts abroad have none")
     tckn: Tckn | None = Field(None, description="Identity number of a person, instead of a vkn")
-    tax_office: Annotated[str, OneLine, Field(max_length=100)] | None = None
+    tax_office: Annotated[str, Field(max_length=100), OneLine] | None = None
     email: Email | None = None
     phone: Phone | None = None
 

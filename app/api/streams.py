@@ -39,7 +39,7 @@ _seats = threading.BoundedSemaphore(SEATS)
 
 
 class Since(Query):
-    last_event_id: Annotated[str, OneLine, Field(max_length=40)] | None = Field(
+    last_event_id: Annotated[str, Field(max_length=40), OneLine] | None = Field(
         None, description="The last id that was received; the header Last-Event-ID does the same"
     )
 

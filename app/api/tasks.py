@@ -21,7 +21,7 @@ api = documented.blueprint("tasks", "Tasks: watch, cancel, retry, fetch the resu
 
 State = Literal["PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
 ItemState = Literal["pending", "sending", "done", "failed", "skipped", "unknown"]
-Cursor = Annotated[str, OneLine, Field(max_length=100, description="next_cursor of the page before")]
+Cursor = Annotated[str, Field(max_length=100, description="next_cursor of the page before"), OneLine]
 
 
 class TaskPath(BaseModel):
@@ -34,9 +34,9 @@ class Wait(Query):
 
 class Search(Query):
     state: State | None = None
-    queue: Annotated[str, OneLine, Field(max_length=40)] | None = None
-    kind: Annotated[str, OneLine, Field(max_length=100)] | None = None
-    q: Annotated[str, OneLine, Field(max_length=200, description="Looks into ids, statuses and errors")] | None = None
+    queue: Annotated[str, Field(max_length=40), OneLine] | None = None
+    kind: Annotated[str, Field(max_length=100), OneLine] | None = None
+    q: Annotated[str, Field(max_length=200, description="Looks into ids, statuses and errors"), OneLine] | None = None
     company: int | None = Field(None, description="The tasks of one company (members: their own)")
     cursor: Cursor | None = None
     limit: int = Field(20, ge=1, le=100)
