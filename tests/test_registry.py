@@ -239,6 +239,26 @@ def test_the_catalogue_knows_the_kinds_of_the_house_by_name_and_no_others() -> N
         registry.get("os.system")
 
 
+def test_a_kind_whose_parameters_can_not_be_described_is_left_out_and_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Odd:
+        """What pydantic knows nothing of."""
+
+    def odd(it: Any) -> None: ...
+
+    odd.__annotations__["it"] = Odd
+    job(queue="pdf")(odd)
+    monkeypatch.setattr(registry, "_loaded", False)
+
+    with pytest.raises(UnknownKind):
+        registry.get("odd")
+
+    assert registry.get("generate_mutabakat_pdf").model
+    with pytest.raises(BadSettings, match=r"job kind odd in .*Odd"):
+        registry.Kind("odd", odd, "pdf").model  # noqa: B018
+
+
 def test_queues_are_claimed_by_priority_and_equals_by_turns() -> None:
     assert registry.QUEUES == ("pdf", "sms", "email", "excel", "maintenance")
     assert registry.claim_order(0) == ["pdf", "sms", "email", "excel", "maintenance"]

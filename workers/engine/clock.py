@@ -100,9 +100,6 @@ class Clock(Scheduler):
         self._told = told
 
     def _register(self) -> None:
-        """Also makes the models of all kinds, rather than in the second when a thousand are due."""
-        for kind in registry.kinds().values():
-            _ = kind.model
         for what, name in schedules.register(time_of_redis()):
             log.info("schedule registered", schedule=name, what=what)
         self._registered = True

@@ -206,8 +206,7 @@ def preload() -> None:
 
     What stands in memory then is left alone by the garbage collector, so that the children go on sharing it.
     """
-    for kind in registry.kinds().values():
-        _ = kind.model
+    registry.kinds()
     services = importlib.import_module("workers.services")
     for module in pkgutil.walk_packages(services.__path__, "workers.services."):
         importlib.import_module(module.name)

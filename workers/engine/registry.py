@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
 from typing_extensions import is_typeddict
 
 from workers import logs, settings
@@ -85,12 +85,17 @@ class Kind:
 
     @cached_property
     def model(self) -> type[BaseModel]:
-        """The parameters as a pydantic model: strict, nothing unknown allowed."""
+        """The parameters as a pydantic model: strict, nothing unknown allowed. BadSettings where their types allow
+        none."""
         fields: dict[str, Any] = {}
-        for name, parameter in inspect.signature(self.function).parameters.items():
-            default = ... if parameter.default is parameter.empty else parameter.default
-            fields[name] = (self.hints[name], default)
-        return create_model(self.name, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+        try:
+            for name, parameter in inspect.signature(self.function).parameters.items():
+                default = ... if parameter.default is parameter.empty else parameter.default
+                fields[name] = (self.hints[name], default)
+            return create_model(self.name, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+        except (PydanticUserError, NameError) as error:
+            reason = f"job kind {self.name} in {self.function.__module__}: {str(error).partition(chr(10))[0]}"
+            raise BadSettings(reason=reason) from error
 
     def schema(self) -> dict[str, Any]:
         return self.model.model_json_schema()
@@ -273,7 +278,7 @@ def _faults_of_schedule(kind: Kind, parameters: Iterable[inspect.Parameter]) -> 
 
 
 def kinds() -> dict[str, Kind]:
-    """Every kind by name; imports the modules of workers/jobs/ when first asked."""
+    """Every kind by name, with its model made; imports the modules of workers/jobs/ when first asked."""
     global _loaded
     if not _loaded:
         with _loading:
@@ -283,8 +288,19 @@ def kinds() -> dict[str, Kind]:
                     importlib.import_module(f"{JOBS_PACKAGE}.{module}")
                 except ImportError as error:
                     log.error("jobs module left out", module=module, error=str(error))
+            _leave_out_unusable()
             _loaded = True
     return _kinds
+
+
+def _leave_out_unusable() -> None:
+    """A kind whose parameters can't be described can't be enqueued either; it must not stop the others."""
+    for kind in list(_kinds.values()):
+        try:
+            _ = kind.model
+        except BadSettings as error:
+            log.error("job kind left out", kind=kind.name, error=error.message)
+            del _kinds[kind.name]
 
 
 def get(name: str) -> Kind:
