@@ -177,8 +177,10 @@ def leave(how: str) -> None:
     """Leave the function in an odd way."""
     if how == "exit":
         raise SystemExit(3)
-    if how == "fork" and os.fork() == 0:
-        raise SystemExit(0)
+    if how == "fork":
+        if (pid := os.fork()) == 0:
+            raise SystemExit(0)
+        os.waitpid(pid, 0)
     if how == "odd error":
         raise Odd()
 

@@ -273,3 +273,14 @@ def test_ids_of_jobs_that_have_expired_leave_their_registry(service: Service) ->
     reconcile.reconcile()
 
     assert service.redis.zrange("rq:finished:sms", 0, -1) == [b"kept", b"kept for good"]
+
+
+def test_workers_that_are_gone_leave_all_registries(service: Service) -> None:
+    for registry in ("rq:workers", "rq:workers:sms"):
+        service.redis.sadd(registry, "rq:worker:gone", "rq:worker:here")
+    service.redis.hset("rq:worker:here", "birth", "x")
+
+    reconcile.forget_expired()
+
+    assert service.redis.smembers("rq:workers") == {b"rq:worker:here"}
+    assert service.redis.smembers("rq:workers:sms") == {b"rq:worker:here"}

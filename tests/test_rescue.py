@@ -230,16 +230,6 @@ def test_a_failure_that_comes_late_leaves_the_items_to_who_works_on_them(service
     assert ledger.counts(task.id) == {"skipped": 2}
 
 
-def test_the_dead_leave_all_registries_of_workers(service: Service) -> None:
-    worker = service.run_worker("sms", "pdf")
-    dead = wait_until(lambda: service.redis.smembers("rq:workers:sms"))
-
-    os.kill(worker.children()[0], signal.SIGKILL)
-
-    for registry in ("rq:workers", "rq:workers:sms", "rq:workers:pdf"):
-        wait_until(lambda registry=registry: not dead & service.redis.smembers(registry), what=f"its end in {registry}")
-
-
 def by_stock_worker(service: Service, status: str, until: float) -> str:
     """A job that a stock worker holds, as RQ writes it; its id."""
     task = enqueue("add", {"a": 1})

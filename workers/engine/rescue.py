@@ -19,23 +19,14 @@ log = logs.get("rescue")
 def dead_child(worker: str, error: SiraError | None, ended_by_us: EndedByUs | None = None) -> int:
     """Give back at once what the dead child of this worker name held. `error` None: it was ended because its fleet
     stops. One that was `ended_by_us` may have gone on to another job in that moment, which is not to blame."""
-    lost = wire.run(wire.connect(), "lost", worker, AT_ONCE)
+    connection = wire.connect()
+    lost = wire.run(connection, "lost", worker, AT_ONCE)
     if ended_by_us:
         error = ended_by_us[1] if any(text(job_id) == ended_by_us[0] for job_id, *_ in lost) else None
     rescued = _settle(lost, error, child_died=error is not None)
-    _forget(worker)
+    connection.srem("rq:workers", f"rq:worker:{worker}")
+    connection.delete(f"rq:worker:{worker}", f"rq:worker:{worker}:executions")
     return rescued
-
-
-def _forget(worker: str) -> None:
-    """Take it out of RQ's registries: the one of all workers, and those of its queues."""
-    connection, key = wire.connect(), f"rq:worker:{worker}"
-    queues = text(connection.hget(key, "queues") or b"").split(",")
-    pipeline = connection.pipeline(transaction=True)
-    for registry_of in ("rq:workers", *(f"rq:workers:{queue}" for queue in queues)):
-        pipeline.srem(registry_of, key)
-    pipeline.delete(key, f"{key}:executions")
-    pipeline.execute()
 
 
 def expired(spared: Collection[str] = ()) -> int:
