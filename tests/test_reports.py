@@ -1,5 +1,7 @@
 """SMS: what is found out later about messages that were sent."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -13,7 +15,8 @@ from tests.messaging import (
     phone,
 )
 from tests.test_sms import bulk, single
-from workers.db import writing
+from workers import messages
+from workers.db import now, writing
 from workers.engine import find
 from workers.jobs import reports
 from workers.models import Delivery
@@ -77,3 +80,21 @@ def test_reports_are_fetched_later_and_written_beside_the_item(office: Office, g
     assert rows[phone(2)].report is None
     assert [bool(item["error"]) for item in items_of(task_id)] == [False, True, False]
     assert {item["state"] for item in items_of(task_id)} == {"done"}
+
+
+def test_reports_that_never_come_hold_up_no_others(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "ROWS_AT_ONCE", 2)
+    office.gateway.deliveries = {phone(number): "waiting" for number in range(3)}
+    office.service.run_worker()
+    task_id = bulk(office, letters(6))
+    office.ended(task_id)
+    days = {phone(number): now() - timedelta(hours=60 - 10 * number) for number in range(6)}
+    with writing() as session:
+        for row in deliveries(task_id):
+            session.execute(update(Delivery).where(Delivery.id == row.id).values(sent_at=days[row.opened]))
+
+    for _ in range(60):
+        reports.fetch_delivery_reports()
+
+    told = {row.opened: row.report for row in deliveries(task_id)}
+    assert [told[phone(number)] for number in range(6)] == [None] * 3 + ["delivered"] * 3

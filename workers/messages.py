@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from random import random
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, select, update
@@ -234,11 +235,15 @@ def unsure(
 
 
 def unreported(channel: str, since: datetime) -> Iterator[tuple[int | None, str, list[str]]]:
-    """Accepted messages whose delivery nobody has told of: company, provider and the provider's ids."""
+    """Accepted messages whose delivery nobody has told of: company, provider and the provider's ids. Of more than can
+    be asked about at once those behind some moment, another each time: what is never told holds up nothing."""
     query = select(D.c.company_id, D.c.provider, D.c.provider_id).where(D.c.channel == channel, D.c.state == "done")
-    query = query.where(D.c.sent_at > since, D.c.report.is_(None), D.c.provider_id.is_not(None))
+    query = query.where(D.c.report.is_(None), D.c.provider_id.is_not(None)).order_by(D.c.sent_at).limit(ROWS_AT_ONCE)
+    some_moment = since + random() * (now() - since)
     with reading() as session:
-        rows = session.execute(query.order_by(D.c.sent_at).limit(ROWS_AT_ONCE)).all()
+        rows = session.execute(query.where(D.c.sent_at > since)).all()
+        if len(rows) == ROWS_AT_ONCE:
+            rows = session.execute(query.where(D.c.sent_at > some_moment)).all()
     accounts: dict[tuple[int | None, str], list[str]] = {}
     for company_id, provider, provider_id in rows:
         accounts.setdefault((company_id, provider), []).append(provider_id)
