@@ -77,8 +77,8 @@ class Outgoing(Items):
                 self._tell()
             elif not self._flights and not self._rests(look_up, note):
                 break
-            if self.over and self._caller:
-                self._caller.stop()  # the next slice goes on with what has not begun
+            if self.over and self._caller and self._flights and len(self._flights[-1].requests) == 1:
+                self._caller.stop()  # it may take long: if it has not begun, the next slice goes on with it
             if self.over or started == self._started:  # nothing more goes out just now: write what has landed
                 self.land(at_once=running.asked())
             if self.over:
