@@ -121,3 +121,21 @@ def test_headings_may_be_named_for_once_or_kept_for_the_company(
     result = imported(face.ayse, xlsx(("Cari Kodu", "Kim"), ("1", "Bir")), "accounts", **given)
 
     assert (counts(result), result["mapping"]["title"]) == ((1, 0, 0, 0), "Kim")
+
+
+def test_refused_rows_come_back_under_the_groups_that_their_columns_stood_under(service: Service, face: Face) -> None:
+    service.run_worker()
+    groups, head = ("Hesap", "", "Devir", "", "USD", ""), ("Kodu", "Adı", "Borç", "Alacak", "Borç", "Alacak")
+    sheet = xlsx(("MİZAN",), groups, head, ("1", "Bir", 1, 0, 50, 0), ("2", "İki", 1, 0, "çok", 0))
+    given = {"as_of": "2025-12-31", "mapping": '{"borc": "USD Borç", "alacak": "USD Alacak"}'}
+
+    first = imported(face.ayse, sheet, "mutabakat", **given)
+    back = face.ayse.get(f"/api/tasks/{first['task_id']}/result").data
+    again = imported(face.ayse, back, "mutabakat", name="hatalar.xlsx", **given)
+
+    assert read_back(back)[:2] == [[*groups, "İçe aktarma", ""], [*head, "Satır", "Hata Nedeni"]]
+    assert (counts(first), counts(again)) == ((1, 0, 0, 1), (0, 0, 0, 1))
+    assert first["mapping"] == again["mapping"]
+    twice = read_back(face.ayse.get(f"/api/tasks/{again['task_id']}/result").data)
+    assert [row[:6] for row in twice] == [row[:6] for row in read_back(back)]
+    assert twice[1][6:] == ["Satır", "Hata Nedeni"]

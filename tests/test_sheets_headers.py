@@ -100,6 +100,7 @@ def test_of_two_pairs_that_are_called_alike_that_under_bakiye_is_taken():
     [
         [("Cari Kodu", "Unvan", "USD Borç", "USD Alacak")],
         [("Cari", None, "USD", None), ("Cari Kodu", "Unvan", "Borç", "Alacak")],
+        [(None, None, "USD", None), ("Cari Kodu", "Unvan", "Borç", "Alacak")],
     ],
 )
 def test_a_currency_before_or_above_a_header_belongs_to_its_name(rows):

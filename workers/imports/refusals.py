@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workers.services.sheets import Sheet
 
 ADDED = (("Satır", "Row"), ("Hata Nedeni", "Reason"))
+GROUP = ("İçe aktarma", "Import")  # above them, where there are groups: the last of these would reach over them
 WRITING = ("Hatalı satırlar yazılıyor...", "Writing the refused rows...")
 REASON_WIDTH, ROW_WIDTH = 80, 8
 
@@ -23,10 +24,10 @@ def write(order: Order, place: Path, scratch: Scratch, sink: Sink, tell: Tell) -
         page = book.page(sheet.name)
         ours = {word for words in ADDED for word in words}  # of an earlier round: the new ones take their place
         own = [number for number, header in enumerate(sheet.headers) if header not in ours]
-        headings = [*(sheet.headers[number] for number in own), *(order.word(words) for words in ADDED)]
-        page.head(
-            headings, [*(min(max(len(heading) + 2, 12), 40) for heading in headings[:-2]), ROW_WIDTH, REASON_WIDTH]
-        )
+        widths = [min(max(len(sheet.headers[number]) + 2, 12), 40) for number in own]
+        added = [[order.word(GROUP), ""], [order.word(words) for words in ADDED]]
+        for head, ends in zip(sheet.heads, added[-len(sheet.heads) :], strict=True):
+            page.head([*(head[number] for number in own), *ends], [*widths, ROW_WIDTH, REASON_WIDTH])
         page.rows(_rows(order, sheet, own, scratch, tell))
 
 

@@ -69,7 +69,8 @@ def serve(job: dict[str, Any], answer: Answer, asked: Callable[[], bytes]) -> No
     if total == 0:
         raise refuse(f"“{sheet}” sayfasında başlığın altında satır yok", f"the sheet “{sheet}” has no rows")
     told = {"name": sheet, "sheets": source.sheets, "total": total}
-    answer({**told, "header_row": header.row, "headers": header.names, "mapping": header.mapping})
+    named = {"header_row": header.row, "headers": header.names, "mapping": header.mapping}
+    answer({**told, **named, "groups": header.groups, "own": header.own})
     if line := asked():
         kinds = ("code", "money") if source.shows_currencies else ("code",)
         source.wants_formats([header.columns[f.name] for f in fields if f.kind in kinds and f.name in header.columns])

@@ -11,7 +11,7 @@ from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import currency_in
+from workers.services.sheets.values import currency, currency_in
 
 GIVEN, UNDER_GROUP, EXACT, GROUPED, TRIMMED, PART = 20, 11, 10, 9, 8, 5
 MIN_PART_LETTERS, MAX_HEADER_LETTERS = 5, 40
@@ -26,7 +26,8 @@ HeadRow = tuple[int, Sequence[Any]]
 @dataclass(frozen=True)
 class Header:
     """`names`: of all columns, "" where there is none; twice the same becomes "Borç" and "Borç (2)", and what only the
-    merged cell above makes clear bears that in front: "USD Borç". `own`: what stands in the header's row itself.
+    merged cell above makes clear bears that in front: "USD Borç". `own`: what stands in the header's row itself;
+    `groups`: what stands above it, if that is so.
 
     `others`: columns that fit a field of money as well as its own column does, and are in another currency.
     `seconds`: further columns of tax numbers (VKN for firms, TCKN for persons), for the rows where the first is empty.
@@ -37,6 +38,7 @@ class Header:
     columns: dict[str, int]
     score: int
     own: Sequence[str] = ()
+    groups: Sequence[str] = ()
     others: Sequence[int] = ()
     seconds: Sequence[int] = ()
 
@@ -90,7 +92,7 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
     number, cells = rows[n]
     own = _padded(cells, width)
     above = _padded(rows[n - 1][1], width) if n and rows[n - 1][0] == number - 1 else [""] * width
-    if sum(map(bool, above)) < 2:  # a title, no group
+    if _is_title(above):
         above = [""] * width
     groups = _spread(above, own)
     names = _names(cells, own, above, groups, fields)
@@ -106,7 +108,14 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
     others = _others(fitting, fields, columns, names)
     taxed = {at for score, order, at in fitting if score > PART and fields[order].kind == "tax_number"}
     seconds = sorted(taxed - set(columns.values())) if "tax_number" in columns else []
-    return Header(number, names, columns, score if any(own) else 0, own, others, seconds)
+    parted = names != _distinct(_shown_names(cells, own, above))
+    return Header(number, names, columns, score if any(own) else 0, own, above if parted else (), others, seconds)
+
+
+def _is_title(above: list[str]) -> bool:
+    """One text by itself, unless it is nothing but the currency of the columns below."""
+    texts = list(filter(None, above))
+    return not texts or (len(texts) == 1 and not isinstance(currency(texts[0]), str))
 
 
 def _names(
@@ -115,15 +124,20 @@ def _names(
     aliases = frozenset[str]().union(*map(_aliases, fields))
 
     def told(mine: str, group: str) -> bool:
-        unclear = _folded(mine) not in aliases or own.count(mine) > 1
-        return currency_in(group) is not None or (unclear and _folded(group + mine) in aliases)
+        helps = _folded(mine) not in aliases and _folded(group + mine) in aliases
+        return helps or own.count(mine) > 1 or currency_in(group) is not None
 
-    names = [
-        f"{group} {mine}" if mine and group and told(mine, group) else mine or up
-        for mine, up, group in zip(own, above, groups, strict=True)
-    ]
-    shown = [_label(cell) for cell in cells] + [""] * len(own)
-    return _distinct([name or number for name, number in zip(names, shown, strict=False)])
+    names = _shown_names(cells, own, above)
+    pairs = enumerate(zip(own, groups, strict=True))
+    return _distinct(
+        [f"{group} {mine}" if mine and group and told(mine, group) else names[n] for n, (mine, group) in pairs]
+    )
+
+
+def _shown_names(cells: Sequence[Any], own: list[str], above: list[str]) -> list[str]:
+    """Of each column, what stands there, or above it; also numbers and days."""
+    shown = [_label(cell) for cell in cells] + [""] * (len(own) - len(cells))
+    return [mine or up or number for mine, up, number in zip(own, above, shown, strict=True)]
 
 
 def _others(

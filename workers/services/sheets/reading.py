@@ -64,7 +64,8 @@ def read(
 
 
 class Sheet:
-    """An open sheet. `headers` are the user's own, "" for a column without; `mapping` is field to header.
+    """An open sheet. `headers` are the names of its columns, "" for a column without; `mapping` is field to header.
+    `heads`: the rows that these names are of, as they stand; two where groups above them part them.
 
     `total` counts the rows below the header that hold something, None if that is not known; sums are among them.
     `skipped` counts the sums and the empty rows that `rows` has left out so far.
@@ -78,6 +79,7 @@ class Sheet:
         self.header_row: int = head["header_row"]
         self.headers: list[str] = head["headers"]
         self.mapping: dict[str, str] = head["mapping"]
+        self.heads: list[list[str]] = [head["groups"], head["own"]] if head["groups"] else [self.headers]
         self.total: int | None = head["total"]
         self.skipped = 0
 
