@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from workers import files, settings
@@ -20,6 +21,8 @@ from workers.models import Company
 
 FORGOTTEN_AFTER_S = 86_400
 SHEET = "sheet"
+COMPANY = Company.__table__.c
+HOLD = select(COMPANY.id).where(COMPANY.id == bindparam("held")).with_for_update(key_share=True)
 Tell = Callable[[int, int | None, str], None]
 
 
@@ -59,10 +62,10 @@ class Order:
         with reading() as session:
             return session.get_one(Company, self.company_id)
 
-    def held(self, session: Session) -> Company:
-        """The company, to this transaction alone among those of imports: two that looked for the same letter side by
-        side would both make it. Who only refers to the company does not wait."""
-        return session.get_one(Company, self.company_id, with_for_update={"key_share": True})
+    def hold(self, session: Session) -> None:
+        """Keep the company to this transaction alone among those of imports: two that looked for the same letter side
+        by side would both make it. Who only refers to the company does not wait."""
+        session.connection().execute(HOLD, {"held": self.company_id})
 
 
 @contextmanager

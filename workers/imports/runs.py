@@ -68,13 +68,14 @@ def _settle(order: Order, scratch: Scratch, stands: Import, tell: Tell, pause: C
     """Apply (or, in a dry run, compare) every good row behind the place where the task stands."""
     if order.all_or_nothing and stands.reached is None and scratch.count(bad=True):
         return
-    apply = order.meaning.apply
+    company, apply = order.company(), order.meaning.apply
     status, done = order.word(COMPARING if order.dry_run else APPLYING), scratch.passed(stands.reached)
     pace = Pace(ROWS_AT_FIRST)
     for parts in scratch.batches(lambda: pace.rows, stands.reached):
         with writing() as session:
             began = time.monotonic()
-            counts: Counter[str] = apply(session, order.held(session), parts, write=not order.dry_run)
+            order.hold(session)
+            counts: Counter[str] = apply(session, company, parts, write=not order.dry_run)
             places.move(session, stands, parts[-1].place, counts)
         pace.took(time.monotonic() - began, sum(len(part.rows) for part in parts))
         done += counts.total()
