@@ -119,6 +119,12 @@ def test_a_header_under_a_group_maps_again_by_the_name_that_was_told():
     assert mapping(tuple(found(*rows).names))["code"] == "Cari Kodu", "as the error workbook has it in one row"
 
 
+def test_a_title_beside_a_date_is_no_name_of_the_columns_below():
+    header = found(("CARİ HESAP BAKİYE LİSTESİ (TL)", None, None, "31.12.2025"), HEAD)
+
+    assert (header.row, header.names) == (2, list(HEAD))
+
+
 def test_numbers_and_days_among_the_headers_keep_their_names():
     assert found(("Cari Kodu", "Unvan", 2025, date(2025, 12, 31))).names[2:] == ["2025", "31.12.2025"]
 

@@ -15,6 +15,7 @@ from workers.services.sheets.values import currency, currency_in
 
 GIVEN, UNDER_GROUP, EXACT, GROUPED, TRIMMED, PART = 20, 11, 10, 9, 8, 5
 MIN_PART_LETTERS, MAX_HEADER_LETTERS = 5, 40
+MAX_GROUP_CHARS = 25  # longer ones are titles, whose TL says little of the columns below
 ENOUGH_FIELDS = 2
 SHOWN_ROWS, SHOWN_CELLS, SHOWN_CHARS = 5, 6, 30
 _BRACKETS = re.compile(r"[(\[].*?[)\]]")
@@ -122,10 +123,12 @@ def _names(
     cells: Sequence[Any], own: list[str], above: list[str], groups: list[str], fields: Sequence[Field]
 ) -> list[str]:
     aliases = frozenset[str]().union(*map(_aliases, fields))
+    amounts = frozenset[str]().union(*(_aliases(field) for field in fields if field.kind == "money"))
 
     def told(mine: str, group: str) -> bool:
-        helps = _folded(mine) not in aliases and _folded(group + mine) in aliases
-        return helps or own.count(mine) > 1 or currency_in(group) is not None
+        if own.count(mine) > 1 or (_folded(mine) not in aliases and _folded(group + mine) in aliases):
+            return True
+        return _folded(mine) in amounts and len(group) <= MAX_GROUP_CHARS and currency_in(group) is not None
 
     names = _shown_names(cells, own, above)
     pairs = enumerate(zip(own, groups, strict=True))
