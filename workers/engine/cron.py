@@ -19,6 +19,7 @@ RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
 RANGE_OF_ONE = re.compile(r"\b(\w+)-\1(/\d+)?(?=,|\s|$)")  # croniter reads 5-5 as every number there is
 NTH_WEEKDAY = re.compile(r"(?i)#|(^|,)l\w")
 ONE_S = timedelta(seconds=1)
+DAYS, WEEKDAYS = 31, 7
 LOOKED_AT = datetime(2024, 1, 1)
 
 
@@ -38,7 +39,7 @@ def fault_of(line: object, zone: object) -> str | None:
 
 
 def _names_a_weekday_of_the_month_beside_a_day(line: str) -> bool:
-    day, _, weekday, *_ = line.split()[2:]
+    day, _, weekday = line.split()[-3:]
     return day not in ("*", "?") and NTH_WEEKDAY.search(weekday) is not None
 
 
@@ -71,7 +72,22 @@ def _hands(line: str, wall: datetime) -> "croniter":
     """croniter on a wall without zones: what zones do to local times is ours to decide."""
     from croniter import croniter
 
-    return croniter(RANGE_OF_ONE.sub(r"\1", line), wall, second_at_beginning=True)
+    return croniter(_plain(line), wall, second_at_beginning=True)
+
+
+@lru_cache(maxsize=1024)
+def _plain(line: str) -> str:
+    """The line without what croniter misreads: a range of one, and a list of all days beside days of the other kind.
+    Where both kinds are named a day needs to be in one of them, so that is every day; croniter now forgets the one
+    list, now the other."""
+    from croniter import croniter
+
+    fields = RANGE_OF_ONE.sub(r"\1", line).split()
+    found, _ = croniter.expand(" ".join(fields), second_at_beginning=True)
+    both = not {fields[-3], fields[-1]} & {"*", "?"}
+    if both and (len(found[2]) == DAYS or len(found[4]) == WEEKDAYS):
+        fields[-3] = fields[-1] = "*"
+    return " ".join(fields)
 
 
 @lru_cache(maxsize=1024)
