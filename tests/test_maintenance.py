@@ -125,7 +125,7 @@ def test_a_transaction_ends_when_its_time_is_over_however_many_rows_wait(
     with db.writing() as session:
         told = {"task_id": task_id, "state": "STARTED", "at": OLD}
         session.execute(insert(history), [{**told, "event_id": f"{number}"} for number in range(450)])
-    seconds, batches = itertools.count(0, 0.015), []
+    seconds, batches = itertools.count(0, 0.02), []
     monkeypatch.setattr(cleaning, "time", SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None))
     note = Cleaning._note
     monkeypatch.setattr(Cleaning, "_note", lambda *args: (batches.append(args[3]), note(*args)))
