@@ -38,7 +38,7 @@ def test_before_sending_it_says_who_is_not_reached_and_why(desk: Desk) -> None:
     assert "1: The recipient asked for no more mails" in text
     assert "1 of 3 can be reached" in text
     assert "1: The account has no telephone number" in text
-    assert "sabit hat" in text
+    assert "a landline, no mobile" in text
 
 
 def test_what_was_reviewed_is_sent_once_however_often_the_button_is_pressed(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Errors that the engine and the jobs wrote in English, on a Turkish desk."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import workers.engine.bulk
 import workers.engine.outgoing
 import workers.engine.tasks
 from app.desk import told, wording
+from app.desk.english import ENGLISH
 from tests import desk as desks
+from tests.conftest import ROOT
 from tests.desk import Desk
 from tests.face import Face
 from tests.hands import put_row
@@ -56,8 +59,43 @@ def test_every_error_of_the_family_can_be_said_in_turkish() -> None:
 def test_a_message_is_found_again_in_the_catalogue(face: Face, message: str, turkish: str) -> None:
     with face.app.test_request_context("/"):
         assert told.worded(message) == turkish
+
+
+def sources() -> str:
+    return "".join(path.read_text() for path in (ROOT / "workers").rglob("*.py"))
+
+
+def test_what_is_said_in_turkish_has_its_english_and_still_is_said() -> None:
+    said, holes = sources(), re.compile(r"\{\w*\}")
+    pieces = {sentence: max(holes.split(sentence), key=len).strip("( +)'") for sentence in ENGLISH}
+
+    assert [sentence for sentence, piece in pieces.items() if piece not in said] == []
+    assert [one for one, other in ENGLISH.items() if sorted(holes.findall(one)) != sorted(holes.findall(other))] == []
+
+
+@pytest.mark.parametrize(
+    ("message", "english"),
+    [
+        (
+            "Telefon numarası kullanılamaz: numara eksik.",
+            "The telephone number can't be used: the number is too short.",
+        ),
+        ("Bu alıcı 12. sırada da var; ona bir kez gönderilir", "This recipient stands in row 12 too, and gets it once"),
+        (
+            errors.BadAddress(reason="adres boş").message,
+            "The e-mail address can't be used: the address is empty.",
+        ),
+        (
+            errors.BadText(reason="12 SMS uzunluğunda, en çok 10 olabilir").message,
+            "The text can't be sent as an SMS: as long as 12 SMS, at most 10 are allowed.",
+        ),
+    ],
+)
+def test_what_jobs_say_in_turkish_is_told_in_english_to_who_reads_english(
+    face: Face, message: str, english: str
+) -> None:
     with face.app.test_request_context("/", headers={"Accept-Language": "en"}):
-        assert told.worded(message) == message
+        assert told.worded(message) == english
 
 
 def fallen(company_id: int | None, message: str, error_type: str = "MissingRecord") -> str:

@@ -18,6 +18,7 @@ TESTED_IN = {
     "app/desk/reasons.py": "test_desk_forms.py: what is wrong, in the reader's language",
     "app/desk/selection.py": "test_desk_letters.py: filters and ids",
     "app/desk/whose.py": "test_desk_forms.py: members act for their own company",
+    "app/desk/english.py": "test_desk_told.py: what jobs say in Turkish",
     "app/desk/wording.py": "test_desk_forms.py: what is wrong, in the reader's language",
     "workers/services/pictures.py": "test_desk_letters.py: the first page of a letter",
     "workers/engine/dashboard.py": "test_desk_rq.py: what rq-dashboard may see",

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.auth import IDS_PER_QUERY
 from app.desk.selection import EMAIL, PHONE, M
+from app.desk.told import worded
 from workers import db, messages, settings
 from workers.engine import limits
 from workers.errors import BadAddress, BadPhone
@@ -86,7 +87,7 @@ def _texts(given: list[str | None], company_id: int) -> Reach:
         try:
             usable[phones.parse(text or "", countries).e164] += 1
         except BadPhone as error:
-            why = _("The number can't be used: %(why)s", why=error.fields["reason"])
+            why = _("The number can't be used: %(why)s", why=worded(error.fields["reason"]))
             reach.reasons[why if text else _("The account has no telephone number")] += 1
     reach.reached = usable.total()
     reach.warnings = warnings(company_id, "sms", reach.reached)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from flask_babel import get_domain, gettext
+from flask_babel import get_domain
 
-from app.desk import wording
+from app.desk import i18n, wording
+from app.desk.english import ENGLISH
 from workers.engine.tasks import Task
 from workers.errors import SiraError
 
@@ -24,7 +25,7 @@ def told(error: SiraError) -> str:
     return worded(error.message)
 
 
-def of_task(task: Task, translate: Translate = gettext) -> Task:
+def of_task(task: Task, translate: Translate | None = None) -> Task:
     """The task with its error in the reader's language, and so all that is said of it."""
     if not task.error:
         return task
@@ -32,16 +33,19 @@ def of_task(task: Task, translate: Translate = gettext) -> Task:
 
 
 def reader() -> Translate:
-    """How this request's reader is spoken to, for what is said when the request is over."""
+    """How this request's reader is spoken to; also when the request is over."""
+    if i18n.language() == "en":
+        return lambda sentence: ENGLISH.get(sentence, sentence)
     return get_domain().get_translations().ugettext
 
 
-def worded(message: str, translate: Translate = gettext) -> str:
+def worded(message: str, translate: Translate | None = None) -> str:
     """The message in the reader's language, where the catalogue has it: as it is, as the sentence of an error whose
     holes were filled, or with {} for each number and quoted word.
 
     "Input should be 'zip' or 'pdf'" is looked up as "Input should be {} or {}".
     """
+    translate = translate or reader()
     message = message.removeprefix("Value error, ")
     whole = translate(message) if message else ""
     if whole != message:
@@ -61,11 +65,11 @@ def worded(message: str, translate: Translate = gettext) -> str:
 def _filled(sentence: str, parts: dict[str, str], translate: Translate) -> str:
     """What fills the holes is translated too: mostly it is a reason."""
     translated = translate(sentence)
-    foreign = translated != sentence
+    turkish = translated != sentence and sentence not in ENGLISH
 
     def part(hole: re.Match[str]) -> str:
         text = parts[hole[1]]
-        return text.replace(",", ".") if foreign and THOUSANDS.fullmatch(text) else worded(text, translate)
+        return text.replace(",", ".") if turkish and THOUSANDS.fullmatch(text) else worded(text, translate)
 
     return HOLE.sub(part, translated)
 
@@ -81,7 +85,7 @@ def _error(message: str) -> tuple[str, dict[str, str]] | None:
 
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    return [(sentence, _pattern(sentence)) for sentence in wording.ERRORS if HOLE.search(sentence)]
+    return [(sentence, _pattern(sentence)) for sentence in (*wording.ERRORS, *ENGLISH) if HOLE.search(sentence)]
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
