@@ -77,15 +77,17 @@ def _filled(sentence: str, parts: dict[str, str], translate: Translate) -> str:
 @lru_cache(maxsize=4096)
 def _error(message: str) -> tuple[str, dict[str, str]] | None:
     """The sentence that became this message, and what filled its holes."""
-    for sentence, pattern in _patterns():
-        if found := pattern.fullmatch(message):
+    for sentence, piece, pattern in _patterns():
+        if piece in message and (found := pattern.fullmatch(message)):
             return sentence, found.groupdict()
     return None
 
 
 @cache
-def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    return [(sentence, _pattern(sentence)) for sentence in (*wording.ERRORS, *ENGLISH) if HOLE.search(sentence)]
+def _patterns() -> list[tuple[str, str, re.Pattern[str]]]:
+    """Sentences with holes, the longest piece between these (most messages lack it: soon seen), and their patterns."""
+    holed = [sentence for sentence in (*wording.ERRORS, *ENGLISH) if HOLE.search(sentence)]
+    return [(one, max(HOLE.split(one)[::2], key=len), _pattern(one)) for one in holed]
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
