@@ -22,6 +22,10 @@ window.Notification = class { static permission = "default";
   static async requestPermission() { window.asked += 1; return (Notification.permission = "granted"); }
   constructor(title, options) { window.told.push([title, options.tag]); } };
 """
+HIDES = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 WATCHES = """() => {
   window.seen = []; window.done = null;
   const bar = document.createElement("sira-progress");
@@ -128,6 +132,21 @@ def test_the_documents_way_to_listen_works_on_our_own_origin(page: Any, begin: A
     page.evaluate(f"() => {{ {block('listening')} window.watch = watch; window.states = []; }}")
     page.evaluate("id => watch(id, task => states.push(task.state))", begin())
     page.wait_for_function("() => states.at(-1) === 'SUCCESS'")
+
+
+def test_a_browser_without_locks_listens_too_as_long_as_the_tab_is_seen(page: Any, begin: Any) -> None:
+    """As over plain http from another machine."""
+    page.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    page.goto("/company")
+    listening(page)
+    begin()
+    page.locator(TOAST, has_text="PDF hazır!").first.wait_for()
+
+    page.evaluate(HIDES, True)
+    assert page.evaluate("[siraLive.source, siraLive.polls]") == [None, True]
+    page.evaluate(HIDES, False)
+    listening(page)
+    assert page.evaluate("siraLive.polls") is False
 
 
 def test_where_no_seat_is_free_the_desk_asks_politely(page: Any, begin: Any) -> None:

@@ -1,7 +1,8 @@
 // What happens to tasks, as it happens: one event stream for the whole browser, however many tabs are open.
 // HTTP/1.1 gives a browser six connections to a host; a stream in each tab would soon leave none for the pages.
-// The tab that holds the lock has the stream and passes on what it hears. Where streams are refused, or a browser has
-// no locks (plain http), it asks now and then instead. Pages hear it on document.body:
+// The tab that holds the lock has the stream and passes on what it hears. Where a browser has no locks (plain http from
+// another machine) each tab has a stream of its own, as long as it is seen. Where streams are refused it asks now and
+// then instead. Pages hear it on document.body:
 //   sira:status  detail: the status object of the API     sira:notice  detail: {task_id, state, text, detail, url, …}
 //   sira:count   detail: {unread, label}                   sira:seen    somebody opened the notices
 "use strict";
@@ -10,7 +11,7 @@
   const POLL_MS = 5000, HIDDEN_MS = 30000, AGAIN_MS = 60000, GAP_MS = 30000;
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("sira") : null;
   const live = window.siraLive = { leads: false, source: null, polls: false, signedOut: false };
-  let timer = 0, since = "", refusals = 0, lastId = "";
+  let timer = 0, since = "", refusals = 0, lastId = "", alone = false;
 
   const tell = (name, detail) => document.body.dispatchEvent(new CustomEvent(name, { detail }));
   const share = (name, detail) => { tell(name, detail); channel?.postMessage({ name, detail }); };
@@ -35,7 +36,7 @@
     const source = live.source = new EventSource(STREAM + resumed());
     const hear = name => source.addEventListener(name, event => {
       lastId = event.lastEventId || lastId;
-      share(`sira:${name}`, JSON.parse(event.data));
+      (alone ? tell : share)(`sira:${name}`, JSON.parse(event.data));
     });
     source.addEventListener("open", () => { refusals = 0; });
     ["status", "notice"].forEach(hear);
@@ -52,10 +53,11 @@
   function listenAgain() {
     live.polls = false;
     clearTimeout(timer);
-    if (!live.signedOut) listen();
+    if (!live.signedOut && !live.source && !(alone && document.hidden)) listen();
   }
 
   function resumed() { // from one page to the next nothing is missed
+    if (lastId) return `?last_event_id=${encodeURIComponent(lastId)}`;
     try {
       const [id, at] = JSON.parse(localStorage.getItem(LAST) || "[]");
       if (id && Date.now() - at < GAP_MS) return `?last_event_id=${encodeURIComponent(id)}`;
@@ -81,9 +83,24 @@
     return new Promise(() => {}); // the lock is held until this tab goes; then the next one leads
   }
 
+  function leadAlone() {
+    live.leads = alone = true;
+    const turn = () => {
+      clearTimeout(timer);
+      if (!document.hidden) return listenAgain();
+      live.source?.close();
+      live.source = null;
+      live.polls = true;
+      timer = setTimeout(poll, HIDDEN_MS);
+    };
+    document.addEventListener("visibilitychange", turn);
+    turn();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     ask(tell); // what changed between the drawing of this page and now
-    if (navigator.locks && window.EventSource) navigator.locks.request("sira-live", lead);
-    else { live.polls = live.leads = true; timer = setTimeout(poll, POLL_MS); }
+    if (!window.EventSource) { live.polls = live.leads = true; timer = setTimeout(poll, POLL_MS); }
+    else if (navigator.locks) navigator.locks.request("sira-live", lead);
+    else leadAlone();
   });
 })();
