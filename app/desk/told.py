@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from flask_babel import get_domain
+from flask_babel import get_domain, get_locale
 
-from app.desk import i18n, wording
+from app.desk import wording
 from app.desk.english import ENGLISH
 from workers.engine.tasks import Task
 from workers.errors import SiraError
@@ -34,7 +34,7 @@ def of_task(task: Task, translate: Translate | None = None) -> Task:
 
 def reader() -> Translate:
     """How this request's reader is spoken to; also when the request is over."""
-    if i18n.language() == "en":
+    if str(get_locale()) == "en":
         return lambda sentence: ENGLISH.get(sentence, sentence)
     return get_domain().get_translations().ugettext
 
