@@ -4,6 +4,7 @@ TESTED_IN = {
     "app/api/*.py": "test_api.py: every route, as callers see it",
     "app/notified.py": "test_desk_company.py: the same for programs",
     "app/cors.py": "test_sira_js.py: what pages of other origins may read",
+    "workers/engine/declaring.py": "test_registry.py: what is refused when a kind is declared",
     "workers/engine/ending.py": "test_rescue.py: what stays open when a job ends, and what does not",
     "workers/engine/ends.py": "test_desk_notices.py: what has ended since",
     "app/desk/acts.py": "test_desk_tasks.py: what people did, and who",

@@ -1,6 +1,5 @@
 """The catalogue of job kinds: `@job` declares one, `kinds()` reads workers/jobs/ when first asked."""
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, 
 from typing_extensions import is_typeddict
 
 from workers import logs, settings
-from workers.engine import cron
+from workers.engine import declaring
 from workers.engine.seal import encode
 from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKind
 
@@ -229,52 +228,15 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
 
 def _refuse_misspelled(function: Callable[..., Any], declared: dict[str, Any]) -> None:
     known = [option.name for option in fields(Kind) if option.name not in ("name", "function", "queue")]
-    for name in declared.keys() - set(known):
-        close = difflib.get_close_matches(name, known, n=1)
-        advice = f"do you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-        where = f"{function.__name__} in {function.__module__}"
-        raise BadSettings(reason=f"job kind {where}: there is no option {name!r}; {advice}")
+    for advice in declaring.misspelled(declared, known):
+        raise BadSettings(reason=f"job kind {function.__name__} in {function.__module__}: {advice}")
 
 
 def _refuse_faults(kind: Kind) -> None:
-    parameters = inspect.signature(kind.function).parameters.values()
     known = _kinds.get(kind.name)
-    faults = [
-        (kind.queue not in QUEUES, f"queue must be one of {', '.join(QUEUES)}"),
-        (kind.retries < 0, "retries must be 0 or more"),
-        (
-            any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters),
-            "name every parameter",
-        ),
-        (bool(kind.items) and kind.items not in {p.name for p in parameters}, f"it has no parameter {kind.items!r}"),
-        (kind.parallel and not kind.items, "parallel needs items"),
-        (kind.single and bool(kind.items), "it is either single or has items"),
-        (kind.sift is not None and not (kind.single or kind.items), "sift needs items, or single"),
-        (any(s is not None and s <= 0 for s in (kind.soft_limit_s, kind.hard_limit_s)), "limits are seconds above 0"),
-        ((kind.soft_limit_s or 0) > (kind.hard_limit_s or float("inf")), "soft_limit_s must not exceed hard_limit_s"),
-        (kind.overlap not in ("skip", "queue", "allow"), "overlap is skip, queue or allow"),
-        (kind.missed not in ("one", "all", "skip"), "missed is one, all or skip"),
-        *_faults_of_schedule(kind, parameters),
-        (known is not None and known.function.__module__ != kind.function.__module__, "that name is taken"),
-    ]
-    for wrong, advice in faults:
-        if wrong:
-            raise BadSettings(reason=f"job kind {kind.name} in {kind.function.__module__}: {advice}")
-
-
-def _faults_of_schedule(kind: Kind, parameters: Iterable[inspect.Parameter]) -> list[tuple[bool, str]]:
-    if kind.cron is None:
-        return [
-            (kind.zone is not None, "zone goes with cron, which it has not; declare cron or drop zone"),
-            (kind.when is not None, "when goes with cron, which it has not; declare cron or drop when"),
-        ]
-    wrong = cron.fault_of(kind.cron, kind.zone or "UTC")
-    required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-    return [
-        (wrong is not None, str(wrong)),
-        (kind.items is not None or kind.single, "a bulk has no items by itself; schedule a job that enqueues it"),
-        (bool(required), f"the clock passes no parameters; give {', '.join(required)} a default, or drop cron"),
-    ]
+    taken = known is not None and known.function.__module__ != kind.function.__module__
+    for advice in declaring.faults(kind, QUEUES, taken=taken):
+        raise BadSettings(reason=f"job kind {kind.name} in {kind.function.__module__}: {advice}")
 
 
 def kinds() -> dict[str, Kind]:
