@@ -111,6 +111,7 @@ def assert_both_agree(line: str, zone: str, after: datetime, span: timedelta, st
 @example(line="0 0 * * *", moment=("America/Havana", datetime(2026, 3, 8, 5)), start=-20)
 @example(line="0 9 5-5 * 1-1/3", moment=("UTC", datetime(2028, 2, 29)), start=0)
 @example(line="0 9 13 * 0-6", moment=("UTC", datetime(2028, 2, 29)), start=0)
+@example(line="* * */2 * 0-6", moment=("Europe/Berlin", datetime(2026, 3, 29, 1)), start=0)
 @example(line="0 9 1-31 * 5", moment=("UTC", datetime(2028, 2, 29)), start=0)
 @example(line="0 9 */1 * */1", moment=("UTC", datetime(2028, 2, 29)), start=0)
 @example(line="0 0 13 * 5", moment=("UTC", datetime(2028, 2, 29)), start=0)

@@ -1,5 +1,6 @@
 """Accepting work: the row first, the job second; never twice, never half, and nothing readable in Redis."""
 
+import threading
 import time
 import uuid
 from datetime import timedelta
@@ -244,6 +245,15 @@ def test_ids_are_uuids_of_version_7_that_sort_by_time_and_suit_rq() -> None:
     assert {len(text) for text in made} == {36}
     for text in made:
         validate_job_id(text)
+
+
+def test_any_number_of_threads_may_push_one_after_the_other(service: Service) -> None:
+    for number in range(120):  # more than a pool has connections
+        thread = threading.Thread(target=enqueue, args=("add", {"a": number}))
+        thread.start()
+        thread.join()
+
+    assert service.redis.llen("rq:queue:sms") == 120
 
 
 def test_a_ping_tells_whether_redis_answers(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

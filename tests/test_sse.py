@@ -160,6 +160,7 @@ def test_a_client_that_goes_away_frees_its_thread(face: Face, monkeypatch: pytes
 
     from werkzeug.serving import make_server
 
+    wait_until(lambda: streams._seats._value == streams.SEATS, what="the seats of the tests before")
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.05)
     task_id = face.ayse.enqueue("add", a=1)
     server = make_server("127.0.0.1", 0, face.app, threaded=True)

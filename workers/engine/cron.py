@@ -85,7 +85,7 @@ def _plain(line: str) -> str:
     fields = RANGE_OF_ONE.sub(r"\1", line).split()
     found, _ = croniter.expand(" ".join(fields), second_at_beginning=True)
     both = not {fields[-3], fields[-1]} & {"*", "?"}
-    if both and (len(found[2]) == DAYS or len(found[4]) == WEEKDAYS):
+    if both and (found[2] == ["*"] or len(found[2]) == DAYS or found[4] == ["*"] or len(found[4]) == WEEKDAYS):
         fields[-3] = fields[-1] = "*"
     return " ".join(fields)
 

@@ -159,6 +159,11 @@ class Line:
             self.close()
             raise
 
+    def __del__(self) -> None:
+        """Of a thread that has ended: what it had taken from the pool goes back."""
+        with suppress(Exception):
+            self.close()
+
     def close(self) -> None:
         if self._line is not None:
             self._line.disconnect()
