@@ -1,5 +1,6 @@
 """deploy/: other ways to start the same processes. The Procfile is the truth, these say the same."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -43,3 +44,16 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
     ours = [line for line in told.stderr.splitlines() if "sira-" in line]
     assert ours == []
+
+
+def test_gunicorns_own_lines_are_in_utc_wherever_it_runs() -> None:
+    command = [sys.executable, "-m", "gunicorn", "wsgiref.simple_server:demo_app", "--bind", "127.0.0.1:0"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "TZ": "Asia/Tokyo"}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stderr is not None
+        assert " +0000] " in server.stderr.readline()
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
