@@ -36,7 +36,7 @@ def test_events_prints_each_change(service: Service) -> None:
     log = service.data_dir / "events.log"
     process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=log.open("w"))
     try:
-        wait_until(lambda: service.redis.info("clients")["blocked_clients"] >= 1)
+        wait_until(lambda: any(client["cmd"] == "xread" for client in service.redis.client_list()))
         task = enqueue("add", {"a": 1})
         wait_until(lambda: f"{task.id}  add  PENDING" in log.read_text())
     finally:

@@ -156,6 +156,14 @@ def test_of_runs_that_are_asked_for_at_once_one_begins(
     assert len(begun) == runs
 
 
+def test_runs_that_are_asked_for_in_one_instant_are_all_in_the_history(anywhere: Service) -> None:
+    with db.writing() as session:
+        for number in range(3):
+            occurrences.note_run(session, {"id": f"task-{number}", "kind": "nightly", "created_at": AT})
+
+    assert sorted(row.task_id for row in rows()) == ["task-0", "task-1", "task-2"]
+
+
 def test_a_run_whose_task_is_gone_keeps_no_operator_from_running_it(catalogue: Declare) -> None:
     catalogue("nightly", cron="0 0 * * *")
     first = schedules.run_now("nightly")

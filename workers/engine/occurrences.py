@@ -160,9 +160,12 @@ def _task(name: str, due: datetime, at: datetime) -> dict[str, Any]:
 
 
 def note_run(session: Session, task: dict[str, Any]) -> None:
-    """A run that an operator asked for belongs to the history too."""
-    at = task["created_at"]
-    row = {"schedule": task["kind"], "due_at": at, "task_id": task["id"], "enqueued_at": at}
+    """A run that an operator asked for belongs to the history too, also where another was asked for in that instant."""
+    due = at = task["created_at"]
+    taken = set(session.scalars(select(OC.due_at).where(OC.schedule == task["kind"], OC.due_at >= at)))
+    while due in taken:
+        due += timedelta(microseconds=1)
+    row = {"schedule": task["kind"], "due_at": due, "task_id": task["id"], "enqueued_at": at}
     add_new(session, occurrences, **row, state="enqueued", lateness_s=0.0)
 
 
