@@ -17,6 +17,7 @@ from tests import face as faces
 from tests.conftest import Service, wait_until
 from tests.face import Face, Person
 from workers import db
+from workers.errors import DatabaseDown
 from workers.models import Token
 
 face = faces.face
@@ -154,13 +155,26 @@ def test_asking_for_the_head_of_a_stream_takes_no_seat(face: Face) -> None:
         assert next(stream.events)
 
 
+def test_a_stream_that_can_not_begin_keeps_no_seat(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_seats", threading.BoundedSemaphore(streams.SEATS))
+    task_id = face.ayse.enqueue("add", a=1)
+
+    def broken(_: object) -> str:
+        raise DatabaseDown()
+
+    monkeypatch.setattr(streams, "_language", broken)
+
+    assert face.ayse.get(f"/api/tasks/{task_id}/events").status_code == 503
+    assert streams._seats._value == streams.SEATS
+
+
 def test_a_client_that_goes_away_frees_its_thread(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a real socket: the server notices at the next heartbeat."""
     from http.client import HTTPConnection
 
     from werkzeug.serving import make_server
 
-    wait_until(lambda: streams._seats._value == streams.SEATS, what="the seats of the tests before")
+    monkeypatch.setattr(streams, "_seats", threading.BoundedSemaphore(streams.SEATS))
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.05)
     task_id = face.ayse.enqueue("add", a=1)
     server = make_server("127.0.0.1", 0, face.app, threaded=True)

@@ -94,13 +94,13 @@ def _stream(changes: Changes) -> Response:
     answer = Response(mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     if request.method == "HEAD":  # its body is never closed, so it must hold no seat
         return answer
+    who, lang = caller(), _language(caller())
+    answer.response = _lines(changes if who.user_id is None else _told(changes, told.reader()), lang, who)
     if not _seats.acquire(blocking=False):
         raise ServiceUnavailable(
             "All event streams are taken; ask for the status instead.", retry_after=FULL_RETRY_AFTER_S
         )
-    answer.call_on_close(_seats.release)
-    who, lang = caller(), _language(caller())
-    answer.response = _lines(changes if who.user_id is None else _told(changes, told.reader()), lang, who)
+    answer.call_on_close(_seats.release)  # the last step: what failed before it would keep the seat for good
     return answer
 
 
