@@ -13,9 +13,9 @@ from workers.housekeeping.sizes import size_of
 from workers.models import Cleanup, File
 
 READ_TOGETHER, FILES_TOGETHER = 5000, 200
-HOLD_S = 0.015  # of the 0.05 s that a transaction may hold the database; the commit takes its time, too
+HOLD_S = 0.005  # of the 0.05 s that a transaction may hold the database; the commit takes its time, too
 STEP_ROWS = 200  # of one statement, some milliseconds
-PAUSE = 0.5  # times what a transaction took: who does not queue for his turn but tries now and then gets one too
+PAUSE = 1.0  # times what a transaction took: who does not queue for his turn but tries now and then gets one too
 F = File.__table__.c
 
 
