@@ -6,10 +6,9 @@ As `error_cells`, only as much of the formats as that takes; of a file that is l
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from xml.etree import ElementTree
 
 from workers.services.sheets import error_cells
 
@@ -19,29 +18,19 @@ _FORMAT, _XF, _NUMBER, _RK, _MULRK = 0x41E, 0xE0, 0x203, 0x27E, 0xBD
 _BRT_FORMAT, _BRT_XF, _BEGIN_XFS, _END_XFS, _CELL_RK, _CELL_REAL = 44, 47, 617, 618, 2, 5
 
 Formats = dict[int, dict[int, str]]
-Found = Iterator[tuple[int, int, str]]
 
 
 def find(path: Path, number: int, columns: Collection[int]) -> Formats:
     """Of the sheet that is `number` (from 0) in the file's order: codes by column (from 0) and row (from 1)."""
     formats: Formats = {column: {} for column in columns}
-    with suppress(
-        MemoryError, struct.error, IndexError, KeyError, ValueError, ElementTree.ParseError, zipfile.BadZipFile
-    ):
-        for row, column, code in _reader(path)(path, number):
+    with suppress(*error_cells.UNREADABLE):
+        for row, column, code in error_cells.reader_of(path, _of_xls, _of_ods, _of_xlsb)(path, number):
             if code and column in formats:
                 formats[column][row + 1] = code
     return formats
 
 
-def _reader(path: Path) -> Callable[[Path, int], Found]:
-    if not zipfile.is_zipfile(path):
-        return _of_xls
-    with zipfile.ZipFile(path) as archive:
-        return _of_ods if "content.xml" in archive.namelist() else _of_xlsb
-
-
-def _of_xls(path: Path, number: int) -> Found:
+def _of_xls(path: Path, number: int) -> error_cells.Found:
     book = error_cells.stream(path.read_bytes())
     codes, styles = dict(BUILT_IN), []
     for kind, at in error_cells.records(book, 0):
@@ -61,7 +50,7 @@ def _of_xls(path: Path, number: int) -> Found:
                 yield row, first + n, codes.get(styles[style], "")
 
 
-def _of_xlsb(path: Path, number: int) -> Found:
+def _of_xlsb(path: Path, number: int) -> error_cells.Found:
     with zipfile.ZipFile(path) as archive:
         styles = _xlsb_styles(archive)
         row = 0
@@ -86,7 +75,7 @@ def _xlsb_styles(archive: zipfile.ZipFile) -> list[str]:
     return styles
 
 
-def _of_ods(path: Path, number: int) -> Found:
+def _of_ods(path: Path, number: int) -> error_cells.Found:
     """This format keeps what each cell shows, which says enough."""
     with zipfile.ZipFile(path) as archive:
         for row, times, element in error_cells.table_rows(archive, number):

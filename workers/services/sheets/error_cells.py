@@ -34,24 +34,25 @@ _SHOWN = re.compile(rb">\s*(#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d
 
 Errors = dict[int, dict[int, str]]
 Found = Iterator[tuple[int, int, str]]
+Reader = Callable[[Path, int], Found]
+UNREADABLE = (MemoryError, struct.error, IndexError, KeyError, ValueError, ElementTree.ParseError, zipfile.BadZipFile)
 
 
 def find(path: Path, number: int) -> Errors:
     """The errors of the sheet that is `number` (from 0) in the file's order: by row (from 1) and column (from 0)."""
     errors: Errors = {}
-    with suppress(
-        MemoryError, struct.error, IndexError, KeyError, ValueError, ElementTree.ParseError, zipfile.BadZipFile
-    ):
-        for row, column, name in islice(_reader(path)(path, number), MAX_ERRORS):
+    with suppress(*UNREADABLE):
+        for row, column, name in islice(reader_of(path, _of_xls, _of_ods, _of_xlsb)(path, number), MAX_ERRORS):
             errors.setdefault(row + 1, {})[column] = name
     return errors
 
 
-def _reader(path: Path) -> Callable[[Path, int], Found]:
+def reader_of(path: Path, of_xls: Reader, of_ods: Reader, of_xlsb: Reader) -> Reader:
+    """Which of the three the file is for."""
     if not zipfile.is_zipfile(path):
-        return _of_xls
+        return of_xls
     with zipfile.ZipFile(path) as archive:
-        return _of_ods if "content.xml" in archive.namelist() else _of_xlsb
+        return of_ods if "content.xml" in archive.namelist() else of_xlsb
 
 
 def _of_xls(path: Path, number: int) -> Found:
