@@ -19,7 +19,8 @@ from workers.services import workbooks
 from workers.services.workbooks import Workbook, sheet_name
 
 LARGE = """
-import resource, sys
+import sys
+from tests.peak import peak_kb
 from workers.services.workbooks import Workbook
 
 
@@ -44,9 +45,9 @@ def write(rows):
 
 
 write(100)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kb()
 write(int(sys.argv[1]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak_kb() - before)
 """
 
 
