@@ -216,6 +216,25 @@ def test_the_log_of_attempts_and_the_traceback_are_kept(desk: Desk) -> None:
     assert "Traceback (most recent call last)" in seen.text
 
 
+def test_a_page_whose_history_is_behind_the_end_asks_once_more(desk: Desk) -> None:
+    scope = str(desk.member.company_id)
+    task_id = enqueue("square_all", {"numbers": [1, -1], "pause_s": 0.0}, scope=scope).id
+    work_off()
+    unheard = desk.member.get(f"/tasks/{task_id}/live", htmx=True).text
+    record_all()
+    heard = desk.member.get(f"/tasks/{task_id}/live", htmx=True).text
+    control.retry(task_id)
+    work_off()
+    again = desk.member.get(f"/tasks/{task_id}/live", htmx=True).text
+    long_ago = now() - timedelta(minutes=5)
+    forgotten = put_row(scope=scope, state="SUCCESS", started_at=long_ago, ended_at=long_ago)
+
+    assert "data-behind" in unheard
+    assert "data-behind" not in heard
+    assert "data-behind" in again
+    assert "data-behind" not in desk.member.get(f"/tasks/{forgotten}/live", htmx=True).text
+
+
 def test_scripts_are_text_wherever_they_stand(desk: Desk) -> None:
     scope = str(desk.member.company_id)
     fault = {"error_type": "E<b>", "error_message": SCRIPT, "status": SCRIPT}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
@@ -16,7 +17,7 @@ from app.auth import caller
 from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
 from app.desk.told import of_task
-from workers.db import reading
+from workers.db import now, reading
 from workers.engine import control, ledger
 from workers.engine.queues import ping
 from workers.engine.tables import history
@@ -28,6 +29,9 @@ PAGE, ATTEMPTS_SHOWN, LINES_READ = 50, 50, 200
 CHANGED = gate.lazy("That is not possible any more: the task has changed meanwhile.")
 ITEM_STATES = ("done", "failed", "skipped", "unknown", "pending", "sending")
 NEW = ("PENDING", "STARTED")
+HEARD_WITHIN = timedelta(
+    minutes=1
+)  # by then the history has been told; or it is gone, and there is nothing to wait for
 pages = Blueprint("desk_tasks", __name__)
 pages.add_app_template_filter(acts.name_of, "act_name")
 pages.add_app_template_filter(filters.word_name, "filter_word")
@@ -105,15 +109,17 @@ def back_to(task_id: str, anchor: str = "") -> Response:
 
 def _shown(task: Task) -> dict[str, Any]:
     """All that the live part of the page shows."""
+    attempts = _attempts(task)
     return {
         "row": status_of(of_task(task), language(), traceback=caller().is_operator),
         "task": task,
+        "behind": _is_behind(task, attempts),
         "company": filters.company_names({task.scope}).get(task.scope or ""),
         "can": steps_of(task),
         "live": task.ended or ping(),
         "file": _file_of(task),
         "result_text": json.dumps(task.result, ensure_ascii=False, indent=2),
-        "attempts": _attempts(task),
+        "attempts": attempts,
         "acts": acts.of_task(task.id),
         "operator": g.caller.is_operator,
     }
@@ -167,3 +173,11 @@ def _attempts(task: Task) -> list[dict[str, Any]]:
         elif line.state not in NEW:
             told.append({"number": None, "ended_at": line.at, "state": line.state, "message": line.message})
     return told[: -ATTEMPTS_SHOWN - 1 : -1]
+
+
+def _is_behind(task: Task, attempts: list[dict[str, Any]]) -> bool:
+    """Has the task just ended, and the history not heard of it? Then no event will come, but the page has to change."""
+    if not task.ended_at or now() - task.ended_at > HEARD_WITHIN:
+        return False
+    told_at = attempts[0].get("ended_at") if attempts else None
+    return told_at is None or (task.started_at is not None and told_at < task.started_at)

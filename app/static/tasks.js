@@ -25,8 +25,14 @@ document.body.addEventListener("sira:status", ({ detail }) => {
   if (newest && detail.task_id > newest) document.getElementById("newer")?.removeAttribute("hidden");
 });
 
-// A part that was swapped in keeps the pace of the one before it.
+// A part that was swapped in keeps the pace of the one before it. What is `data-behind` its task's last event is drawn
+// once more, for no event will come.
+function drawn(part) {
+  part.dataset.drawn = String(Date.now());
+  if ("behind" in part.dataset) later(part.dataset.task, 1000);
+}
 document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
   const part = document.getElementById(detail.target.id);
-  if (part?.dataset.every) part.dataset.drawn = String(Date.now());
+  if (part?.dataset.every) drawn(part);
 });
+document.querySelectorAll("[data-behind]").forEach(drawn);
