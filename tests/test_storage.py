@@ -20,7 +20,7 @@ from tests import buckets
 from tests.buckets import leftovers, run, write
 from tests.conftest import ROOT
 from workers.errors import BadSettings, MissingRecord, StorageFailed
-from workers.storage import Storage, open_storage
+from workers.storage import BLOCK_BYTES, Storage, Stored, open_storage
 
 s3 = buckets.s3
 bucket = buckets.bucket
@@ -183,6 +183,18 @@ def test_what_a_caller_changes_after_writing_is_not_what_is_stored(storage: Stor
         page[:] = b"two"
         writer.write(memoryview(page))
     assert storage.read("files/a") == b"onetwo"
+
+
+def test_pieces_of_any_size_come_in_their_order_and_are_digested_if_asked(storage: Storage) -> None:
+    sizes = (1, BLOCK_BYTES - 1, BLOCK_BYTES, 3 * BLOCK_BYTES + 5, 0, 7, BLOCK_BYTES - 7)
+    pieces = list(map(os.urandom, sizes))
+    for digest in (True, False):
+        with storage.writer("files/a", digest=digest) as writer:
+            for piece in pieces:
+                writer.write(piece)
+        whole = b"".join(pieces)
+        assert storage.read("files/a") == whole
+        assert writer.stored == Stored("files/a", len(whole), sha256(whole).hexdigest() if digest else "")
 
 
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, FileNotFoundError])

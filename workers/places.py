@@ -45,7 +45,8 @@ class Folder:
     """Plain system calls: obstore's LocalStore does not fsync, so its files may not outlive a power cut."""
 
     def __init__(self, root: Path) -> None:
-        self._root, self._drafts = root, root / ".drafts"
+        self._root = root.resolve()
+        self._drafts = self._root / ".drafts"
         for draft in self._drafts.glob("*"):  # what killed processes left
             with suppress(OSError):
                 if draft.stat().st_mtime < time.time() - DRAFT_AGE_S:
@@ -81,7 +82,7 @@ class Folder:
 
     def _path(self, key: str) -> Path:
         path = self._root / key
-        if path.is_symlink() or not path.parent.resolve().is_relative_to(self._root.resolve()):
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(self._root):
             raise OSError(errno.ELOOP, "a symbolic link", str(path))
         return path
 

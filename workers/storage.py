@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +38,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Stored:
-    """What was written: `size` in bytes, `sha256` in hexadecimal."""
+    """What was written: `size` in bytes, `sha256` in hexadecimal, or "" where no digest was wanted."""
 
     key: str
     size: int
@@ -47,15 +48,19 @@ class Stored:
 class Writer:
     """A file in the making, enough for zipfile and pikepdf. `stored` is there after a clean exit.
 
-    What is written is gathered first: a zip consists of seven small pieces for each of its files.
+    What is written is gathered first: a zip consists of seven small pieces for each of its files. Of a large file each
+    block is stored, and counted into its digest, beside the making of the next one.
     """
 
     stored: Stored
 
-    def __init__(self, key: str, draft: Draft | Upload) -> None:
+    def __init__(self, key: str, draft: Draft | Upload, *, digest: bool) -> None:
         self._key, self._draft = key, draft
-        self._size, self._hash = 0, hashlib.sha256()
+        self._size, self._hash = 0, hashlib.sha256() if digest else None
         self._pieces, self._gathered = list[bytes](), 0
+        self._beside: ThreadPoolExecutor | None = None
+        self._passed = Future[None]()
+        self._passed.set_result(None)
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         data = bytes(data)  # who wrote it may change it meanwhile
@@ -63,15 +68,20 @@ class Writer:
         self._size += len(data)
         self._gathered += len(data)
         if self._gathered >= BLOCK_BYTES:
-            self._pass_on()
+            self._beside = self._beside or ThreadPoolExecutor(1, "writer")
+            self._passed.result()
+            self._passed = self._beside.submit(self._pass_on, self._block())
         return len(data)
 
-    def _pass_on(self) -> None:
+    def _block(self) -> bytes:
         pieces, self._pieces, self._gathered = self._pieces, [], 0
+        return b"".join(pieces)
+
+    def _pass_on(self, block: bytes) -> None:
         with _plainly(self._key):
-            for piece in pieces:
-                self._draft.write(piece)
-                self._hash.update(piece)
+            self._draft.write(block)
+        if self._hash:
+            self._hash.update(block)
 
     def tell(self) -> int:
         return self._size
@@ -87,10 +97,16 @@ class Writer:
 
     def finish(self) -> None:
         """Called by `Storage.writer` at the clean exit."""
-        self._pass_on()
+        self._passed.result()
+        self._pass_on(self._block())
         with _plainly(self._key):
             self._draft.commit()
-        self.stored = Stored(self._key, self._size, self._hash.hexdigest())
+        self.stored = Stored(self._key, self._size, self._hash.hexdigest() if self._hash else "")
+
+    def end(self) -> None:
+        """Called by `Storage.writer` in any case: behind it nothing is written any more."""
+        if self._beside:
+            self._beside.shutdown()
 
 
 class Storage:
@@ -105,14 +121,18 @@ class Storage:
         return writer.stored
 
     @contextmanager
-    def writer(self, key: str) -> Iterator[Writer]:
-        """Write a file of any size piece by piece; if the body raises, the key stays as it was and no draft is left."""
+    def writer(self, key: str, *, digest: bool = True) -> Iterator[Writer]:
+        """Write a file of any size piece by piece; if the body raises, the key stays as it was and no draft is left.
+        `digest`: whether its SHA-256 is wanted, which takes longer than the writing."""
         with _plainly(key):
             draft = self._place.begin(_checked(key))
+        writer = Writer(key, draft, digest=digest)
         try:
-            writer = Writer(key, draft)
-            yield writer
-            writer.finish()
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.end()
         except BaseException:
             with suppress(Exception):
                 draft.abort()

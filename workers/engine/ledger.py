@@ -254,7 +254,8 @@ def finished(task_id: str) -> Iterator[Item]:
     """The items that are done, in the order they were posted, read page by page."""
     after = 0
     while True:
-        query = select(items).where(items.c.task_id == task_id, items.c.state == "done", items.c.position > after)
+        query = select(items.c.id, items.c.position, items.c.value, items.c.ref, items.c.output)
+        query = query.where(items.c.task_id == task_id, items.c.state == "done", items.c.position > after)
         with reading() as session:
             rows = session.execute(query.order_by(items.c.position).limit(CHUNK_ROWS)).all()
         for row in rows:
