@@ -39,6 +39,9 @@ class AsWritten(EmailPolicy):
     def header_fetch_parse(self, name: str, value: str) -> Any:
         return _read(name, value)
 
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return f"{name}: {value}{self.linesep}".encode("ascii")
+
 
 class Registry(HeaderRegistry):
     """The classes of headers. The library makes a new one for every header that is set or read, a third of the time."""

@@ -11,6 +11,8 @@ import smtplib
 from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
+from email.policy import Policy
+from functools import lru_cache
 from typing import Self
 
 from workers.errors import GatewayBusy
@@ -174,8 +176,13 @@ def _message_id(message: EmailMessage) -> str:
 
 def _content(message: EmailMessage) -> bytes:
     """The mail on the wire: seven bits, lines end in CRLF, dots are doubled, one ends it all (RFC 5321 4.5.2)."""
-    wire = message.as_bytes(policy=message.policy.clone(linesep="\r\n", cte_type="7bit"))
+    wire = message.as_bytes(policy=_for_the_wire(message.policy))
     if not wire.count(b"\r\n") == wire.count(b"\n") == wire.count(b"\r"):
         wire = re.sub(rb"\r\n|\r|\n", b"\r\n", wire)
     end = b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"
     return re.sub(rb"(?m)^\.", b"..", wire) + end
+
+
+@lru_cache(maxsize=8)
+def _for_the_wire(policy: Policy) -> Policy:
+    return policy.clone(linesep="\r\n", cte_type="7bit")
