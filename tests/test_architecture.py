@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.imports": {"workers.services", "workers.files", "workers.records", "workers.pace"} | RECORDS,
     "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
     "workers.services": {"workers.errors"},
-    "workers.files": {"workers.storage"} | RECORDS,
+    "workers.files": {"workers.storage", "workers.records"} | RECORDS,
     "workers.statuses": {"workers.engine.tasks", "workers.settings"},
     "workers.tellings": {"workers.records", "workers.statuses", "workers.engine"} | RECORDS,
     "workers.records": RECORDS,

@@ -2,26 +2,23 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select
 
 from workers import settings
-from workers.db import now, reading, storable, writing
+from workers.db import many, now, reading, storable, writing
 from workers.errors import MissingRecord, StorageFailed
 from workers.models import File
+from workers.records import upsert
 from workers.storage import Storage, Stored, Writer, open_storage
 
 NAMES = UUID("5f0f3c1c-5f5a-4f0e-9d53-0c7f7a0f5e11")
 UPLOAD = "upload"
 CHUNK_BYTES = 1 << 18
-ADD = insert(File.__table__)  # type: ignore[arg-type]  # declared as FromClause, is a Table
-FORGET = delete(File.__table__).where(File.__table__.c.id == bindparam("file_id"))  # type: ignore[arg-type]
-
 BY_ID = select(File.__table__).where(File.__table__.c.id == bindparam("file_id"))
 
 
@@ -57,8 +54,7 @@ def new(filename: str, content_type: str, *, task_id: str | None, company_id: in
 def _record(row: dict[str, Any], stored: Stored) -> None:
     row |= {"size": stored.size, "sha256": stored.sha256, "storage_key": stored.key, "created_at": now()}
     with writing() as session:
-        session.execute(FORGET, {"file_id": row["id"]})
-        session.execute(ADD, row)
+        many(session, upsert(session, File.__table__, ("id",), tuple(row)), [row])
 
 
 def keep_upload(source: IO[bytes], filename: str, content_type: str, company_id: int) -> str:
@@ -72,8 +68,7 @@ def keep_upload(source: IO[bytes], filename: str, content_type: str, company_id:
         while piece := source.read(CHUNK_BYTES):
             writer.write(piece)
     row = {"id": file_id, "company_id": company_id, "task_id": None, "purpose": UPLOAD, "filename": filename}
-    with suppress(IntegrityError):  # at this very moment the same upload has written the same row
-        _record(row | {"content_type": content_type}, writer.stored)
+    _record(row | {"content_type": content_type}, writer.stored)
     return file_id
 
 

@@ -1,5 +1,6 @@
 """The settings: read from the environment here and nowhere else, checked once, frozen."""
 
+import os
 import re
 import secrets
 from decimal import Decimal
@@ -175,7 +176,7 @@ class Settings(BaseSettings):
 
     @property
     def storage(self) -> str:
-        return self.storage_url or (self.data_dir / "files").resolve().as_uri()
+        return self.storage_url or Path(os.path.abspath(self.data_dir / "files")).as_uri()
 
     @property
     def base_url(self) -> str:
