@@ -45,12 +45,12 @@ format: .venv/dev
 	$(BIN)/python -m ruff format .
 	$(BIN)/python -m ruff check --fix .
 
-# Takes the sentences of app/ into the Turkish catalogue, and compiles it. Between two runs: translate what is empty.
+# Takes the sentences of app/ and workers/wording/ into the Turkish catalogue, and compiles it. Between two runs: translate what is empty.
 translations: .venv/run
 	mkdir -p var
 	$(BABEL) extract -F pyproject.toml -k lazy --no-location --omit-header --sort-output -o var/messages.pot .
-	$(BABEL) update -N --width 120 --ignore-obsolete --ignore-pot-creation-date -i var/messages.pot -d app/translations -l tr
-	$(BABEL) compile -d app/translations -l tr
+	$(BABEL) update -N --width 120 --ignore-obsolete --ignore-pot-creation-date -i var/messages.pot -d workers/wording/translations -l tr
+	$(BABEL) compile -d workers/wording/translations -l tr
 
 clean:
 	rm -rf .venv .venv-bench var .pytest_cache .mypy_cache .ruff_cache

@@ -15,6 +15,7 @@ from workers import db, settings, tellings
 from workers.db import now
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
+from workers.errors import SiraError
 from workers.models import Channel, Telling
 
 VKN, OTHER = "4540536920", "1729171602"
@@ -54,6 +55,13 @@ def ended(company_id: int | None, *, kind: str = "add", state: str = "SUCCESS", 
     """The id of a task that has ended, as the recorder would have written it."""
     at, scope = now() - timedelta(minutes=minutes_ago), str(company_id) if company_id else None
     return put_row(kind=kind, scope=scope, state=state, created_at=at, ended_at=at)
+
+
+def fell(company_id: int, error: SiraError) -> str:
+    """The id of a task that has ended with this error."""
+    at = now() - timedelta(minutes=1)
+    row = {"state": "FAILURE", "created_at": at, "ended_at": at}
+    return put_row(scope=str(company_id), error_type=error.type, error_message=error.message, **row)
 
 
 def told(company_id: int) -> list[Telling]:

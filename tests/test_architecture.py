@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "app": {"workers.engine", "workers.models", "workers.storage", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs", "workers.migrations", "workers.embedded", "workers.processes", "workers.services"}
     | {"workers.messages", "workers.files", "workers.records", "workers.housekeeping.passwords"}
-    | {"workers.statuses", "workers.tellings"},
+    | {"workers.statuses", "workers.tellings", "workers.wording"},
     "wsgi": {"app", "workers.settings", "workers.logs"},
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
@@ -38,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.engine": {"workers.db", "workers.settings", "workers.errors", "workers.logs", "workers.embedded"},
     "workers.jobs": {"workers.engine", "workers.services", "workers.files", "workers.records", "workers.storage"}
     | {"workers.messages", "workers.imports", "workers.housekeeping", "workers.statuses", "workers.tellings"}
+    | {"workers.wording"}
     | RECORDS,
     "workers.imports": {"workers.services", "workers.files", "workers.records", "workers.pace"} | RECORDS,
     "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
@@ -59,6 +60,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.errors": set(),
     "workers.logs": set(),
     "workers.pace": set(),
+    "workers.wording": set(),
     "workers": set(),
 }
 RECORD_KEEPERS = ("workers/db.py", "workers/models.py", "workers/records.py", "workers/files.py", "workers/messages.py")

@@ -19,7 +19,7 @@ from tests.face import Face
 from workers.errors import NotFound
 
 face = faces.face
-FOLDER = ROOT / "app/translations/tr/LC_MESSAGES"
+FOLDER = ROOT / "workers/wording/translations/tr/LC_MESSAGES"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 KEYWORDS = {**DEFAULT_KEYWORDS, "lazy": None}
 HOLES = re.compile(r"%\(\w+\)[sd]|%%|\{\w[^}]*\}")
@@ -38,8 +38,9 @@ def named(message: Any, context: str | bytes | None) -> str:
 
 def said() -> Iterator[str]:
     """The sentences of the code and of the templates."""
-    for _, _, message, _, context in extract_from_dir(ROOT / "app", METHODS, keywords=KEYWORDS):
-        yield named(message, context)
+    for folder in ("app", "workers/wording"):
+        for _, _, message, _, context in extract_from_dir(ROOT / folder, METHODS, keywords=KEYWORDS):
+            yield named(message, context)
 
 
 def strings(catalogue: Any) -> dict[str, str]:

@@ -13,11 +13,11 @@ from tests.conftest import Service, wait_until
 from tests.face import new_company
 from tests.hands import record_all, work_off
 from tests.receiver import Receiver, say
-from tests.telling import HOOK, OTHER, ended, mails, move_back, told, wants
+from tests.telling import HOOK, OTHER, ended, fell, mails, move_back, told, wants
 from workers import db, tellings
 from workers.engine import control, enqueue, find
 from workers.engine.outcome import Retry
-from workers.errors import Conflict, MissingRecord, NotDelivered, NotFound
+from workers.errors import BadPhone, Conflict, MissingRecord, NotDelivered, NotFound
 from workers.jobs import telling
 from workers.models import Telling, User
 from workers.statuses import status_of
@@ -156,6 +156,22 @@ def test_a_mail_speaks_the_language_of_who_reads_it(company: int) -> None:
         ("John@example.com", "The PDF is ready!", "Tasks"),
         ("muhasebe@example.com", "PDF hazır!", "Görevler"),
     ]
+
+
+def test_a_mail_gives_the_reason_of_a_failure_in_the_language_of_who_reads_it(company: int) -> None:
+    with db.writing() as session:
+        session.add(User(email="john@example.com", company_id=company, language="en", password_hash="!"))
+    wants(company, emails=("john@example.com", "muhasebe@example.com"))
+    for error in (MissingRecord(what="mutabakat", id=7), BadPhone(reason="numara eksik")):
+        fell(company, error)
+
+    telling.tell_ends()
+
+    bodies = {to: body for to, _, body in mails()}
+    assert "mutabakat 7 bulunamadı" in bodies["muhasebe@example.com"]
+    assert "Telefon numarası kullanılamaz: numara eksik." in bodies["muhasebe@example.com"]
+    assert "mutabakat 7 does not exist" in bodies["john@example.com"]
+    assert "The telephone number can't be used: the number is too short." in bodies["john@example.com"]
 
 
 def test_mails_come_at_once_and_then_gathered(company: int) -> None:

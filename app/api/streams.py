@@ -95,7 +95,7 @@ def _stream(changes: Changes) -> Response:
     if request.method == "HEAD":  # its body is never closed, so it must hold no seat
         return answer
     who, lang = caller(), _language(caller())
-    answer.response = _lines(changes if who.user_id is None else _told(changes, told.reader()), lang, who)
+    answer.response = _lines(changes if who.user_id is None else _told(changes, lang), lang, who)
     if not _seats.acquire(blocking=False):
         raise ServiceUnavailable(
             "All event streams are taken; ask for the status instead.", retry_after=FULL_RETRY_AFTER_S
@@ -104,9 +104,9 @@ def _stream(changes: Changes) -> Response:
     return answer
 
 
-def _told(changes: Changes, translate: told.Translate) -> Changes:
+def _told(changes: Changes, lang: str) -> Changes:
     """With the errors of tasks in the language of the desk."""
-    return ((change[0], told.of_task(change[1], translate)) if change else None for change in changes)
+    return ((change[0], told.of_task(change[1], lang)) if change else None for change in changes)
 
 
 def _language(who: Caller) -> str:

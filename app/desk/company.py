@@ -12,27 +12,12 @@ from app.desk import acts, gate, whose
 from app.desk.told import worded
 from workers import tellings
 from workers.errors import Conflict, InvalidInput, NotFound
+from workers.models import Telling
 
 PAGE = 50
 MAX_ID = 2**63 - 1
 pages = Blueprint("desk_company", __name__)
 Faults = dict[str, str]
-REASONS = (  # what workers write into the log, for the catalogue
-    gate.lazy("a secret begins with whsec_ and holds 24 to 64 bytes as base64"),
-    gate.lazy("the address can't be read"),
-    gate.lazy("the address names no host"),
-    gate.lazy("the address must hold no user name and no #"),
-    gate.lazy("https is needed"),
-    gate.lazy("nothing is sent to such a network address"),
-    gate.lazy("the host's name can't be resolved"),
-    gate.lazy("the host's name leads to a network address that nothing is sent to"),
-    gate.lazy("its certificate is not accepted"),
-    gate.lazy("no connection"),
-    gate.lazy("no answer"),
-    gate.lazy("the webhook was removed"),
-    gate.lazy("the receiver said 410 (gone)"),
-    gate.lazy("nothing was taken for three days"),
-)
 
 
 @pages.get("/company")
@@ -121,12 +106,16 @@ def _page(*, typed: Faults | None = None, faults: Faults | None = None, secret: 
         shown["told"] = told
         shown["typed"] = {"emails": "\n".join(told["emails"]), "url": told["webhook_url"] or "", **(typed or {})}
         why = told["webhook_paused"]
-        shown["paused"] = _(why) if why else ""
+        shown["paused"] = worded(why) if why else ""
         shown["log"] = log = tellings.log(choice.id, _before(), PAGE)
-        # translated here: in a template `_` takes its text for safe HTML, and this may be what a stranger answered
         shown["stays"] = {row.id for row in log if tellings.is_on_its_way(row)}
-        shown["said"] = {row.id: _(row.answer) if row.answer in REASONS else row.answer or "" for row in log}
+        shown["said"] = {row.id: _answer(row) for row in log}
     return render_template("desk/company.html", page=PAGE, **shown)
+
+
+def _answer(row: Telling) -> str:
+    """With a status it is what the receiver said, which stays as it came; without one it is our own sentence."""
+    return worded(row.answer or "") if row.status_code is None else row.answer or ""
 
 
 def _before() -> int | None:

@@ -15,9 +15,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.desk import kept, session
-from app.desk.i18n import lazy
 from app.desk.told import worded
 from workers.errors import SiraError
+from workers.wording import lazy
 
 View = TypeVar("View")
 LOGIN, PASSWORD = "/login", "/password"

@@ -1,4 +1,4 @@
-"""Languages of the desk: sentences in the code are English, Turkish stands in app/translations."""
+"""Languages of the desk: sentences in the code are English, Turkish stands in workers/wording/translations."""
 
 from flask import Flask, g, request
 from flask_babel import Babel
@@ -6,17 +6,18 @@ from flask_babel import Babel
 from app.api.status import LANGUAGES
 from app.api.status import language as accepted
 from workers import settings
+from workers.wording.told import TRANSLATIONS
 
 COOKIE = "lang"
 
 
-def lazy(sentence: str) -> str:
-    """Marks a sentence for the catalogue; it is translated where it is shown."""
-    return sentence
-
-
 def register(app: Flask) -> None:
-    Babel(app, locale_selector=language, timezone_selector=lambda: settings.current().timezone)
+    Babel(
+        app,
+        default_translation_directories=str(TRANSLATIONS),
+        locale_selector=language,
+        timezone_selector=lambda: settings.current().timezone,
+    )
     app.context_processor(lambda: {"lang": language(), "zone": settings.current().timezone})
 
 

@@ -24,9 +24,10 @@ from workers.engine.tables import history
 from workers.engine.tasks import Task
 from workers.errors import Conflict
 from workers.models import File
+from workers.wording import lazy
 
 PAGE, ATTEMPTS_SHOWN, LINES_READ = 50, 50, 200
-CHANGED = gate.lazy("That is not possible any more: the task has changed meanwhile.")
+CHANGED = lazy("That is not possible any more: the task has changed meanwhile.")
 ITEM_STATES = ("done", "failed", "skipped", "unknown", "pending", "sending")
 NEW = ("PENDING", "STARTED")
 HEARD_WITHIN = timedelta(

@@ -12,10 +12,12 @@ from workers.engine import enqueue, job, needs, report, this_task
 from workers.errors import InvalidInput, KeyReused
 from workers.housekeeping import leftovers, old, operators, passwords
 from workers.housekeeping.cleaning import Cleaning
+from workers.wording.told import worded
 
 DAYS_AT_MOST = 36_500
 Days = Annotated[int, Field(ge=1, le=DAYS_AT_MOST)]
 PARTS = 4
+ALERTS_IN = "tr"  # nobody's record says who reads what ALERT_URLS name
 CLEANING = {"tr": "Eski kayıtlar siliniyor...", "en": "Deleting old records..."}
 
 
@@ -85,7 +87,7 @@ def send_daily_digest() -> dict[str, Any]:
         text = notices.digest(one.language, found.tasks, found.late, found.set_aside)
         _mail(one.email, one.company_id, *text, key=f"digest:{one.user_id}:{at:%Y-%m-%d}")
     if found and settings.current().alert_urls:
-        subject, body = notices.digest("tr", found.tasks, found.late, found.set_aside)
+        subject, body = notices.digest(ALERTS_IN, found.tasks, found.late, found.set_aside)
         _once("alert_operators", {"subject": subject, "text": body}, key=f"digest:{at:%Y-%m-%d}")
     return {"tasks": found.tasks, "late": found.late, "set_aside": found.set_aside}
 
@@ -95,7 +97,7 @@ def alert_operators(subject: str, text: str) -> int:
     """Tell the operators through ALERT_URLS; how many addresses were told."""
     from workers.services import alerts
 
-    return alerts.notify(settings.current().alert_urls, subject, text)
+    return alerts.notify(settings.current().alert_urls, subject, worded(text, ALERTS_IN))
 
 
 def _mail(to: str, company_id: int | None, subject: str, body: str, *, key: str) -> bool:

@@ -14,6 +14,7 @@ from workers.engine.seal import Seal, encode
 from workers.errors import BadWebhook, GatewayAway, KeyReused, MissingRecord, NotDelivered, SiraError, UnknownTask
 from workers.housekeeping import runs
 from workers.models import Telling
+from workers.wording.told import worded
 
 ALWAYS = 1_000_000
 PAUSES_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # as standardwebhooks.com advises: three days
@@ -71,7 +72,8 @@ def _lines(lang: str, rows: list[Any]) -> list[tuple[str, str, str]]:
     for row in rows[:LISTED]:
         with suppress(UnknownTask):
             task = find(row.task_id)
-            told.append((ends.sentence(task, lang), (task.error or {}).get("message", ""), task.id))
+            reason = worded(task.error["message"], lang) if task.error else ""
+            told.append((ends.sentence(task, lang), reason, task.id))
     return told
 
 
@@ -163,5 +165,5 @@ def _switch_off(row: Telling, reason: str) -> None:
     tellings.switch_off(row.company_id, reason)
     wish = tellings.wish(row.company_id, tellings.NOTE)
     for address, lang in tellings.languages(wish.options["emails"] if wish else []).items():
-        text = notices.webhook_off(lang, reason, settings.current().base_url)
+        text = notices.webhook_off(lang, worded(reason, lang), settings.current().base_url)
         _send(address, *text, key=f"off:{row.company_id}:{address}:{int(time.time()) // 3600}")

@@ -47,13 +47,6 @@ WEBHOOK_OFF = {
     ),
 }
 
-WHY_OFF = {
-    "tr": {
-        "the receiver said 410 (gone)": "alıcı 410 (artık yok) yanıtını verdi",
-        "nothing was taken for three days": "üç gün boyunca hiçbiri teslim alınmadı",
-    }
-}
-
 
 def ended(language: str, lines: Sequence[tuple[str, str, str]], count: int, url: str) -> tuple[str, str]:
     """To a company: its tasks that ended, as (sentence, reason of a failure, id); `count` is how many there are."""
@@ -69,8 +62,8 @@ def ended(language: str, lines: Sequence[tuple[str, str, str]], count: int, url:
 
 
 def webhook_off(language: str, reason: str, url: str) -> tuple[str, str]:
-    """To a company: its webhook gets nothing more."""
-    return _filled(WEBHOOK_OFF, language, reason=WHY_OFF.get(language, {}).get(reason, reason), url=url)
+    """To a company: its webhook gets nothing more, for a reason in that language."""
+    return _filled(WEBHOOK_OFF, language, reason=reason, url=url)
 
 
 def expires(language: str, name: str, day: date, days_left: int, url: str) -> tuple[str, str]:

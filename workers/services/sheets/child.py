@@ -183,7 +183,8 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
 def refusal(error: BaseException) -> dict[str, Any]:
     """Whatever a foreign file brought about is a refusal of that file, not a fault of the service."""
     if isinstance(error, MemoryError):
-        error = refuse("okumak için gereken bellek sınırı aşıyor; dosyayı bölün", "reading it needs too much memory")
+        tr = "okumak için gereken bellek sınırı aşıyor; dosyayı bölün"
+        error = refuse(tr, "reading it needs too much memory; split the file")
     elif isinstance(error, UnicodeError):
         tr = "metnin kodlaması tanınmadı (UTF-8, UTF-16 ya da Windows-1254 olmalı)"
         error = refuse(tr, "the encoding of the text is unknown (UTF-8, UTF-16 or Windows-1254 are read)")

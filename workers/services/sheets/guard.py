@@ -110,6 +110,11 @@ def _bomb(tr: str, en: str) -> SheetRefused:
     return refuse(f"dosya güvenli biçimde açılamaz: {tr}", f"the file can't be unpacked safely: {en}")
 
 
+def _too_many_parts(count: int) -> SheetRefused:
+    tr = f"{count} parçası var, en çok {MAX_ENTRIES} olabilir"
+    return _bomb(tr, f"it has {count} parts, at most {MAX_ENTRIES} are allowed")
+
+
 def _examine_zip(path: Path, limits: Limits) -> Found:
     _check_directory(path)
     try:
@@ -140,7 +145,7 @@ def _check_directory(path: Path) -> None:
         raise broken("zip sonu yok", "the zip has no end")
     entries, size = struct.unpack_from("<HI", tail, at + 10)
     if entries > MAX_ENTRIES or MAX_DIRECTORY_BYTES < size < 2**32 - 1:
-        raise _bomb(f"{entries:,} parçası var, en çok {MAX_ENTRIES:,} olabilir", f"it has {entries:,} parts")
+        raise _too_many_parts(entries)
 
 
 def _kind_of_zip(names: set[str]) -> FileKind:
@@ -169,7 +174,7 @@ def _check_names(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
             raise _bomb("bilinmeyen sıkıştırma yöntemi", "it is compressed in an unknown way")
         seen.add(name)
     if len(entries) > MAX_ENTRIES:
-        raise _bomb(f"{len(entries):,} parçası var", f"it has {len(entries):,} parts")
+        raise _too_many_parts(len(entries))
     _check_size(sum(entry.file_size for entry in entries), limits)
 
 
@@ -220,9 +225,9 @@ class _SheetScan:
         self.readable = self.readable and b"\0" not in block[:OVERLAP]  # UTF-16
         for column, row in _FAR_CELL.findall(seen.replace(b"'", b'"') if b"'" in seen else seen):
             if column_number(column.decode()) > self._limits.max_columns:
-                cell = (column + row).decode()
-                tr = f"{cell} hücresi var; en çok {self._limits.max_columns} sütun okunur, fazlasını silin"
-                raise refuse(tr, f"it has a cell {cell}; at most {self._limits.max_columns} columns are read")
+                cell, limit = (column + row).decode(), self._limits.max_columns
+                tr = f"{cell} hücresi var; en çok {limit} sütun okunur, fazlasını silin"
+                raise refuse(tr, f"it has a cell {cell}; at most {limit} columns are read, delete the others")
         first, *more = (b"v>" in row or b"is>" in row for row in block.split(_ROW_END))
         self._filled = self._filled or first
         if more:
@@ -234,7 +239,7 @@ class _SheetScan:
 
 def too_many_columns(count: int, limits: Limits) -> SheetRefused:
     tr = f"sayfada {count} sütun var; en çok {limits.max_columns} sütun okunur, fazlasını silin"
-    return refuse(tr, f"the sheet has {count} columns; at most {limits.max_columns} are read")
+    return refuse(tr, f"the sheet has {count} columns; at most {limits.max_columns} are read, delete the others")
 
 
 def too_many_rows(limits: Limits) -> SheetRefused:

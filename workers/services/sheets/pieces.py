@@ -151,7 +151,8 @@ class Pieces:
 
 def _no_such_string(piece: _Piece) -> SheetRefused:
     where = f"{piece.first}–{piece.last}"
-    return broken(f"{where} arası satırlar: olmayan bir metne başvuru", f"rows {where} name a text that is not there")
+    tr = f"{where} arası satırlar: olmayan bir metne başvuru"
+    return broken(tr, f"rows {where}: they name a text that is not there")
 
 
 def _formats_of(xml: bytes, column: int, formats: list[str]) -> dict[int, str]:

@@ -219,7 +219,7 @@ class _Child:
         code = self._process.wait()
         if code in (-signal.SIGXCPU, -signal.SIGKILL):
             return _lost("okunması çok uzun sürdü", "reading it took too long")
-        return _lost("okumaya bellek yetmedi", f"the reader ran out of memory ({code})")
+        return _lost(f"okumaya bellek yetmedi ({code})", f"the reader ran out of memory ({code})")
 
     def _end(self) -> None:
         process, self._process = self._process, None

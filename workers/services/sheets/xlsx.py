@@ -64,7 +64,7 @@ class Xlsx:
         for kind, target in self._relations("").values():
             if kind.endswith(_OFFICE) and target in self._zip.namelist():
                 return target
-        raise broken("xl/workbook.xml eksik", "xl/workbook.xml is missing")
+        raise broken("xl/workbook.xml parçası eksik", "the part xl/workbook.xml is missing")
 
     def _relations(self, part: str) -> dict[str, tuple[str, str]]:
         """Type and full path of what `part` refers to, by id."""
@@ -80,7 +80,7 @@ class Xlsx:
 
     def _xml(self, part: str) -> ElementTree.Element:
         if self._zip.getinfo(part).file_size > MAX_SMALL_PART_BYTES:
-            raise broken(f"{part} çok büyük", f"{part} is too large")
+            raise broken(f"{part} parçası çok büyük", f"the part {part} is too large")
         try:
             return ElementTree.fromstring(self._zip.read(part))
         except ElementTree.ParseError as error:
@@ -94,7 +94,7 @@ class Xlsx:
                 kind, part = self._related.get(ids[0] if ids else "", ("", ""))
                 if kind.endswith("/worksheet"):
                     if part not in parts:
-                        raise broken(f"{part} eksik", f"{part} is missing")
+                        raise broken(f"{part} parçası eksik", f"the part {part} is missing")
                     yield _Sheet(element.get("name", ""), part, element.get("state", "visible") == "visible")
 
     def _part_of(self, kind: str) -> str | None:

@@ -3,7 +3,12 @@
 {} is a number or a quoted word; {name} is what is filled in.
 """
 
+from workers.wording.gateways import GATEWAYS
+from workers.wording.sheets import SHEETS
+
 ENGLISH = {
+    **SHEETS,
+    **GATEWAYS,
     "Telefon numarası kullanılamaz: {reason}.": "The telephone number can't be used: {reason}.",
     "Metin SMS olarak gönderilemez: {reason}.": "The text can't be sent as an SMS: {reason}.",
     # numbers
@@ -22,6 +27,12 @@ ENGLISH = {
     "bir hücrede iki numara var": "two numbers in one cell",
     "numarada harf veya tanınmayan işaret var": "letters or unknown signs in the number",
     "telefon numarası değil": "it is no telephone number",
+    "bilimsel gösterim (5,55E+09): hücreyi metin yapıp numarayı yeniden yazın": (
+        "scientific notation (5.55E+09): make the cell a text and write the number anew"
+    ),
+    "ondalık sayı (Excel '.0' eklemiş): hücreyi metin yapıp numarayı yeniden yazın": (
+        "a decimal number (Excel added '.0'): make the cell a text and write the number anew"
+    ),
     "gönderime kapalı ülke (+{code})": "a country that nothing is sent to (+{code})",
     "uydu hattı (+{code})": "a satellite line (+{code})",
     "uluslararası hat (+{code})": "an international line (+{code})",
@@ -43,8 +54,21 @@ ENGLISH = {
     "adreste @ yok (ad@ornek.com.tr gibi olmalı)": "no @ in the address (such as name@example.com)",
     "adreste boşluk, virgül veya noktalı virgül var": "a space, comma or semicolon in the address",
     "@ işaretinden öncesi boş": "nothing before the @",
+    "@ işaretinden önce yalnızca İngilizce harf, rakam ve işaret olabilir": (
+        "only English letters, digits and signs may stand before the @"
+    ),
+    "@ işaretinden öncesi {} karakterden uzun": "more than {} characters before the @",
+    "@ işaretinden öncesi geçersiz (nokta başta, sonda, çift olamaz; tırnak ve ayraç olamaz)": (
+        "what stands before the @ is not valid (no dot at an end or twice, no quotes, no brackets)"
+    ),
+    "gönderen adında satır sonu veya denetim karakteri var": "a line break or control characters in the sender's name",
+    "ekler {} MB'tan büyük": "the attachments are larger than {} MB",
     "carinin e-posta adresi yok": "the account has no e-mail address",
-    # what became of a message
+    # what became of an item
+    "İptal edildi": "Cancelled",
+    "Görev bitti": "The task has ended",
+    "Görev başarısız oldu": "The task failed",
+    "Görev başka bir araçla sonlandırıldı": "Another tool ended the task",
     "Mutabakat kaydı bulunamadı": "The letter's record was not found",
     "Günlük gönderim sınırı doldu": "The daily limit is reached",
     "Bu numaraya kısa sürede çok SMS gönderildi": "This number got too many SMS in a short time",
@@ -63,6 +87,7 @@ ENGLISH = {
     "Posta sunucusu ileti gönderilirken yanıt vermedi; alıp almadığı bilinmiyor": (
         "The mail server did not answer while the mail was sent; whether it took it is unknown"
     ),
+    "Posta sunucusu en çok {} bayt alıyor, ileti {} bayt": "The mail server takes {} bytes at most, the mail has {}",
     "Posta sunucusu kabul etmedi: {reason}": "The mail server refused it: {reason}",
     "Alıcının sunucusu şimdi kabul etmiyor: {reason}": "The recipient's server does not take it now: {reason}",
 }

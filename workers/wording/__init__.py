@@ -1,0 +1,7 @@
+"""What people are told, in their language. Sentences of the code are English and marked with `lazy`: their Turkish
+stands in translations/, which the desk reads too. What jobs say in Turkish has its English in english.py."""
+
+
+def lazy(sentence: str) -> str:
+    """Marks a sentence for the catalogue; it is translated where it is shown."""
+    return sentence
