@@ -93,7 +93,16 @@ def test_nothing_serious_keeps_people_out(page: Any, visitor: Any, look: str) ->
 
 
 def test_a_telephone_shows_every_page_without_scrolling_sideways(page: Any, visitor: Any) -> None:
-    mine = ("/", "/password", "/no-such-page", "/letters", "/admin/users", "/admin/settings")
+    mine = (
+        "/",
+        "/password",
+        "/no-such-page",
+        "/letters",
+        "/notices",
+        "/admin/users",
+        "/admin/settings",
+        "/admin/companies",
+    )
     for who, path in ((visitor, "/login"), *((page, path) for path in mine)):
         who.set_viewport_size({"width": 360, "height": 740})
         who.goto(path)

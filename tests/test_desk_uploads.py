@@ -43,6 +43,11 @@ def ended(answer: Any) -> Task:
     return task
 
 
+def rows_of(visitor: Visitor, task_id: str) -> str:
+    """What the list of the latest uploads says of this one."""
+    return next(row for row in visitor.get("/upload").text.split("<tr>") if f"/upload/{task_id}" in row)
+
+
 def hidden(page: str, name: str) -> str:
     return re.search(f'name="{name}" value="([^"]*)"', page)[1]
 
@@ -60,6 +65,8 @@ def test_a_company_with_nothing_yet_gets_workbooks_to_fill_in(desk: Desk) -> Non
 def test_a_sheet_is_tried_then_imported_as_it_was_seen(desk: Desk) -> None:
     trial = tried(desk.member)
 
+    assert "deneme" in rows_of(desk.member, trial.id)
+    assert f"/upload/{trial.id}" in desk.member.get(f"/tasks/{trial.id}").text
     page = desk.member.get(f"/upload/{trial.id}").text
     assert counts(trial.result) == (2, 0, 0, 1)
     assert accounts(desk.member.company_id) == [], "a trial changes nothing"
@@ -72,6 +79,7 @@ def test_a_sheet_is_tried_then_imported_as_it_was_seen(desk: Desk) -> None:
 
     assert first.location == second.location != f"/upload/{trial.id}"
     real = ended(first)
+    assert "deneme" not in rows_of(desk.member, real.id)
     assert counts(real.result) == (2, 0, 0, 1)
     assert len(accounts(desk.member.company_id)) == 2
     assert params_of(real.id)["file_path"] == params_of(trial.id)["file_path"]

@@ -153,24 +153,31 @@ def _worth_keeping(task: Task, mapping: dict[str, str]) -> dict[str, str]:
 def _start(company: whose.Choice, refused: Refusal | None = None) -> str:
     recent, _cursor = tasks.search(scope=None if company.id is None else str(company.id), kind=KIND, limit=RECENT)
     lang = i18n.language()
-    rows = [(status_of(of_task(task), lang), name) for task, name in zip(recent, _names(recent), strict=True)]
+    given = [_given(task) for task in recent]
+    names = _names(given)
+    rows = [
+        (status_of(of_task(task), lang), names.get(params.get("file_path", ""), ""), params.get("dry_run"))
+        for task, params in zip(recent, given, strict=True)
+    ]
     wanted = request.values.get("import", "mutabakat")
     return render_template(
         "desk/upload.html", whose=company, refused=refused, recent=rows, targets=_targets(), wanted=wanted, modes=MODES
     )
 
 
-def _names(found: list[Task]) -> list[str]:
-    """The names of the files that these imports are of; "" of those that are gone."""
-    ids = []
-    for task in found:
-        try:
-            ids.append(params_of(task.id)["file_path"])
-        except SealBroken:
-            ids.append("")
+def _given(task: Task) -> dict[str, Any]:
+    """The parameters of an import; empty where their key is gone."""
+    try:
+        return params_of(task.id)
+    except SealBroken:
+        return {}
+
+
+def _names(given: list[dict[str, Any]]) -> dict[str, str]:
+    """The names of the files that these imports are of, by id; those that are deleted are left out."""
+    ids = [params["file_path"] for params in given if params]
     with db.reading() as session:
-        names = dict(session.execute(select(File.id, File.filename).where(File.id.in_(ids))).all())
-    return [names.get(one, "") for one in ids]
+        return dict(session.execute(select(File.id, File.filename).where(File.id.in_(ids))).all())
 
 
 def _targets() -> list[tuple[str, str]]:
@@ -185,7 +192,7 @@ def _shown(task: Task, refused: Refusal | None = None) -> str:
     given, lang = params_of(task.id), i18n.language()
     columns = [(column.name, column.heading(lang), column.required) for column in COLUMNS[given["target"]]]
     template = "desk/upload_part.html" if gate.is_htmx() else "desk/upload_task.html"
-    name = _names([task])[0]
+    name = _names([given]).get(given["file_path"], "")
     return render_template(
         template,
         **{
