@@ -10,24 +10,30 @@ from workers import db
 from workers.errors import MissingRecord
 from workers.models import User
 
-TRIES_PER_EMAIL = parse_many("10/10minutes")
-FAILURES_PER_ADDRESS = parse_many("50/10minutes")  # a whole office may share one address
+TRIES_PER_PERSON = parse_many("10/10minutes")  # from one network, so that nobody elsewhere can lock the person out
+FAILURES_PER_PERSON = parse_many("100/10minutes")  # from all networks together: no botnet guesses faster than this
+FAILURES_PER_NETWORK = parse_many("50/10minutes")  # a whole office may share one address
 
 
 def signing_in(email: str, password: str, address: str) -> User | None:
     """The person of that e-mail if the password is right; raises LimitReached after too many tries.
 
-    The e-mails of those who try lie in Redis as a hash only. A right password forgives the tries before it.
+    The e-mails of those who try lie in Redis as a hash only. A right password forgives the tries before it, but not
+    those of other networks.
     """
     email = email.strip().lower()
     who = "login:" + hashlib.sha256(email.encode(errors="replace")).hexdigest()
-    rate.check(FAILURES_PER_ADDRESS, f"login:{address}")
-    rate.hit(TRIES_PER_EMAIL, who)
+    network = f"login:{rate.network_of(address)}"
+    here = f"{who}:{network}"
+    rate.check(FAILURES_PER_NETWORK, network)
+    rate.check(FAILURES_PER_PERSON, who)
+    rate.hit(TRIES_PER_PERSON, here)
     user = _active(email)
     if not passwords.matches(user.password_hash if user else "", password) or user is None:
-        rate.hit(FAILURES_PER_ADDRESS, f"login:{address}")
+        rate.hit(FAILURES_PER_NETWORK, network)
+        rate.hit(FAILURES_PER_PERSON, who)
         return None
-    rate.clear(TRIES_PER_EMAIL, who)
+    rate.clear(TRIES_PER_PERSON, here)
     return user
 
 
@@ -39,7 +45,7 @@ def _active(email: str) -> User | None:
 def change_password(user: User, old: str, new: str) -> str | None:
     """Give the person another password, and end all sessions. If that is refused: `wrong` (the old one), or why the
     new one is (see `passwords.fault_of`)."""
-    rate.hit(TRIES_PER_EMAIL, f"password:{user.id}")
+    rate.hit(TRIES_PER_PERSON, f"password:{user.id}")
     if not passwords.matches(user.password_hash, old):
         return "wrong"
     if fault := passwords.fault_of(new, user.email, old):

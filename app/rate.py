@@ -1,4 +1,4 @@
-"""Rates: RATE_LIMIT requests for each token or session, or for each address of those without one; and tries to log in.
+"""Rates: RATE_LIMIT requests for each token or session, or for each network of those without one; and tries to log in.
 
 Counted in Redis, so that all processes share the count; without Redis each process counts for itself.
 """
@@ -6,6 +6,7 @@ Counted in Redis, so that all processes share the count; without Redis each proc
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -19,6 +20,7 @@ from workers.engine import wire
 from workers.errors import BadSettings, LimitReached, SiraError
 
 EXEMPT = frozenset({"health.healthz", "health.readyz", "static", None})
+IPV6_PREFIX = 64  # what one customer has at least, so that another address of it is no other network
 REST_S = 2.0  # how long Redis is left alone after it did not answer
 Limits = Sequence[RateLimitItem]
 
@@ -47,7 +49,7 @@ def register(app: Flask) -> None:
 
     def count() -> None:
         if request.endpoint not in EXEMPT:
-            who = g.caller.digest if g.caller else request.remote_addr or "unknown"
+            who = g.caller.digest if g.caller else network_of(request.remote_addr or "unknown")
             counts.ask(lambda strategy: _hit(strategy, limits, who, "requests"))
 
     app.before_request(count)
@@ -88,6 +90,18 @@ def clear(limits: Limits, who: str) -> None:
             strategy.clear(limit, who)
 
     _counts().ask(forget)
+
+
+def network_of(address: str) -> str:
+    """
+    >>> network_of("203.0.113.7"), network_of("2001:db8:1:2:3::4"), network_of("unknown")
+    ('203.0.113.7', '2001:db8:1:2::/64', 'unknown')
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, IPV6_PREFIX), strict=False)) if found.version == 6 else str(found)
 
 
 def _counts() -> Counts:

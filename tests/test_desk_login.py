@@ -36,9 +36,11 @@ def token_of(answer: TestResponse) -> str:
     return found[1]
 
 
-def log_in(client: FlaskClient, email: str, password: str = PASSWORD, **more: str) -> TestResponse:
-    token = token_of(client.get("/login"))
-    return client.post("/login", data={"csrf_token": token, "email": email, "password": password, **more})
+def log_in(
+    client: FlaskClient, email: str, password: str = PASSWORD, *, address: str = "127.0.0.1", **more: str
+) -> TestResponse:
+    data = {"csrf_token": token_of(client.get("/login")), "email": email, "password": password, **more}
+    return client.post("/login", data=data, environ_overrides={"REMOTE_ADDR": address})
 
 
 def is_in(client: FlaskClient) -> bool:
@@ -107,8 +109,8 @@ def test_an_unknown_address_and_a_wrong_password_get_one_answer_after_the_same_w
 
 
 def test_too_many_tries_are_told_when_to_come_back(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "TRIES_PER_EMAIL", parse_many("2/10minutes"))
-    monkeypatch.setattr(people, "FAILURES_PER_ADDRESS", parse_many("4/10minutes"))
+    monkeypatch.setattr(people, "TRIES_PER_PERSON", parse_many("2/10minutes"))
+    monkeypatch.setattr(people, "FAILURES_PER_NETWORK", parse_many("4/10minutes"))
     ayse, bora = person(face), person(face, "bora@ornek.example")
 
     tries = [log_in(face.client, "ayse@ornek.example", "wrong").status_code for _ in range(2)]
@@ -124,8 +126,23 @@ def test_too_many_tries_are_told_when_to_come_back(face: Face, monkeypatch: pyte
     assert not is_in(ayse.client)
 
 
+def test_who_guesses_elsewhere_locks_nobody_out_and_many_networks_together_guess_no_faster(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "TRIES_PER_PERSON", parse_many("2/10minutes"))
+    monkeypatch.setattr(people, "FAILURES_PER_PERSON", parse_many("4/10minutes"))
+    ayse, stranger = person(face), face.app.test_client()
+
+    there = [log_in(stranger, ayse.email, "no", address=f"2001:db8:0:1::{n}").status_code for n in range(3)]
+    assert there == [401, 401, 429], "another address of the same network is no other network"
+    assert log_in(ayse.client, ayse.email).status_code == 302, "its owner signs in all the same"
+
+    many = [log_in(stranger, ayse.email, "no", address=f"203.0.113.{n}").status_code for n in range(3)]
+    assert many == [401, 401, 429], "from wherever"
+
+
 def test_a_right_password_forgives_the_tries_before_it(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "TRIES_PER_EMAIL", parse_many("3/10minutes"))
+    monkeypatch.setattr(people, "TRIES_PER_PERSON", parse_many("3/10minutes"))
     ayse = person(face)
 
     said = ("no", "no", PASSWORD, "no", "no", PASSWORD)
