@@ -33,7 +33,9 @@ def inspect(view: str, as_json: bool) -> None:
 def events(company_id: int | None) -> None:
     """Print each change of each task as it happens, until Ctrl-C."""
     from workers.engine.events import follow
+    from workers.engine.queues import require
 
+    require()  # later on a Redis that is away comes back; one that never was there is a mistake
     for told in follow(scope=str(company_id) if company_id else None):
         if told is not None:
             event_id, task = told

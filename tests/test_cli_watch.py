@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.commands import flask
 from tests.conftest import ROOT, Service, wait_until
@@ -29,6 +30,15 @@ def test_the_doctor_ends_with_1_as_long_as_something_is_broken(service: Service)
     assert f"popped and lost: {task.id}" in looked.stdout
     assert "Mended." in mended.stdout
     assert service.redis.llen("rq:queue:sms") == 1
+
+
+def test_events_says_at_once_that_no_service_runs(service: Service, tmp_path: Path) -> None:
+    nothing = flask(service, "events", REDIS_URL="", DATA_DIR=str(tmp_path))
+    away = flask(service, "events", REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert (nothing.returncode, away.returncode) == (1, 1)
+    assert f"No `flask up` runs in DATA_DIR {tmp_path}" in nothing.stderr
+    assert "Redis does not answer" in away.stderr
 
 
 def test_events_prints_each_change(service: Service) -> None:

@@ -242,6 +242,12 @@ def job_hash(kind: Kind, task: Any, params: dict[str, Any] | None = None) -> dic
     }
 
 
+def require() -> None:
+    """Raises QueueDown unless Redis answers: NotRunning where it would be that of a `flask up`, and none runs."""
+    with wire.plainly():
+        wire.connect().ping()
+
+
 def ping() -> bool:
     """Does Redis answer?"""
     try:
