@@ -79,6 +79,22 @@ def test_a_stream_whose_reader_has_hung_up_ends_before_its_next_heartbeat(face: 
     assert time.monotonic() - began < streams.HEARTBEAT_S / 2
 
 
+def test_who_has_hung_up_while_waiting_for_an_end_holds_no_seat_any_longer(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_seats", threading.BoundedSemaphore(streams.SEATS))
+    task_id = face.ayse.enqueue("add", a=1)
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with ours:
+        began = time.monotonic()
+        hung_up = {"environ_overrides": {"werkzeug.socket": ours}}
+        assert face.ayse.status(task_id, query_string={"wait": 30}, **hung_up)["state"] == "PENDING"
+
+    assert time.monotonic() - began < 15
+    assert streams._seats._value == streams.SEATS
+
+
 def test_a_stream_goes_on_behind_the_last_event_that_was_seen(face: Face, service: Service) -> None:
     task_id = face.ayse.enqueue("add", a=1)
     with closing(follow(face.ayse, "/api/events")) as stream:

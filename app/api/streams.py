@@ -57,22 +57,27 @@ def seat() -> Iterator[bool]:
 
 def of_task(task: tasks.Task, since: str | None) -> Response:
     """The states of one task, from the present one to the last."""
-    return _stream(events.follow(task_id=task.id, last_id=_last_id(since), heartbeat_s=HEARTBEAT_S, left=_left()))
+    return _stream(
+        events.follow(task_id=task.id, last_id=_last_id(since), heartbeat_s=HEARTBEAT_S, left=left_by_client())
+    )
 
 
 def of_company(scope: str | None, since: str | None) -> Response:
     """All that happens to the tasks of a company (None: of all): first those that live, or what came after `since`."""
     last_id = _last_id(since)
     if last_id:
-        return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=_left()))
+        return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=left_by_client()))
     last_id = events.newest()  # before the look at the tasks, so that nothing falls between the two
     present = [(last_id, task) for task in ends.lately(scope, now(), PRESENT) if not task.ended]
-    return _stream(chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=_left())))
+    return _stream(
+        chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=left_by_client()))
+    )
 
 
-def _left() -> Callable[[], bool]:
+def left_by_client() -> Callable[[], bool]:
     """Whether the client has hung up: who goes from page to page would else hold a seat for each until its next
-    heartbeat. Servers that show no socket, or one of TLS, learn it then."""
+    heartbeat, and who waits for an end until the end of that time. Servers that show no socket, or one of TLS, learn it
+    then."""
     line = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
 
     def left() -> bool:

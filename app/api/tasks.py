@@ -112,7 +112,7 @@ def task_status(path: TaskPath, query: Wait) -> Response:
     task = visible(path.task_id)
     if query.wait and not task.ended:
         with streams.seat() as free:
-            task = task.wait(query.wait) if free else task
+            task = task.wait(query.wait, left=streams.left_by_client()) if free else task
     return jsonify(status_of(task, language(), traceback=caller().is_operator))
 
 

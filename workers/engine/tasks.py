@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -68,11 +68,11 @@ class Task:
     def percent(self) -> int:
         return min(100, self.current * 100 // self.total) if self.total > 0 else 0
 
-    def wait(self, timeout_s: float | None = None) -> "Task":
-        """This task anew, as soon as it has ended or the time is over."""
+    def wait(self, timeout_s: float | None = None, *, left: Callable[[], bool] = lambda: False) -> "Task":
+        """This task anew, as soon as it has ended, the time is over, or who asked has `left`."""
         deadline = time.monotonic() + (timeout_s if timeout_s is not None else float("inf"))
         pause_s, task = 0.01, find(self.id)
-        while not task.ended and time.monotonic() < deadline:
+        while not task.ended and time.monotonic() < deadline and not left():
             time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
             pause_s = min(pause_s * 1.5, 0.25)
             task = find(self.id)
