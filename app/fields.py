@@ -16,6 +16,7 @@ from workers.services.tax_numbers import is_tckn, is_vkn
 MAX_AMOUNT = 10**15
 EXACT_FLOAT_BELOW = 10**13  # below it two decimals have at most 15 digits, which a double keeps exactly
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs to Unicode, and yet empty
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -40,11 +41,17 @@ class Query(BaseModel):
 
 
 def line(text: str) -> str:
-    """Text in one line: NFC, stripped of spaces, and refused with control characters, at its ends too."""
+    """Text in one line: NFC, stripped of spaces, and refused with control characters, at its ends too. Text of which
+    nothing can be seen is empty."""
     text = unicodedata.normalize("NFC", text)
     if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in BIDI_CONTROLS for char in text):
         raise ValueError("must not hold control characters")
-    return text.strip()
+    return text.strip() if any(map(_can_be_seen, text)) else ""
+
+
+def _can_be_seen(char: str) -> bool:
+    """Spaces, formats such as the zero-width joiner, and marks that have no letter to stand on, can't."""
+    return char not in FILLERS and unicodedata.category(char)[0] not in "CMZ"
 
 
 def lines(text: str) -> str:

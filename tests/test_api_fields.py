@@ -3,6 +3,7 @@
 import unicodedata
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,14 @@ def test_a_line_of_text_is_refused_or_safe(text: str) -> None:
     assert kept == fields.line(kept)
     assert len(kept.splitlines()) <= 1
     assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in kept)
+
+
+@pytest.mark.parametrize(
+    "text", ["\u200b\u200d", "\ufeff ", "\u2060", "\u3164", "\u2800\u2800", "\u0301\ufe0f", "\u00ad"]
+)
+def test_text_of_which_nothing_can_be_seen_is_empty(text: str) -> None:
+    assert fields.line(text) == ""
+    assert fields.line(f"{text}Işık 👨‍👩‍👧 {text}").strip(text).startswith("Işık 👨‍👩‍👧")
 
 
 @given(st.from_regex(r"[^\s]{0,30}@[^\s]{0,40}"))
