@@ -119,6 +119,16 @@ def _storage(chosen: Settings) -> str:
     return "takes files and gives them back."
 
 
+def _kinds(chosen: Settings) -> str:
+    """Reads workers/jobs/: a declaration that is refused, such as of a schedule, ends every worker and the clock."""
+    from workers.engine import registry
+
+    kinds = registry.kinds().values()
+    for what, why in registry.left_out().items():
+        raise BadSettings(reason=f"{what} of workers/jobs is left out: {why}")
+    return f"{len(kinds)} can be read, {sum(kind.cron is not None for kind in kinds)} of them run by the clock."
+
+
 def _limits(chosen: Settings) -> str:
     read("RATE_LIMIT", chosen.rate_limit)
     if len(read("SMS_PER_NUMBER", chosen.sms_per_number)) > 1:
@@ -186,6 +196,7 @@ ATTEMPTS: dict[str, Callable[[Settings], str]] = {
     "database": _database,
     "Redis": _redis,
     "storage": _storage,
+    "kinds": _kinds,
     "limits": _limits,
     "addresses": _addresses,
     "SMS": _gateway,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -5,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import checks
-from tests.conftest import SECRET, Service
+from tests.conftest import ROOT, SECRET, Service
 from workers import db, settings
 
 
@@ -60,6 +62,31 @@ def test_what_does_not_work_is_found_with_its_cause(wrong: Any, change: Any, wha
 
     assert sentence in found[what]
     assert "geheim" not in found[what]
+
+
+FAULTY = """
+from workers.engine import job
+
+@job(queue="maintenance", cron="0 25 * * *")
+def never() -> None:
+    pass
+"""
+
+
+@pytest.mark.parametrize(("module", "sentence"), [(FAULTY, "never"), ("import no_such_package", "no_such_package")])
+def test_a_jobs_module_that_can_not_be_used_is_found(
+    service: Service, tmp_path: Path, module: str, sentence: str
+) -> None:
+    (tmp_path / "added.py").write_text(module)
+    script = (
+        f"import workers.jobs; workers.jobs.__path__.append({str(tmp_path)!r})\n"
+        "from app import checks; from workers import settings\n"
+        "print([found.text for found in checks.findings(settings.current()) if not found.fine])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=service.env, capture_output=True, text=True)
+
+    assert sentence in ended.stdout, ended.stderr
 
 
 def test_a_folder_that_can_not_be_made_is_found(wrong: Any, tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ class Asked:
 
 
 _kinds: dict[str, Kind] = {}
+_left_out: dict[str, str] = {}
 _loading = threading.RLock()
 _loaded = False
 
@@ -250,9 +251,16 @@ def kinds() -> dict[str, Kind]:
                     importlib.import_module(f"{JOBS_PACKAGE}.{module}")
                 except ImportError as error:
                     log.error("jobs module left out", module=module, error=str(error))
+                    _left_out[f"module {module}"] = str(error)
             _leave_out_unusable()
             _loaded = True
     return _kinds
+
+
+def left_out() -> dict[str, str]:
+    """What of workers/jobs/ this process can't use, and why."""
+    kinds()
+    return dict(_left_out)
 
 
 def _leave_out_unusable() -> None:
@@ -262,6 +270,7 @@ def _leave_out_unusable() -> None:
             _ = kind.model
         except BadSettings as error:
             log.error("job kind left out", kind=kind.name, error=error.message)
+            _left_out[f"kind {kind.name}"] = error.message
             del _kinds[kind.name]
 
 
