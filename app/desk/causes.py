@@ -45,8 +45,13 @@ def name_of(error_type: str, message: str) -> str:
     >>> name_of("MissingRecord", "mutabakat 12 does not exist"), name_of("ValueError", "no 'x' for a@b.co (+90…4567)")
     ('MissingRecord: mutabakat … does not exist', 'ValueError: no … for … (…)')
     """
+    return f"{error_type}: {shape_of(message)}"
+
+
+def shape_of(message: str) -> str:
+    """The message without what differs from one to the next."""
     shape = re.sub(r"…(?:[\s,]*…)+", GAP, VARIES.sub(GAP, message))
-    return f"{error_type}: {shape[:LONGEST]}{GAP if len(shape) > LONGEST else ''}"
+    return f"{shape[:LONGEST]}{GAP if len(shape) > LONGEST else ''}"
 
 
 def as_pattern(cause: str, mark: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from flask import Flask
 from flask_babel import format_decimal, gettext, ngettext
 from markupsafe import Markup
 
+from app.desk.causes import shape_of
 from app.desk.told import worded
 from workers import settings
 from workers.db import now
@@ -33,6 +34,7 @@ def register(app: Flask) -> None:
         worded,
     ):
         app.jinja_env.filters[write.__name__] = write
+    app.jinja_env.filters["shape"] = shape_of
 
 
 def when(instant: Instant) -> Markup | str:
