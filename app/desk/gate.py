@@ -49,6 +49,12 @@ def open_to_all(view: View) -> View:
     return view
 
 
+def beside_a_form(view: View) -> View:
+    """Mark a view that htmx asks while somebody types or ticks: what is begun must not be taken away."""
+    view.beside_a_form = True  # type: ignore[attr-defined]
+    return view
+
+
 def admit() -> AnyResponse | str | None:
     """Let a request through to its page, or answer it: log in first, change the password first, send the form again."""
     if not is_page():
@@ -57,9 +63,12 @@ def admit() -> AnyResponse | str | None:
     if request.endpoint is None:
         return None  # a path that is nothing: 404
     view = current_app.view_functions.get(request.endpoint)
+    stays = is_htmx() and hasattr(view, "beside_a_form")
     if g.caller is None and not hasattr(view, "open_to_all"):
-        return _ask_to_sign_in()
+        return _say_signed_out() if stays else _ask_to_sign_in()
     if request.method not in READING and not _is_ours():
+        if stays:
+            return _say_signed_out()
         return kept.ask_again() or refusal(400, _("The form came from another page than ours."), headers={})
     if not hasattr(view, "open_to_all") and session.must_change_password():
         return _go(PASSWORD)
@@ -87,6 +96,12 @@ def _is_ours() -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _say_signed_out() -> AnyResponse:
+    """Above the page, which stays as it is."""
+    headers = {"HX-Retarget": "#signed-out", "HX-Reswap": "innerHTML"}
+    return Response(render_template("desk/_signed_out.html"), headers=headers, mimetype="text/html")
 
 
 def _ask_to_sign_in() -> AnyResponse | str:

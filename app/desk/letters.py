@@ -47,6 +47,7 @@ def make() -> AnyResponse | tuple[str, int]:
 
 
 @pages.get("/letters/<letter_id>")
+@gate.beside_a_form
 def show(letter_id: str) -> str:
     """One letter with the picture of its first page; htmx gets it without the page around."""
     record = _record(letter_id)

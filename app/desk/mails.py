@@ -30,6 +30,7 @@ def start() -> str:
 
 
 @pages.get("/mail/files")
+@gate.beside_a_form
 def choose() -> str:
     """The company's files of a name, and those that are ticked; htmx asks while somebody types."""
     company = whose.choice()

@@ -32,6 +32,7 @@ def start() -> str:
 
 
 @pages.post("/sms/preview")
+@gate.beside_a_form
 def preview() -> str | tuple[str, int]:
     """What the messages would be; htmx asks while somebody types."""
     company = whose.choice()
