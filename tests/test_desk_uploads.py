@@ -43,6 +43,16 @@ def ended(answer: Any) -> Task:
     return task
 
 
+def assert_told_in_both(visitor: Visitor, trial: Task) -> None:
+    """Whoever looks at it reads in the own language why a row was refused, whose language the upload was in."""
+    [row] = trial.result["errors"]
+    for language in ("en", "tr"):
+        visitor.client.set_cookie("lang", language)
+        page = unescape(visitor.get(f"/upload/{trial.id}").text)
+        assert [told in page for told in row["told"][language]] == [True] * len(row["reasons"])
+    assert row["told"]["tr"] != row["told"]["en"]
+
+
 def rows_of(visitor: Visitor, task_id: str) -> str:
     """What the list of the latest uploads says of this one."""
     return next(row for row in visitor.get("/upload").text.split("<tr>") if f"/upload/{task_id}" in row)
@@ -66,6 +76,7 @@ def test_a_sheet_is_tried_then_imported_as_it_was_seen(desk: Desk) -> None:
     trial = tried(desk.member)
 
     assert "deneme" in rows_of(desk.member, trial.id)
+    assert_told_in_both(desk.member, trial)
     assert f"/upload/{trial.id}" in desk.member.get(f"/tasks/{trial.id}").text
     page = desk.member.get(f"/upload/{trial.id}").text
     assert counts(trial.result) == (2, 0, 0, 1)

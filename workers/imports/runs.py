@@ -109,6 +109,13 @@ def _result(order: Order, scratch: Scratch, stands: Import, error_file: dict[str
 
 
 def _shown(order: Order, scratch: Scratch, *, bad: bool) -> list[dict[str, Any]]:
-    """The first rows of which something was said, with all that was said of them."""
-    said = scratch.said(bad=bad, limit=SHOWN)
-    return [{"row": number, "reasons": [order.word(words) for words in reasons]} for number, reasons in said]
+    """The first rows of which something was said, with all that was said of them: in the language of the order, and for
+    whoever else looks at it in each."""
+    return [
+        {
+            "row": number,
+            "reasons": [order.word(words) for words in reasons],
+            "told": {"tr": [words[0] for words in reasons], "en": [words[1] for words in reasons]},
+        }
+        for number, reasons in scratch.said(bad=bad, limit=SHOWN)
+    ]
