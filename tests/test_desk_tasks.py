@@ -213,7 +213,7 @@ def test_the_log_of_attempts_and_the_traceback_are_kept(desk: Desk) -> None:
 
     assert len(re.findall(r"<td>kâğıt bitti</td>", page.text)) == 2
     assert "Traceback" not in page.text
-    assert "Traceback (most recent call last)" in seen.text
+    assert '<pre tabindex="0">Traceback (most recent call last)' in seen.text, "what scrolls is reached by keyboard"
 
 
 def test_a_page_whose_history_is_behind_the_end_asks_once_more(desk: Desk) -> None:
