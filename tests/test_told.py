@@ -76,6 +76,10 @@ def test_the_fields_of_bad_input_stay_and_what_is_wrong_with_them_is_told() -> N
             errors.Conflict(reason="nothing of this task failed").message,
             "Şu anki durumda bu yapılamaz: bu görevde başarısız olan bir şey yok.",
         ),
+        (
+            "The run of 2026-11-28T07:00:00+00:00 was missed; it waits for the next time.",
+            "2026-11-28T07:00:00+00:00 zamanlı çalışma kaçırıldı; bir sonraki zamanı bekliyor.",
+        ),
         ("boom", "boom"),
         ("", ""),
     ],
