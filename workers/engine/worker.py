@@ -251,10 +251,12 @@ class Worker(RQWorker):
             return Outcome("back")
         except running.Helped:
             return outcome.finished(None, helper=True)
-        except (ImportError, NotHere) as error:
-            elsewhere = isinstance(error, NotHere) and claim.is_known_elsewhere(self.connection, error.fields["name"])
+        except NotHere as error:
+            elsewhere = claim.is_known_elsewhere(self.connection, error.fields["name"])
             return outcome.missing_here(error, waits=claim.waits, elsewhere=elsewhere)
         except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end
+            if outcome.lacks_our_code(error):
+                return outcome.missing_here(error, waits=claim.waits)
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()
             left, pauses_s = claim.retries_left, claim.pauses_s(self.connection)
