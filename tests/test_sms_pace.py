@@ -1,10 +1,12 @@
 """SMS: no faster than the gateway takes them, and it is left alone when it says so."""
 
 from collections import Counter
+from typing import Any
 
 from tests import messaging
 from tests.conftest import wait_until
-from tests.messaging import Office, configure, letters, phone
+from tests.gateways import FakeGateway
+from tests.messaging import Office, configure, hurry, items_of, letters, phone
 from tests.test_sms import bulk, single
 from workers.engine import find
 
@@ -48,3 +50,63 @@ def test_a_gateway_that_works_on_each_message_gets_few_at_once_and_the_bar_moves
     assert wait_until(lambda: 0 < find(task_id).current < 12), "it moves before all are sent"
     assert office.ended(task_id).result == {"done": 12}
     assert max(Counter(row["order"] for row in office.gateway.accepted).values()) <= 5
+
+
+def told(office: Office, task_id: str) -> bytes:
+    """What was last told of the task in the stream."""
+    return office.service.redis.hget(f"rq:job:{task_id}", "sira_event")
+
+
+def waits_anew(office: Office, task_id: str, than: bytes = b"") -> Any:
+    """The task, waiting again after something was told of it."""
+    return wait_until(lambda: told(office, task_id) != than and (task := find(task_id)).state == "RETRY" and task)
+
+
+def pause_s(office: Office, task_id: str) -> float:
+    seconds, _ = office.service.redis.time()
+    return float(office.service.redis.zscore("rq:scheduled:sms", task_id) - seconds)
+
+
+def test_a_bulk_waits_for_a_gateway_that_is_away_and_burns_neither_attempts_nor_items(office: Office) -> None:
+    office.gateway.close()
+    office.service.run_worker()
+    task_id, seen = bulk(office, letters(30)), b""
+
+    for _ in range(12):  # more than a task has attempts
+        waiting = waits_anew(office, task_id, seen)
+        seen = told(office, task_id)
+        hurry(task_id)
+    assert "Waiting for the gateway since" in waiting.error["message"]
+
+    with FakeGateway(int(office.gateway.url.rpartition(":")[2])) as back:
+        hurry(task_id)
+        ended = office.ended(task_id)
+    assert (ended.state, ended.attempts, ended.counts["done"]) == ("SUCCESS", 1, 30)
+    assert {item["attempts"] for item in items_of(task_id)} == {1}
+    assert set(back.per_phone().values()) == {1}
+
+
+def test_the_longer_a_gateway_is_away_the_less_often_a_bulk_asks_and_after_a_day_it_gives_up(office: Office) -> None:
+    def away_for(seconds: float) -> Any:
+        seen, began_s = told(office, task_id), office.service.redis.time()[0] - seconds
+        office.service.redis.hset(f"rq:job:{task_id}", "sira_away", f"0 {began_s * 1000:.0f}")
+        hurry(task_id)
+        return waits_anew(office, task_id, seen)
+
+    office.gateway.close()
+    office.service.run_worker()
+    task_id = bulk(office, letters(3))
+    waits_anew(office, task_id)
+
+    assert (away_for(60).attempts, 25 < pause_s(office, task_id) < 35) == (1, True)
+    assert (away_for(50_000).attempts, 290 < pause_s(office, task_id) <= 301) == (1, True)
+    assert away_for(86_401).error["type"] == "GatewayAway", "from here on it uses its attempts"
+
+
+def test_a_single_message_whose_gateway_is_away_uses_its_attempts(office: Office) -> None:
+    office.gateway.close()
+    office.service.run_worker()
+    task_id = single(office)
+
+    assert waits_anew(office, task_id).error["type"] == "GatewayAway"
+    assert wait_until(lambda: find(task_id).attempts == 2)

@@ -230,6 +230,10 @@ class GatewayAway(SiraError):
     """The gateway can't be reached ({reason}). Nothing was sent; it is tried again."""
 
 
+class GatewayAwaited(SiraError):
+    """Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."""
+
+
 class GatewayRefused(SiraError):
     """The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."""
 

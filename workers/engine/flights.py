@@ -143,8 +143,8 @@ def take_turn(gate: Gate | None, count: int, rest: Callable[[float], None]) -> N
 
 
 def called(call: Send, batch: list[Item], key: str, gate: Gate | None = None) -> Exception | None:
-    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it. Gives what it raised. A
-    gateway that asks for a rest gets it from everybody."""
+    """Make the call; what it leaves open is unknown, unless it surely sent nothing of it: that was no attempt. Gives
+    what it raised. A gateway that asks for a rest gets it from everybody."""
     raised: Exception | None = None
     try:
         call(batch, key)
@@ -155,6 +155,7 @@ def called(call: Send, batch: list[Item], key: str, gate: Gate | None = None) ->
     for item in batch:
         if item.state == "sending" and isinstance(raised, NOT_SENT):
             item.later(raised.message)
+            item.attempts -= 1
         elif item.state == "sending":
             item.unsure(f"{NO_ANSWER} ({type(raised).__name__})" if raised else NO_ANSWER)
     return raised

@@ -15,10 +15,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from workers import settings
 from workers.db import now, writing
 from workers.engine import declared, journal, ledger, outcome, running, wire
 from workers.engine.bulk import Items
@@ -36,10 +39,11 @@ from workers.engine.flights import (
 from workers.engine.ledger import Item, Note
 from workers.engine.limits import Gate
 from workers.engine.spoken import NotDone, Spoken
-from workers.errors import DatabaseDown, GatewayAway, GatewayBusy, GatewayRefused, QueueDown
+from workers.errors import DatabaseDown, GatewayAwaited, GatewayAway, GatewayBusy, GatewayRefused, QueueDown
 
 RECORD_WITHIN_S = 60.0  # how long an outcome is said again to a database that is away
 PAUSED_S = 600.0  # a company whose account is refused is asked for again so often, or when it is resumed
+AWAY_S, ASK_AGAIN_S = 86_400, 300.0  # how long a bulk waits for a gateway that is away, and its longest pause
 LOOK_AGAIN_S = 5.0  # and then as long as it is unknown by then: gateways answer few questions a minute
 SURE_S = 60.0  # what a gateway does not know after so long it never got
 ALWAYS = 1_000_000
@@ -212,17 +216,25 @@ class Outgoing(Items):
             raise QueueDown()
 
     def _wait_out(self, error: Exception) -> None:
-        """Wait as the gateway asks. One that is away uses attempts only while nothing at all gets through."""
+        """Wait as the gateway asks, or for one that is away."""
         if isinstance(error, GatewayBusy):
             self.wait(outcome.asked_pause_ms(error) / 1000, error.message)
         elif isinstance(error, GatewayRefused):
             self.wait(PAUSED_S, error.message)
-        elif isinstance(error, GatewayAway) and self.run.leased:
-            if ledger.began_anew(self.run.job_id, self.run.task_id, self.run.execution):
-                self.wait(outcome.back_off_ms(0) / 1000, error.message)
+        elif isinstance(error, GatewayAway) and self.run.leased and not self.run.single:
+            self._wait_for_gateway(error)
             raise error
         else:
             raise error
+
+    def _wait_for_gateway(self, away: GatewayAway) -> None:
+        """A bulk outlasts an outage of a day, asking less and less often, without an attempt: its letters are as good
+        tomorrow. Behind that it uses its attempts, as a single message does at once, which may be a code."""
+        settled = ledger.settled(self.run.task_id)
+        told = wire.run(wire.connect(), "away", self.run.job_id, self.run.execution, settled)
+        if told and told[0] < AWAY_S * 1000:
+            pause_s = min(max(outcome.back_off_ms(0), told[0] / 2) / 1000, ASK_AGAIN_S)
+            self.wait(pause_s, GatewayAwaited(since=_here(told[1]), reason=away.fields["reason"]).message)
 
     def _rests(self, look_up: LookUp | None, note: Note | None) -> bool:
         """With nothing to send now: wait for messages that are due later and for what can still be looked up."""
@@ -260,6 +272,12 @@ class Outgoing(Items):
             super()._refuse_nothing_done()
         elif not ledger.counts(self.run.task_id).get("done"):
             raise NotDone(reason=ledger.first_error(self.run.task_id) or "cancelled")
+
+
+def _here(ms: int) -> str:
+    """An instant of Redis' clock on that of the people here (TIMEZONE)."""
+    zone = ZoneInfo(settings.current().timezone)
+    return datetime.fromtimestamp(ms / 1000, zone).strftime("%d.%m.%Y %H:%M")
 
 
 def of(values: Any) -> Outgoing | Spoken:

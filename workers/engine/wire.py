@@ -32,6 +32,7 @@ PRELUDES = {
     "leave": (),
     "admit": ("clock",),
     "anew": ("clock",),
+    "away": ("clock",),
     "vacate": ("clock", "after"),
     "exchange": ("clock", "start", "after", "settle"),
     "mend": ("clock", "after", "settle"),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ONE = {"tr": "SMS gönderiliyor...", "en": "Sending the SMS..."}
 MANY = {"tr": "SMS'ler gönderiliyor...", "en": "Sending the messages..."}
 SENT = {"tr": "SMS gönderildi!", "en": "SMS sent!"}, {"tr": "SMS'ler gönderildi!", "en": "Messages sent!"}
-TRIES = 10  # with back-off a quarter of an hour, for a gateway that is away
+TRIES = 10  # with back-off a quarter of an hour: what a single SMS waits for a gateway that is away; a bulk waits a day
 STOPPED = {"day": "Günlük gönderim sınırı doldu", "number": "Bu numaraya kısa sürede çok SMS gönderildi"}
 _sizes: dict[str, "RequestSize"] = {}  # of each account, as this process has seen it
 

@@ -50,6 +50,7 @@ ERRORS = (
     lazy("Another worker goes on with this task by now. What this one still had in hand was dropped."),
     lazy("The gateway asks to wait {retry_after_s} s ({reason}). Nothing was sent; it goes on by itself."),
     lazy("The gateway can't be reached ({reason}). Nothing was sent; it is tried again."),
+    lazy("Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."),
     lazy("The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."),
     lazy("None of the {total} items could be done. The first reason: {reason}"),
     lazy("It could not be done: {reason}"),
