@@ -17,11 +17,17 @@ from tests.messaging import (
 from tests.test_sms import bulk, single
 from workers import messages
 from workers.db import now, writing
-from workers.engine import find
+from workers.engine import find, registry
 from workers.jobs import reports
 from workers.models import Delivery
 
 office, office_anywhere = messaging.office, messaging.office_anywhere
+
+
+def has_work() -> dict[str, bool]:
+    """Whether the clock would make a task of each schedule now."""
+    kinds = (registry.get(name) for name in ("look_up_messages", "fetch_delivery_reports"))
+    return {kind.name: kind.when() for kind in kinds}
 
 
 def test_unknown_messages_are_looked_up_where_the_gateway_can_tell(office: Office) -> None:
@@ -46,13 +52,17 @@ def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: 
     office.gateway.deliveries = {phone(3): "undelivered"}
     office.service.run_worker()
 
+    assert has_work() == {"look_up_messages": False, "fetch_delivery_reports": False}, "no run, and no row of one"
+
     task_id = bulk(office, letters(6))
 
     assert office.ended(task_id).state == "SUCCESS"
     assert counts_of(task_id) == {"done": 4, "unknown": 2}
+    assert has_work() == {"look_up_messages": True, "fetch_delivery_reports": True}
     assert reports.look_up_messages() == {"asked": 2, "done": 2, "failed": 0}
     assert counts_of(task_id) == {"done": 6}
     assert reports.fetch_delivery_reports() == {"asked": 6, "delivered": 5, "undelivered": 1}
+    assert has_work() == {"look_up_messages": False, "fetch_delivery_reports": False}
     rows = deliveries(task_id)
     assert {row.state for row in rows} == {"done"}
     assert sorted(row.opened for row in rows) == [phone(number) for number in range(6)]
@@ -60,6 +70,7 @@ def test_sending_evidence_look_up_and_reports_on_each_database(office_anywhere: 
 
     with writing() as session:  # as a killed sender leaves it, whose items were settled as its journal tells
         session.execute(update(Delivery).values(state="sending", provider_id=None))
+    assert has_work()["look_up_messages"]
     assert reports.look_up_messages() == {"asked": 0, "done": 0, "failed": 0}
     assert [(row.state, row.provider_id) for row in deliveries(task_id)] == [("done", row.provider_id) for row in rows]
 

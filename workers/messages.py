@@ -234,6 +234,13 @@ def unsure(
     yield from ((*account, requests) for account, requests in accounts.items())
 
 
+def is_any_unsure(channel: str, since: datetime, providers: Iterable[str]) -> bool:
+    """Whether `unsure` may find anything. What is just being sent counts, for its sender may be dead."""
+    query = select(D.c.id).where(D.c.state.in_(("sending", "unknown")), D.c.channel == channel, D.c.sent_at > since)
+    with reading() as session:
+        return session.execute(query.where(D.c.provider.in_(list(providers))).limit(1)).first() is not None
+
+
 def unreported(channel: str, since: datetime) -> Iterator[tuple[int | None, str, list[str]]]:
     """Accepted messages whose delivery nobody has told of: company, provider and the provider's ids. Of more than can
     be asked about at once those behind some moment, another each time: what is never told holds up nothing."""

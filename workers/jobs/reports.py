@@ -24,14 +24,27 @@ SILENT = (BadSettings, GatewayAway, GatewayBusy, GatewayRefused)
 Found = list[tuple[Item, str, datetime]]
 
 
-@job(queue="maintenance", retries=0, cron="* * * * *")
+def _can_tell() -> list[str]:
+    from workers.services.sms_gateways import KINDS
+
+    return [name for name, kind in KINDS.items() if kind.tells]
+
+
+def _is_any_unsure() -> bool:
+    return evidence.is_any_unsure("sms", now() - ASKED_FOR, _can_tell())
+
+
+def _is_any_unreported() -> bool:
+    return any(evidence.unreported("sms", now() - ASKED_FOR))
+
+
+@job(queue="maintenance", retries=0, cron="* * * * *", when=_is_any_unsure)
 def look_up_messages() -> dict[str, int]:
     """Ask the gateways about messages whose answer never came."""
-    from workers.services.sms_gateways import KINDS, open_gateway
+    from workers.services.sms_gateways import open_gateway
 
     counts = {"asked": 0, "done": 0, "failed": 0}
-    can_tell = [name for name, kind in KINDS.items() if kind.tells]
-    for company_id, provider, requests in evidence.unsure("sms", now() - ASKED_FOR, can_tell):
+    for company_id, provider, requests in evidence.unsure("sms", now() - ASKED_FOR, _can_tell()):
         way = evidence.way(company_id, "sms")
         with suppress(*SILENT):
             if way.provider != provider:
@@ -73,7 +86,7 @@ def _ended(gateway: "Gateway", key: str, found: Found) -> list[Item]:
     return [item for item, _, _ in found if item.state != "unknown"]
 
 
-@job(queue="maintenance", retries=0, cron="*/5 * * * *")
+@job(queue="maintenance", retries=0, cron="*/5 * * * *", when=_is_any_unreported)
 def fetch_delivery_reports() -> dict[str, int]:
     """Ask the gateways which of the accepted messages were delivered."""
     from workers.services.sms_gateways import open_gateway
