@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,37 @@ def test_a_folder_and_its_files_are_for_the_service_alone(tmp_path: Path) -> Non
     open_storage((tmp_path / "files").as_uri()).put("files/12/a.pdf", b"x")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "files").rglob("*")}
     assert modes == {"files": 0o700, "12": 0o700, "a.pdf": 0o600, ".drafts": 0o700}
+
+
+def test_the_folder_of_the_last_file_goes_with_it(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path.as_uri())
+    for key in ("parts/7/1", "parts/7/2", "parts/8/1"):
+        storage.put(key, b"x")
+
+    storage.delete(["parts/7/1", "parts/8/1"])
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["7"]
+    storage.delete(["parts/7/2", "parts/9/1"])
+    assert not list((tmp_path / "parts").iterdir())
+
+
+def test_who_writes_into_a_folder_that_is_just_deleted_does_not_notice(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path.as_uri())
+    stop = threading.Event()
+
+    def empty() -> None:
+        while not stop.is_set():
+            storage.delete(["parts/7/other"])
+
+    deleting = threading.Thread(target=empty)
+    deleting.start()
+    try:
+        for number in range(300):
+            storage.put(f"parts/7/{number}", b"x")
+            list(storage.list("parts"))
+            storage.delete([f"parts/7/{number}"])
+    finally:
+        stop.set()
+        deleting.join()
 
 
 def test_a_link_never_leads_out_of_the_folder(tmp_path: Path) -> None:

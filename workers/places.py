@@ -32,9 +32,21 @@ class Draft:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+        while not self._named():
+            pass
+        with suppress(FileNotFoundError):  # it was deleted already, and its folder with it
+            _sync(self._path.parent)
+
+    def _named(self) -> bool:
+        """Let it have its name. False if its folder was just deleted, because it was empty."""
         _make_folder(self._path.parent)
-        self._draft.rename(self._path)
-        _sync(self._path.parent)
+        try:
+            self._draft.rename(self._path)
+        except FileNotFoundError:
+            if self._draft.exists():
+                return False
+            raise
+        return True
 
     def abort(self) -> None:
         self._draft.unlink(missing_ok=True)
@@ -68,17 +80,23 @@ class Folder:
             yield os.fstat(file.fileno()).st_size, pull
 
     def delete(self, keys: list[str]) -> None:
-        for key in keys:
+        """And the folders of the last files in them: each bulk has one for its pieces."""
+        paths = [self._path(key) for key in keys]
+        for path in paths:
             with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                self._path(key).unlink()
+                path.unlink()
+        for folder in {path.parent for path in paths} - {self._root}:
+            with suppress(OSError):  # others lie in it
+                folder.rmdir()
 
     def list(self, folder: str) -> Iterator[Found]:
-        for path in self._path(folder).rglob("*") if folder else self._root.rglob("*"):
-            with suppress(FileNotFoundError):  # deleted since it was listed
-                if path.is_file() and not path.is_symlink() and path.parent != self._drafts:
-                    seen = path.stat()
-                    written_at = datetime.fromtimestamp(seen.st_mtime, UTC)
-                    yield path.relative_to(self._root).as_posix(), seen.st_size, written_at
+        for parent, _, names in os.walk(self._path(folder) if folder else self._root):  # past what goes meanwhile
+            for path in (Path(parent, name) for name in names):
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    if path.is_file() and not path.is_symlink() and path.parent != self._drafts:
+                        seen = path.stat()
+                        written_at = datetime.fromtimestamp(seen.st_mtime, UTC)
+                        yield path.relative_to(self._root).as_posix(), seen.st_size, written_at
 
     def _path(self, key: str) -> Path:
         path = self._root / key
