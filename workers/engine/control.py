@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
-from workers.engine import ledger, registry, wire
+from workers.engine import ending, ledger, registry, wire
 from workers.engine.events import newest, padded
 from workers.engine.outcome import KEEP_S
 from workers.engine.queues import push
@@ -31,8 +31,8 @@ def cancel(task_id: str) -> Task:
     if answer == b"ended":
         raise Conflict(reason="the task has just ended")
     if answer in (b"waiting", b"absent"):
-        ledger.close(task_id, "İptal edildi")
         _end_row(task_id)
+        ledger.close(task_id, ending.REASONS["revoked"])  # many: if we die meanwhile, the reconciler goes on with it
     return find(task_id)
 
 

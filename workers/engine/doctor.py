@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from workers.db import now, reading
-from workers.engine import clock, ledger, mirror, registry, schedules, wire
+from workers.engine import clock, ledger, mirror, reconcile, registry, schedules, wire
 from workers.engine.queues import push
-from workers.engine.tables import items, tasks
+from workers.engine.tables import tasks
 from workers.engine.tasks import ENDED
 from workers.engine.wire import text
 
@@ -115,11 +115,7 @@ def _left_by_stock_workers(mend: bool) -> Iterator[Finding]:
 
 
 def _open_items(mend: bool) -> Iterator[Finding]:
-    is_open = exists().where(items.c.task_id == tasks.c.id, items.c.state.in_(("pending", "sending")))
-    query = select(tasks.c.id).where(tasks.c.state.in_(ENDED), tasks.c.item_count.is_not(None), is_open).limit(CHUNK)
-    with reading() as session:
-        found = list(session.scalars(query))
-    for task_id in found:
+    for task_id, _ in reconcile.left_open():
         if mend:
             ledger.close(task_id, "Görev bitti")
         yield Finding("ended with open items", task_id, "They are skipped; retry the task to run them.", mend or None)

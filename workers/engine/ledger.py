@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -45,6 +46,7 @@ SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "attempts
 SHOWN = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
 MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
+HAS_ENDED = exists().where(tasks.c.id == items.c.task_id, tasks.c.ended_at.is_not(None))
 SENDING = items.c.state == literal_column("'sending'")
 SETTLE = (  # an answer that comes late may end an unknown item, not set it back
     update(items).where(MINE, or_(SENDING, bindparam("ends", type_=Boolean))).values(VALUES | {"taken_by": null()})
@@ -198,13 +200,15 @@ def give_back(task_id: str, alive: set[str]) -> int:
         return session.execute(back.values(state="pending", taken_by=None)).rowcount  # type: ignore[attr-defined]
 
 
-def close(task_id: str, reason: str) -> None:
-    """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown."""
+def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
+    """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown.
+    `if_ended`: unless it has just begun anew, which is looked at in the same statement."""
     from workers.engine import declared
 
     with suppress(RedisError):  # then nothing can be proved
-        declared.take_up(task_id, set(), None)
-    at, mine = now(), items.c.task_id == task_id
+        if not if_ended:
+            declared.take_up(task_id, set(), None)
+    at, mine = now(), and_(items.c.task_id == task_id, *([HAS_ENDED] if if_ended else []))
     with writing() as session:
         sent = and_(mine, items.c.state == "sending", items.c.request_key.is_not(None))
         session.execute(update(items).where(sent).values(state="unknown", error=UNTOLD, updated_at=at))

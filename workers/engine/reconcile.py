@@ -2,38 +2,43 @@
 
 It runs in one keeper at a time. First it folds into SQL what Redis knows (ends that no event told of), then it pushes
 what Redis lacks: at once if no event ever spoke of the task (its push never arrived), else only if it was missing
-twice, a minute apart. The push script looks again, so that a mistaken push changes nothing.
+twice, a minute apart. The push script looks again, so that a mistaken push changes nothing. So it is with a job that a
+stock worker popped and died with: it says `queued` and stands in no list.
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import ResponseError
 from rq import Queue
 from rq.worker_registration import clean_worker_registry
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, exists, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
-from workers.engine import callbacks, ledger, registry, wire
+from workers.engine import callbacks, ending, ledger, registry, wire
 from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
-from workers.engine.tables import tasks
+from workers.engine.tables import items, tasks
 from workers.engine.tasks import ENDED, Task, find
 
-CHUNK = 200
+CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)
 NEVER_PUSHED_FOR = timedelta(seconds=3)
 UNRELEASED_FOR = timedelta(days=1)  # by the clock of another machine, and none is that wrong
+CLOSED_WITHIN = timedelta(hours=1)
+REASONS = {"REVOKED": ending.REASONS["revoked"], "FAILURE": ending.REASONS["failed"]}
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
+Waiting = tuple[str, str, datetime | None]  # id, queue, when it was first missed
 log = logs.get("reconciler")
 
 
 def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
     """Go once through all tasks that have not ended; how many were pushed again."""
-    pushed, after = 0, ""
+    pushed, after, waiting = 0, "", list[Waiting]()
     while rows := _live_rows(after):
         hashes = _hashes(rows)
         for row, found in zip(rows, hashes, strict=True):
@@ -41,11 +46,15 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 pushed += bool(push(row, replace_ended=True))
             elif found and found[b"status"] not in KNOWN:
                 pushed += _is_due(row, missing_for) and bool(push(row, replace_ended=True))
+            elif found.get(b"status") == b"queued":
+                waiting.append((row["id"], row["queue"], row["missing_at"]))
             elif found:
                 _fold(row, found)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
         after = rows[-1]["id"]
+    pushed += _put_back(waiting[:LISTED_AT_MOST], missing_for)
+    close_ended()
     drop_unreleased()
     forget_expired()
     if pushed:
@@ -114,6 +123,36 @@ def _is_due(row: RowMapping, missing_for: timedelta) -> bool:
         _write(row["id"], {"missing_at": now()})
         return False
     return bool(row["missing_at"] < now() - missing_for)
+
+
+def _put_back(waiting: list[Waiting], missing_for: timedelta) -> int:
+    """Put back what stands in no list, looked at twice: a stock worker may have popped it in this moment. The oldest
+    are enough, for it was popped before all that still wait."""
+    connection = wire.connect()
+    lists = [connection.lrange(f"rq:queue:{queue}", 0, LISTED_AT_MOST) for queue in registry.QUEUES]
+    listed, put_back = set(chain(*lists)), 0
+    for task_id, queue, missing_at in waiting:
+        lost = task_id.encode() not in listed and wire.run(connection, "mend", task_id, queue, 0) == b"waiting"
+        if lost and missing_at and missing_at < now() - missing_for:
+            put_back += wire.run(connection, "mend", task_id, queue, 1) is not None
+        elif lost != bool(missing_at):
+            _write(task_id, {"missing_at": now() if lost else None})
+    return put_back
+
+
+def close_ended() -> None:
+    """Go on where somebody died who had ended a task and not yet all its items."""
+    for task_id, state in left_open(since=now() - CLOSED_WITHIN):
+        ledger.close(task_id, REASONS.get(state, "Görev bitti"), if_ended=True)
+
+
+def left_open(since: datetime | None = None) -> list[tuple[str, str]]:
+    """Tasks that ended, `since` then, and have open items all the same; with their states."""
+    is_open = exists().where(items.c.task_id == tasks.c.id, items.c.state.in_(ledger.OPEN))
+    query = select(tasks.c.id, tasks.c.state).where(tasks.c.state.in_(ENDED), tasks.c.item_count.is_not(None), is_open)
+    with reading() as session:
+        query = query if since is None else query.where(tasks.c.ended_at > since)
+        return list(map(tuple, session.execute(query.limit(CHUNK))))
 
 
 def _write(task_id: str, values: dict[str, Any]) -> None:

@@ -36,5 +36,6 @@ if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq
 redis.call('HDEL', key, 'sira_execution', 'worker_name')
 if found == 'running' and job[2] then redis.call('HSET', key, 'sira_between', 1) end -- a stock worker counted nothing
 redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now))
+redis.call('LREM', 'rq:queue:' .. queue .. ':intermediate', 1, id) -- where RQ would fail it as stuck
 redis.call('LPUSH', 'rq:queue:' .. queue, id)
 return found

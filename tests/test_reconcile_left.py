@@ -1,0 +1,95 @@
+"""The reconciler: jobs that a stock worker popped and died with, and items that somebody died in closing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import Service
+from tests.hands import claim, record_all, row_of, work_off
+from tests.test_ledger import states
+from tests.test_reconcile import AT_ONCE, change, queued
+from workers.db import now
+from workers.engine import control, doctor, enqueue, find, ledger
+from workers.engine.reconcile import close_ended, reconcile
+
+
+def popped(service: Service, task_id: str, queue: str = "sms") -> None:
+    service.redis.lrem(f"rq:queue:{queue}", 1, task_id)
+
+
+def test_a_job_that_was_popped_and_lost_comes_back_when_it_was_missed_twice_a_minute_apart(anywhere: Service) -> None:
+    lost, waits = enqueue("add", {"a": 1}), enqueue("add", {"a": 2})
+    record_all()
+    popped(anywhere, lost.id)
+
+    assert [reconcile(), reconcile()] == [0, 0]
+    assert (row_of(waits.id)["missing_at"], queued(anywhere, "sms")) == (None, [waits.id])
+    change(lost.id, missing_at=now() - timedelta(seconds=61))
+    assert reconcile() == 1
+
+    assert queued(anywhere, "sms") == [lost.id, waits.id]
+    reconcile()
+    assert row_of(lost.id)["missing_at"] is None
+    work_off()
+    assert find(lost.id).result == {"sum": 3}
+    assert not list(doctor.examine())
+
+
+def test_what_a_stock_worker_left_on_its_way_is_not_left_there(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lmove("rq:queue:sms", "rq:queue:sms:intermediate")
+
+    assert [reconcile(missing_for=AT_ONCE), reconcile(missing_for=AT_ONCE)] == [0, 1]
+
+    assert (queued(service, "sms"), service.redis.llen("rq:queue:sms:intermediate")) == ([task.id], 0)
+
+
+def test_a_job_that_was_missed_once_and_runs_now_is_left_alone(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    popped(service, task.id)
+    reconcile(missing_for=AT_ONCE)
+    service.redis.lpush("rq:queue:sms", task.id)
+    claim("sms")
+
+    assert reconcile(missing_for=AT_ONCE) == 0
+
+    assert (queued(service, "sms"), row_of(task.id)["missing_at"]) == ([], None)
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_who_dies_while_it_cancels_a_bulk_leaves_it_cancelled_and_its_items_to_the_reconciler(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch, pushed: bool
+) -> None:
+    task = enqueue("write_lines", {"lines": ["a", "b"], "path": "/dev/null"})
+    if not pushed:
+        anywhere.redis.flushall()
+    with monkeypatch.context() as killed:
+        killed.setattr(ledger, "close", _die)
+        with pytest.raises(KeyboardInterrupt):
+            control.cancel(task.id)
+    assert (find(task.id).state, states(task.id)) == ("REVOKED", ["pending"] * 2)
+
+    reconcile()
+
+    assert states(task.id) == ["skipped"] * 2
+    assert find(task.id).state == "REVOKED"
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_items_of_a_task_that_has_just_begun_anew_are_not_closed(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look for open items and the closing somebody retries the task."""
+    task = enqueue("write_lines", {"lines": ["a", "b"], "path": "/dev/null"})
+    control.cancel(task.id)
+    control.retry(task.id)
+    assert states(task.id) == ["pending"] * 2
+
+    monkeypatch.setattr("workers.engine.reconcile.left_open", lambda since: [(task.id, "REVOKED")])
+    close_ended()
+
+    assert states(task.id) == ["pending"] * 2
