@@ -16,13 +16,13 @@ from tests.hands import put_row
 from tests.keeping import OLD, RECENT, an_ended_task, count
 from workers import db, files, settings
 from workers.db import now
-from workers.engine import find, queues, registry
+from workers.engine import find, limits, queues, registry
 from workers.engine.tables import history, items, keys, occurrences, tasks
 from workers.errors import InvalidInput, StorageFailed
 from workers.housekeeping import cleaning
 from workers.housekeeping.cleaning import Cleaning
 from workers.jobs import maintenance
-from workers.models import Cleanup, Delivery, File, Import, SandboxMessage
+from workers.models import Cleanup, Company, Delivery, File, Import, SandboxMessage
 
 
 def test_what_is_old_goes_with_all_that_hangs_on_it_and_the_rest_stays(anywhere: Service) -> None:
@@ -221,6 +221,17 @@ def test_what_crashes_left_behind_is_tidied_up(anywhere: Service) -> None:
     assert maintenance.tidy_up()["deleted"] == {"pieces": pieces, "orphans": orphans}
     assert [key for key, _ in place.list("files")] == ["files/1/young"]
     assert sorted(key.split("/")[1] for key, _ in place.list("parts")) == sorted([failed, living])
+
+
+def test_a_companys_share_of_a_queue_is_told_to_redis_again_which_may_have_lost_it(service: Service) -> None:
+    own, usual = new_company("4540536920"), new_company("1234567890")
+    with db.writing() as session:
+        session.get_one(Company, own).options = {"k": 3}
+    limits.set_share(str(usual), 9)
+
+    maintenance.tidy_up()
+
+    assert service.redis.hgetall(limits.SHARES) == {str(own).encode(): b"3"}
 
 
 def test_results_expire_their_tasks_and_the_evidence_stay(service: Service) -> None:

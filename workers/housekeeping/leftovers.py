@@ -16,7 +16,7 @@ from workers import db, files, settings
 from workers.engine.tables import tasks
 from workers.housekeeping.cleaning import Cleaning, F
 from workers.housekeeping.old import lives
-from workers.models import File, Import, Token
+from workers.models import Company, File, Import, Token
 
 DEAD_TOKENS_KEPT, FORGOTTEN_AFTER = timedelta(days=30), timedelta(days=1)
 CHUNK = 500
@@ -96,6 +96,13 @@ def dead_tokens(cleaning: Cleaning, at: datetime) -> None:
     """Delete tokens that have not been valid for a month."""
     table, since = Token.__table__, at - DEAD_TOKENS_KEPT
     cleaning.rows("tokens", table, or_(table.c.expires_at < since, table.c.revoked_at < since))
+
+
+def shares() -> dict[str, int | None]:
+    """What share of a queue each company has, by its scope."""
+    with db.reading() as session:
+        options = dict(map(tuple, session.execute(select(Company.id, Company.options))))
+    return {str(company_id): own.get("k") for company_id, own in options.items()}
 
 
 def refresh_statistics() -> None:

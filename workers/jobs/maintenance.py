@@ -8,7 +8,7 @@ from pydantic import Field
 
 from workers import settings
 from workers.db import now
-from workers.engine import enqueue, job, needs, report, this_task
+from workers.engine import enqueue, job, limits, needs, report, this_task
 from workers.errors import InvalidInput, KeyReused
 from workers.housekeeping import leftovers, old, operators, passwords
 from workers.housekeeping.cleaning import Cleaning
@@ -44,6 +44,8 @@ def tidy_up() -> dict[str, Any]:
     leftovers.expired_results(cleaning, at, needs.named("file"))
     leftovers.imports(cleaning, at)
     leftovers.dead_tokens(cleaning, at)
+    for scope, factor in leftovers.shares().items():  # Redis was away, or has lost all, since that was set
+        limits.set_share(scope, factor)
     leftovers.refresh_statistics()
     return cleaning.result
 
