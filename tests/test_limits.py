@@ -1,7 +1,6 @@
 """Limits: pace, caps, and a company's share of a queue, whatever the depth of its backlog."""
 
 import math
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -74,17 +73,32 @@ def test_a_gateway_that_rests_does_so_for_everybody(service: Service) -> None:
 
 
 @REAL
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=20))
-def test_over_any_time_no_more_than_the_rate_passes(service: Service, counts: list[int]) -> None:
+@given(
+    rate=st.sampled_from([1, 7, 50]), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=30), left=st.booleans()
+)
+def test_in_any_second_that_slides_over_the_places_no_more_than_the_rate_passes(
+    service: Service, rate: int, sizes: list[int], left: bool
+) -> None:
     wire.connect().flushall()
-    gate, began, places = limits.Gate("gateway", 50), time.monotonic(), []
-    for count in counts:
+    gate, places = limits.Gate("gateway", rate), list[tuple[float, int]]()
+    for number, count in enumerate(min(size, rate) for size in sizes):
         place = gate.place(count)
-        if place.ends:
-            places.append((time.monotonic() - began + place.wait_s, count))
+        if place.ends and left and number % 3 == 2:
+            gate.leave(place)
+        elif place.ends:
+            places.append((float(place.ends) - count * 1000 / rate, count))
 
-    seconds, passed = [at_s for at_s, _ in places], [count for _, count in places]
-    assert sum(passed[:-1]) <= 50 * (seconds[-1] - seconds[0] + 0.1), "but for what passes at the very end"
+    for began_ms, _ in places:
+        assert sum(count for at_ms, count in places if began_ms <= at_ms < began_ms + 999.9) <= rate
+    assert [at_ms for at_ms, _ in places] == sorted(at_ms for at_ms, _ in places)
+    assert service.redis.llen("sira:pace:gateway:places") <= len(places)
+
+
+def test_what_is_known_of_a_gateway_that_nobody_uses_is_forgotten(service: Service) -> None:
+    limits.Gate("gateway", 100).place(1)
+
+    assert all(0 < service.redis.pttl(key) <= 2_100 for key in service.redis.keys("sira:pace:*"))
+    assert len(service.redis.keys("sira:pace:*")) == 2
 
 
 def test_a_number_gets_as_many_as_it_may_and_then_says_when(service: Service) -> None:

@@ -66,11 +66,10 @@ def set_share(scope: str, factor: int | None) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where so many messages stand at a gate: the seconds until it is their turn, and when it ends by Redis' clock, if
-    the place was kept."""
+    """Where messages stand at a gate: the seconds until it is their turn, and when it ends by Redis' clock, if the
+    place was kept."""
 
     wait_s: float
-    count: int
     ends: str = ""
 
 
@@ -84,12 +83,12 @@ class Gate:
     def place(self, count: int) -> "Place":
         """Keep a place for `count` messages; none where it would be more than TURN_S away."""
         wait_ms, ends = wire.run(wire.connect(), "pace", self._key, self.per_second, count, int(TURN_S * 1000))
-        return Place(wait_ms / 1000, count, ends.decode())
+        return Place(wait_ms / 1000, ends.decode())
 
     def leave(self, place: "Place") -> None:
         """It was kept and is not needed."""
         with suppress(RedisError, QueueDown):
-            wire.run(wire.connect(), "leave", self._key, self.per_second, place.count, place.ends)
+            wire.run(wire.connect(), "leave", self._key, place.ends)
 
     def rest(self, seconds: float) -> None:
         """The gateway wants nothing of anybody for so long."""

@@ -1,7 +1,9 @@
 -- Give a place back that was kept and not used, unless somebody stands behind it.
--- ARGV: key, messages a second, n, when it ends, as it was told
+-- ARGV: key, when it ends, as it was told
 -- Returns: 1 if it was given back, else 0
-local key, ends = ARGV[1], ARGV[4]
-if redis.call('GET', key) ~= ends then return 0 end
-redis.call('SET', key, string.format('%.3f', ends - ARGV[3] * 1000 / ARGV[2]), 'KEEPTTL')
+local key, log = ARGV[1], ARGV[1] .. ':places'
+local place = redis.call('GET', key) == ARGV[2] and redis.call('LPOP', log)
+if not place then return 0 end
+local before = redis.call('LINDEX', log, 0)
+redis.call('SET', key, before and before:match('%S+$') or place:match('^%S+'), 'KEEPTTL')
 return 1
