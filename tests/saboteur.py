@@ -54,7 +54,7 @@ def arm() -> None:
 
 def _hurry() -> None:
     """Shorter leases, periods and pauses (seconds), so that a test need not wait for the real ones."""
-    from workers.engine import fleet, keeper, outcome, outgoing, reconcile, wire
+    from workers.engine import fleet, flights, keeper, outcome, outgoing, reconcile, wire
 
     if "lease_s" in ORDERS:
         wire.LEASE_MS = int(ORDERS["lease_s"] * 1000)
@@ -64,6 +64,7 @@ def _hurry() -> None:
         fleet.ASK_AFTER_S, fleet.KILL_AFTER_S = ORDERS["stop_s"]
     if "sure_s" in ORDERS:
         outgoing.SURE_S, outgoing.LOOK_AGAIN_S = ORDERS["sure_s"], ORDERS["sure_s"] / 4
+        flights.FROZEN_S = ORDERS["sure_s"] / 2
     if "back_off_s" in ORDERS:
         outcome.RETRY_INTERVALS_S = (ORDERS["back_off_s"],)
     if "missing_for_s" in ORDERS:

@@ -15,6 +15,7 @@ from workers.engine import outcome
 from workers.engine.outcome import KEEP_S, LOSSES_AT_MOST, RETRY_INTERVALS_S, Outcome, Retry
 from workers.engine.seal import Seal
 from workers.errors import (
+    DatabaseDown,
     MissingRecord,
     NotSerializable,
     SiraError,
@@ -66,6 +67,18 @@ def test_only_what_misses_in_our_own_tree_is_waited_for_as_in_a_deploy(statement
         exec(statement, {})
 
     assert outcome.lacks_our_code(raised.value) is lacks
+
+
+@pytest.mark.parametrize(
+    ("retries", "waits", "name", "pause_s"),
+    [(3, 0, "wait", 1), (3, 5, "wait", 32), (3, 59, "wait", 60), (3, 60, "retry", 2), (0, 0, "failed", 0)],
+)
+def test_a_database_that_is_away_for_an_hour_uses_no_attempt_of_what_may_be_tried_again(
+    retries: int, waits: int, name: str, pause_s: float
+) -> None:
+    decided = outcome.failed(DatabaseDown(), retries_left=retries, retries=retries, waits=waits)
+
+    assert (decided.name, decided.delay_ms) == (name, about(pause_s))
 
 
 def test_a_success_without_a_result_carries_nothing() -> None:

@@ -13,13 +13,14 @@ from rq.job import Retry as RQRetry
 from workers.db import storable
 from workers.engine.queues import RETRY_INTERVALS_S
 from workers.engine.seal import Seal, encode, seal
-from workers.errors import Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
+from workers.errors import DatabaseDown, Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
 
 KEEP_S = 86_400
 KEEP_HELPER_S = 60
 LOSSES_AT_MOST = 3
 PASS_MS = (500, 1500)
 WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
+DATABASE_WAITS_AT_MOST = 60
 RETRY_AFTER_AT_MOST_S = 86_400
 JITTER = 0.2
 OURS = __name__.partition(".")[0]
@@ -65,10 +66,15 @@ def finished(result: Any, *, helper: bool = False) -> Outcome:
     return Outcome("finished", result=b64encode(sealed), payload=sealed)
 
 
-def failed(error: BaseException, *, retries_left: int, retries: int, pauses_s: Sequence[float] = ()) -> Outcome:
+def failed(
+    error: BaseException, *, retries_left: int, retries: int, pauses_s: Sequence[float] = (), waits: int = 0
+) -> Outcome:
     """A retry while any is left and trying again can help, else the end. `pauses_s` are those of RQ's own `Retry`, of
-    which the last belong to the retries that are left."""
+    which the last belong to the retries that are left. What may be tried again waits first for a database that is away,
+    for about an hour: that is not the job's failure."""
     sealed = Seal.dumps(description(error))
+    if isinstance(error, DatabaseDown) and retries and waits < DATABASE_WAITS_AT_MOST:
+        return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
     if retries_left > 0 and not getattr(error, "final", False):
         pause_ms = back_off_ms(retries - retries_left)
         if pauses_s:
@@ -92,7 +98,11 @@ def missing_here(error: BaseException, *, waits: int, elsewhere: bool = False) -
     sealed = Seal.dumps(description(error))
     if waits >= WAITS_AT_MOST:
         return Outcome("failed", error=sealed, payload=sealed)
-    return Outcome("wait", delay_ms=min(1000 * 2**waits, 60_000), error=sealed, payload=sealed)
+    return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
+
+
+def _wait_ms(waits: int) -> int:
+    return 1000 * min(2**waits, 60)
 
 
 def asked_again(retry: RQRetry, *, tries: int) -> Outcome:

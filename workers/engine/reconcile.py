@@ -28,11 +28,12 @@ CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)
 NEVER_PUSHED_FOR = timedelta(seconds=3)
 UNRELEASED_FOR = timedelta(days=1)  # by the clock of another machine, and none is that wrong
-CLOSED_WITHIN = timedelta(hours=1)
+TOLD_WITHIN = timedelta(minutes=10)  # how late the recorder may write that a task has ended
 REASONS = {"REVOKED": ending.REASONS["revoked"], "FAILURE": ending.REASONS["failed"]}
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
 Waiting = tuple[str, str, datetime | None]  # id, queue, when it was first missed
+_closed_to = datetime.min.replace(tzinfo=UTC)
 log = logs.get("reconciler")
 
 
@@ -141,9 +142,14 @@ def _put_back(waiting: list[Waiting], missing_for: timedelta) -> int:
 
 
 def close_ended() -> None:
-    """Go on where somebody died who had ended a task and not yet all its items."""
-    for task_id, state in left_open(since=now() - CLOSED_WITHIN):
+    """Go on where somebody died who had ended a task and not yet all its items, or could not write them."""
+    global _closed_to
+    began = now()
+    left = left_open(since=max(_closed_to, began - timedelta(days=1)) - TOLD_WITHIN)
+    for task_id, state in left:
         ledger.close(task_id, REASONS.get(state, "Görev bitti"), if_ended=True)
+    if len(left) < CHUNK:
+        _closed_to = began
 
 
 def left_open(since: datetime | None = None) -> list[tuple[str, str]]:

@@ -259,8 +259,8 @@ class Worker(RQWorker):
                 return outcome.missing_here(error, waits=claim.waits)
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()
-            left, pauses_s = claim.retries_left, claim.pauses_s(self.connection)
-            return outcome.failed(error, retries_left=left, retries=claim.retries, pauses_s=pauses_s)
+            left, waits, pauses_s = claim.retries_left, claim.waits, claim.pauses_s(self.connection)
+            return outcome.failed(error, retries_left=left, retries=claim.retries, pauses_s=pauses_s, waits=waits)
 
     def _cancelled(self, claim: Claim) -> Outcome:
         """Unless the signal was meant for the job before. The script that writes `back` looks once more."""
