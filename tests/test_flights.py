@@ -11,7 +11,7 @@ from tests.test_ledger import filled, states
 from tests.test_outgoing import send, send_all, work_of
 from workers.engine import flights, journal, ledger
 from workers.engine.ledger import Item
-from workers.errors import GatewayBusy
+from workers.errors import GatewayBusy, QueueDown
 
 
 def test_requests_go_out_one_at_a_time_in_the_order_they_were_declared(service: Service) -> None:
@@ -58,7 +58,8 @@ def test_while_one_flight_is_out_the_next_is_declared_and_no_more(service: Servi
 def test_behind_a_request_that_failed_nothing_goes_out(service: Service) -> None:
     task_id, calls = filled(*"abc"), []
 
-    def call(ready: list[Item], key: str) -> None:
+    def call(ready: list[Item], key: str, beginning: flights.Beginning) -> None:
+        beginning.sure()
         calls.append(ready[0].value)
         if len(calls) == 2:
             raise GatewayBusy(retry_after_s=0, reason="421")
@@ -68,13 +69,51 @@ def test_behind_a_request_that_failed_nothing_goes_out(service: Service) -> None
 
     assert calls == ["a", "b"]
     assert states(task_id) == ["done", "pending", "pending"]
-    assert [row["attempts"] for row in ledger.page(task_id)[0]] == [1, 1, 0], "what never began was no attempt"
+    assert [row["attempts"] for row in ledger.page(task_id)[0]] == [1, 0, 0], "what was not sent was no attempt"
+
+
+def test_what_is_offered_first_goes_out_only_when_its_beginning_is_written_down(service: Service) -> None:
+    """The journal is taken away between the offer and the content."""
+    task_id, offered, sent = filled(*"ab"), [], []
+    work = work_of(task_id)
+
+    def call(ready: list[Item], key: str, beginning: flights.Beginning) -> None:
+        offered.append(ready[0].value)
+        if len(offered) == 2:
+            journal.read(work.run.tag)
+        beginning.say()
+        beginning.sure()
+        sent.append(ready[0].value)
+        ready[0].done()
+
+    with pytest.raises(QueueDown):
+        send(work, call, 2, singly=True)
+
+    assert (offered, sent) == (["a", "b"], ["a"])
+    assert states(task_id) == ["done", "pending"]
+
+
+def test_what_ended_before_it_was_offered_is_in_the_journal_all_the_same(service: Service) -> None:
+    task_id, seen = filled(*"ab"), []
+    work = work_of(task_id)
+
+    def call(ready: list[Item], key: str, beginning: flights.Beginning) -> None:
+        if ready[0].value == "b":
+            beginning.sure()
+            seen.append(journal.read(work.run.tag))
+        ready[0].fail("too large")
+
+    send(work, call, 2, singly=True)
+
+    [told] = seen
+    assert [outcome["state"] for outcome in told.ended.values()] == ["failed"]
+    assert len(told.began) == 1
 
 
 def test_a_worker_that_slept_before_a_call_does_not_make_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """By now others may have been told by the gateway that it never got the message."""
     monkeypatch.setattr(flights, "FROZEN_S", 0.05)
-    monkeypatch.setattr(journal.Journal, "write", _slowly(journal.Journal.write))
+    monkeypatch.setattr(journal.Journal, "taken", _slowly(journal.Journal.taken))
     task_id, calls = filled("a"), []
 
     with pytest.raises(Exception, match="frozen"):
@@ -83,9 +122,9 @@ def test_a_worker_that_slept_before_a_call_does_not_make_it(service: Service, mo
     assert (calls, states(task_id)) == ([], ["pending"])
 
 
-def _slowly(write: Callable[..., bool]) -> Callable[..., bool]:
+def _slowly(taken: Callable[..., bool]) -> Callable[..., bool]:
     def slow(*given: object) -> bool:
         time.sleep(0.1)
-        return write(*given)
+        return taken(*given)
 
     return slow

@@ -8,7 +8,7 @@ from tests.conftest import Service
 from tests.test_declared import declared_by, nothing
 from tests.test_ledger import filled, states
 from tests.test_outgoing import send, work_of
-from workers.engine import declared, journal, ledger
+from workers.engine import declared, flights, journal, ledger
 from workers.engine.journal import Journal
 from workers.engine.ledger import Item
 from workers.errors import QueueDown
@@ -76,6 +76,20 @@ def test_who_was_read_writes_no_more_and_may_be_read_again(server: Any) -> None:
     assert first == second
     assert not sleeper.write(journal.began("k2"))
     assert not sleeper.write(journal.began("k2")), "nor ever again"
+
+
+def test_what_is_said_without_waiting_is_written_and_its_answer_is_read_before_the_next(server: Any) -> None:
+    written = Journal("task:a")
+    written.say(journal.began("k1"))
+    written.say(journal.began("k2"))
+
+    assert written.taken()
+    server.delete("sira:sent:task:a")
+    written.say(journal.began("k3"))
+
+    assert not written.taken()
+    assert not server.exists("sira:sent:task:a")
+    written.close(settled=True)
 
 
 def test_a_journal_that_was_flushed_away_takes_no_line_and_proves_nothing(server: Any) -> None:
@@ -162,7 +176,8 @@ def test_a_sender_that_sleeps_while_its_work_is_taken_up_begins_nothing_more(ser
     """Frozen between two mails of a flight; when it wakes, others have its work."""
     task_id, calls = filled(*"abc"), []
 
-    def call(ready: list[Item], key: str) -> None:
+    def call(ready: list[Item], key: str, beginning: flights.Beginning) -> None:
+        beginning.sure()
         calls.append(ready[0].value)
         if len(calls) == 1:
             declared.take_up(task_id, set(), nothing)

@@ -50,6 +50,22 @@ def test_many_mails_share_one_connection(box, session):
     assert {received.sender for received in box.messages} == {"sira@example.com"}
 
 
+def test_a_mail_that_may_not_go_out_after_all_is_not_sent_and_those_behind_it_are(box, session):
+    steps = []
+
+    def refuse():
+        steps.append(len(box.messages))
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        session.send(mail(1), "ali@ornek.com", meanwhile=lambda: steps.append("offered"), before_content=refuse)
+
+    assert steps[0] == "offered"
+    assert steps[-1] == 0
+    assert session.send(mail(2), "ali@ornek.com") == done(2)
+    assert [received.message_id for received in box.messages] == [message_id("2", "example.com")]
+
+
 def test_a_mail_arrives_byte_for_byte(box, session):
     sent = mail(
         body="çok\n.\n..iki nokta\n" + "ş" * 3000, attachments=[Attachment("a.pdf", "application/pdf", b"\0\r\n.\r\n")]

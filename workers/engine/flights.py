@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from uuid import uuid4
 
@@ -24,19 +25,46 @@ FLIGHT_S, FLIGHT_AT_MOST = 0.1, 50  # how long a flight of single requests takes
 NOT_SENT = (GatewayBusy, GatewayAway, GatewayRefused)
 NO_ANSWER = "Ağ geçidinin yanıtı bu mesajı içermiyor; gönderilmiş olabilir."
 
-Send = Callable[[list[Item], str], None]  # says of each item what became of it, or raises one of NOT_SENT
+# Says of each item what became of it, or raises one of NOT_SENT. One that offers its messages before it sends them is
+# also given a Beginning, and says itself when it begins.
+Send = Callable[..., None]
 # Ends the items that the gateway knows, and sets back (`later`) those that it says it never got; False: it can't tell.
 LookUp = Callable[[list[Item], str], bool]
 
 
+class NotBegun(BaseException):
+    """The journal did not take the line that a request begins: nothing of it may go out. No failure of the request."""
+
+
+class Beginning:
+    """The beginning of a request, as its journal hears of it. What was left unsaid of the one before goes with it."""
+
+    def __init__(self, journal: Journal | None, lines: list[bytes]) -> None:
+        self._journal, self._lines, self.said = journal, lines, False
+
+    def say(self) -> None:
+        """Tell it, without waiting for the answer: something that can't be the request yet may be done meanwhile."""
+        if self._journal and not self.said:
+            self._journal.say(*self._lines)
+        self.said = True
+
+    def sure(self) -> None:
+        """Wait until it is known; from here on the request may go out. Raises NotBegun."""
+        self.say()
+        if self._journal and not self._journal.taken():
+            raise NotBegun
+
+
 @dataclass
 class Flight:
-    """Requests, `{key: its items}`, that were declared in one commit, and what came of them."""
+    """Requests, `{key: its items}`, that were declared in one commit, and what came of them. `offers`: the call says
+    itself when it begins."""
 
     requests: dict[str, list[Item]]
     call: Send
     note: Note
     gate: Gate | None = None
+    offers: bool = False
     declared_at: float = field(default_factory=time.monotonic)
     error: Exception | None = None
     took_s: float = 0.0
@@ -79,19 +107,20 @@ class Caller:
         if self.closed or not self._has_its_turn(flight):
             self.stop()
             return
-        began_at, lines = time.monotonic(), list[bytes]()
+        began_at, unsaid = time.monotonic(), list[bytes]()
         for key, batch in flight.requests.items():
-            since = time.monotonic() if self._journal else flight.declared_at
-            if self.closed or not self._told(*lines, began(key)):
+            beginning = Beginning(self._journal, [*unsaid, began(key)])
+            try:
+                self._call(flight, batch, key, beginning)
+            except NotBegun:
                 self.stop()
                 break
-            late = time.monotonic() - since > FROZEN_S
-            flight.error = called(_frozen if late else flight.call, batch, key, flight.gate)
-            lines = [ended(batch)] if self._journal else []
+            unsaid = [] if beginning.said else unsaid
+            unsaid += [ended(batch)] if self._journal else []
             if flight.error:
                 self.stop()
-        if lines:
-            self._told(*lines)
+        if unsaid and self._journal:
+            self._journal.write(*unsaid)
         flight.took_s = time.monotonic() - began_at
 
     def _has_its_turn(self, flight: Flight) -> bool:
@@ -107,8 +136,17 @@ class Caller:
             flight.gate.leave(place)
         return not self.closed
 
-    def _told(self, *lines: bytes) -> bool:
-        return self._journal is None or self._journal.write(*lines)
+    def _call(self, flight: Flight, batch: list[Item], key: str, beginning: Beginning) -> None:
+        if self.closed:
+            raise NotBegun
+        call: Send
+        if flight.offers:
+            call = partial(flight.call, beginning=beginning)
+        else:
+            since = time.monotonic() if self._journal else flight.declared_at
+            beginning.sure()
+            call = _frozen if time.monotonic() - since > FROZEN_S else flight.call
+        flight.error = called(call, batch, key, flight.gate)
 
 
 def requests_of(batch: list[Item], singly: bool) -> dict[str, list[Item]]:

@@ -58,6 +58,7 @@ class Journal:
         self._key = key_of(tag)
         self._pool = wire.connect().connection_pool
         self._line: Any = self._pool.get_connection()
+        self._unanswered = False
         server = _identity(self._say("INFO"))
         begins = self._say("RPUSH", self._key, Seal.dumps(server)) == 1
         self._say("EXPIRE", self._key, KEPT_S)
@@ -65,19 +66,33 @@ class Journal:
             self._hang_up()
 
     def write(self, *lines: bytes) -> bool:
-        if self._line is None:
-            return False
+        self.say(*lines)
+        return self.taken()
+
+    def say(self, *lines: bytes) -> None:
+        """Send the lines; `taken` waits for the answer, which must be had before anything is done that counts."""
+        if not self.taken():
+            return
         try:
-            taken = bool(self._say("RPUSHX", self._key, *lines))
+            self._line.send_command("RPUSHX", self._key, *lines)
+            self._unanswered = True
         except RedisError:
-            return False
-        if not taken:
             self._hang_up()
-        return taken
+
+    def taken(self) -> bool:
+        """Whether all that was said so far was taken."""
+        if self._unanswered:
+            self._unanswered = False
+            try:
+                if not self._answer():
+                    self._hang_up()
+            except RedisError:
+                pass
+        return self._line is not None
 
     def close(self, *, settled: bool) -> None:
         """The execution ends. With everything settled in the ledger, nobody needs the journal any more."""
-        if settled and self._line is not None:
+        if self.taken() and settled:
             with suppress(RedisError):
                 self._say("DEL", self._key)
         if self._line is not None:
@@ -87,6 +102,13 @@ class Journal:
     def _say(self, *command: Any) -> Any:
         try:
             self._line.send_command(*command)
+        except BaseException:
+            self._hang_up()
+            raise
+        return self._answer()
+
+    def _answer(self) -> Any:
+        try:
             return self._line.read_response()
         except BaseException:
             self._hang_up()

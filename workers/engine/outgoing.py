@@ -93,8 +93,9 @@ class Outgoing(Items):
     def send(
         self, batch: list[Item], call: Send, note: Note, *, singly: bool = False, gate: Gate | None = None
     ) -> None:
-        """Declare the pending ones of a batch as one request, or each as one, in the commit that settles what has
-        landed; they go out in their turn at `gate`, when those before them have ended. `note` writes beside them."""
+        """Declare the pending ones of a batch as one request, or each as one that is offered first, in the commit that
+        settles what has landed; they go out in their turn at `gate`, when those before them have ended. `note` writes
+        beside them."""
         if self._caller is None:
             self._caller = Caller(journal.Journal(self.run.tag) if self.total > 1 else None)
         if self.total == 1:  # without a journal what is declared counts as begun
@@ -117,7 +118,7 @@ class Outgoing(Items):
             raise
         if requests:
             self._started += 1
-            self._flights.append(Flight(requests, call, note, gate))
+            self._flights.append(Flight(requests, call, note, gate, offers=singly))
             self._caller.start(self._flights[-1])
         elif not self._flights:
             self._masked.close()

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from workers import files, settings
 from workers import messages as evidence
 from workers.engine import Ref, job, limits, outgoing, this_task
-from workers.engine.flights import FLIGHT_S
+from workers.engine.flights import FLIGHT_S, Beginning
 from workers.engine.ledger import Entry, Item
 from workers.engine.registry import Asked
 from workers.errors import (
@@ -40,6 +40,7 @@ READ_AHEAD = 100  # items read at once; each is a request of its own
 PAUSES_S = (240, 900, 3600, 14_400, 28_800, 43_200)  # for a recipient whose server defers: over a day in all
 ATTACHED_AT_MOST_BYTES = 20 * 2**20
 TOGETHER_AT_MOST_BYTES = 2**20  # of attachments in mails that wait for their turn
+AT_ONCE = Beginning(None, [])
 FROM = "Sıra <sira@localhost.localdomain>"
 FileId = Annotated[str, Ref("file")]
 
@@ -274,13 +275,13 @@ class Desk:
             return None
         return f"{settings.current().base_url}/u/{evidence.unsubscribe_token(self.way.company_id, to)}"
 
-    def _call(self, ready: list[Item], key: str) -> None:
+    def _call(self, ready: list[Item], key: str, beginning: Beginning = AT_ONCE) -> None:
         from workers.services.mail_answers import Deferred
 
         [item] = ready
         to, message = self._mails.pop(item.position)  # its attachments may be large
         try:
-            verdict = self.session.send(message, to)
+            verdict = self.session.send(message, to, meanwhile=beginning.say, before_content=beginning.sure)
         except GatewayRefused as error:
             with suppress(DatabaseDown):
                 evidence.pause(self.way, error.message)

@@ -8,7 +8,7 @@ these moments apart, so its commands are given one by one.
 
 import re
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import Policy
@@ -24,7 +24,12 @@ ACCEPTING_TAKES = 4  # times as long as other answers: content is scanned before
 CHUNK_BYTES = 1 << 16
 QUIT_S = 2.0
 LOST = (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, OSError)  # the second: a reply without end
+Step = Callable[[], None]
 UNKNOWN = Verdict("unknown", reason="Posta sunucusu ileti gönderilirken yanıt vermedi; alıp almadığı bilinmiyor")
+
+
+def _nothing() -> None:
+    pass
 
 
 class MailSession:
@@ -57,8 +62,13 @@ class MailSession:
             self._live.quit()
         self._drop()
 
-    def send(self, message: EmailMessage, to: str) -> Verdict | Deferred:
+    def send(
+        self, message: EmailMessage, to: str, *, meanwhile: Step = _nothing, before_content: Step = _nothing
+    ) -> Verdict | Deferred:
         """Mail it to one address, from the one in its From. Whichever of our errors is raised: nothing was sent.
+
+        `meanwhile` is done while the server thinks about the offer, perhaps more than once; `before_content` before
+        the first byte of the content: what it raises keeps the mail from being sent.
 
         A Verdict: done (`provider_id` is the Message-ID), failed (the reason has the server's code) or unknown; or
         Deferred: this recipient later, the others now. Raises GatewayBusy (the server wants all mail later),
@@ -66,17 +76,19 @@ class MailSession:
         """
         sender, recipient, content = _sender(message), addresses.check(to), _content(message)
         try:
-            refused = self._begin(sender, recipient, len(content))
-            return refused or self._deliver(content, recipient, _message_id(message))
+            if refused := self._begin(sender, recipient, len(content), meanwhile):
+                return refused
+            before_content()
+            return self._deliver(content, recipient, _message_id(message))
         except BaseException:  # nobody can go on with a conversation that was left between question and answer
             self._drop()
             raise
 
-    def _begin(self, sender: str, recipient: str, size: int) -> Verdict | Deferred | None:
+    def _begin(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Verdict | Deferred | None:
         """Offer the mail; on another connection where the present one was dropped while idle or has had its fill."""
         reused = self._smtp is not None
         try:
-            return self._offer(sender, recipient, size)
+            return self._offer(sender, recipient, size, meanwhile)
         except GatewayBusy:
             if not reused:
                 raise
@@ -84,11 +96,11 @@ class MailSession:
             pass
         self._drop()
         try:
-            return self._offer(sender, recipient, size)
+            return self._offer(sender, recipient, size, meanwhile)
         except LOST as error:
             raise mail_servers.away(self._server, error) from error
 
-    def _offer(self, sender: str, recipient: str, size: int) -> Verdict | Deferred | None:
+    def _offer(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Verdict | Deferred | None:
         """MAIL, RCPT and DATA; None when the server waits for the content."""
         self.open()
         features = self._live.esmtp_features
@@ -96,7 +108,7 @@ class MailSession:
         if limit.isdigit() and 0 < int(limit) < size:
             return Verdict("failed", reason=f"Posta sunucusu en çok {limit} bayt alıyor, ileti {size} bayt")
         told_size = f" SIZE={size}" if "size" in features else ""
-        answers = self._ask([f"MAIL FROM:<{sender}>{told_size}", f"RCPT TO:<{recipient}>", "DATA"])
+        answers = self._ask([f"MAIL FROM:<{sender}>{told_size}", f"RCPT TO:<{recipient}>", "DATA"], meanwhile)
         for stage, answer in zip(STAGES, answers, strict=False):
             if refused := judge(stage, answer, recipient):
                 self._start_over(answers[-1])
@@ -105,7 +117,7 @@ class MailSession:
             raise smtplib.SMTPServerDisconnected(f"{answers[-1].code} where 354 was due")
         return None
 
-    def _ask(self, commands: Sequence[str]) -> list[Answer]:
+    def _ask(self, commands: Sequence[str], meanwhile: Step) -> list[Answer]:
         """Their answers: up to the first refusal, or all of them where the server takes commands together, which saves
         two trips (RFC 2920)."""
         together = "pipelining" in self._live.esmtp_features
@@ -114,7 +126,10 @@ class MailSession:
             self._live.send("".join(f"{command}\r\n" for command in commands))
         for command in commands:
             try:
-                answer = Answer.read(*(self._live.getreply() if together else self._live.docmd(command)))
+                if not together:
+                    self._live.putcmd(command)
+                meanwhile()
+                answer = Answer.read(*self._live.getreply())
                 if not 200 <= answer.code < 600:
                     raise smtplib.SMTPServerDisconnected(f"no answer: {answer.words}")
             except LOST:
