@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, report
+from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, no_return, report
+from workers.engine.tasks import params_of
 from workers.errors import LimitReached
 
 
@@ -48,6 +49,17 @@ def count(path: str, n: int = 20, pause_s: float = 0.1) -> int:
         report(number, n, f"adım {number}")
         time.sleep(pause_s)
     return n
+
+
+@job(queue="excel", retries=0, no_return=lambda task_id: Path(params_of(task_id)["path"]).exists())
+def do_whole(path: str, fails: int = 0) -> int:
+    """Append a byte behind the point of no return, and fail the first times; how often it was begun."""
+    no_return()
+    append(path, "x")
+    begun = len(Path(path).read_text().split())
+    if begun <= fails:
+        raise ValueError("not yet")
+    return begun
 
 
 @job(queue="excel", retries=3, items="lines")

@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 import openpyxl
+from sqlalchemy import delete
 
 from tests import face as faces
 from tests.conftest import Service, wait_until
@@ -26,7 +27,7 @@ from tests.imports_made import (
 )
 from workers import db, files
 from workers.engine import find
-from workers.models import Mutabakat
+from workers.models import Account, Mutabakat
 from workers.services.workbooks import Styled
 
 face = faces.face
@@ -225,7 +226,7 @@ def test_a_worker_killed_again_and_again_leaves_what_a_calm_run_leaves(service: 
     stormy = upload(face.ayse, sheet, "mutabakat").json["task_id"]
     for mark in (4_000, 6_500):
         wait_until(lambda mark=mark: find(stormy).current >= mark, timeout_s=60, what=f"row {mark}")
-        os.kill(worker.children()[0], signal.SIGKILL)
+        os.kill(wait_until(worker.children)[0], signal.SIGKILL)  # the one that came after the one before
 
     result = wait_until(lambda: (task := find(stormy)).ended and task.result, timeout_s=90)
     assert counts(result) == counts(calm) == (10_000, 0, 0, 1)
@@ -234,6 +235,31 @@ def test_a_worker_killed_again_and_again_leaves_what_a_calm_run_leaves(service: 
     assert without_company(letters(mine)) == without_company(letters(theirs))
     assert len(letters(mine)) == 5_000
     assert not list((service.data_dir / "imports").iterdir()), "the scratch folders are gone"
+
+
+def test_all_or_nothing_is_one_of_both_whenever_it_is_cancelled_and_killed(service: Service, face: Face) -> None:
+    worker, many = service.run_worker(), 6_000
+    sheet = xlsx(ACCOUNT_HEAD, *account_rows(range(many)))
+    # given: it is cancelled while its rows are checked, and at several places while they are written
+    for mark, kills in ((1, False), (many // 3, False), (many // 2, True)):
+        with db.writing() as session:
+            session.execute(delete(Account))
+        task_id = upload(face.ayse, sheet, "accounts", mode="all-or-nothing").json["task_id"]
+        there = lambda task_id=task_id, mark=mark: (task := find(task_id)).ended or task.current >= mark  # noqa: E731
+        wait_until(there, timeout_s=60, what=f"row {mark}")
+
+        # when
+        answer = face.ayse.post(f"/api/tasks/{task_id}/cancel")
+        if kills:
+            for child in worker.children():
+                os.kill(child, signal.SIGKILL)
+            assert face.ayse.post(f"/api/tasks/{task_id}/cancel").status_code == 409
+
+        # then
+        status = ended(face.ayse, task_id)
+        left = len(accounts(face.ayse.company_id))
+        assert (status["state"], left) == (("REVOKED", 0) if answer.status_code == 202 else ("SUCCESS", many))
+        assert answer.status_code == 409 or mark < many // 2, "its rows were being written"
 
 
 def without_company(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Imports beside each other: of one company, of one task, and of one machine's folder."""
+"""Imports beside each other: of one company, of one task, of one machine's folder; and beside who would cancel them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -9,9 +9,12 @@ import pytest
 from tests import face as faces
 from tests.conftest import Service
 from tests.face import Face
-from tests.imports_made import ACCOUNT_HEAD, BALANCE_HEAD, DAY, account_rows, accounts, counts, letters, xlsx
-from tests.test_imports import balance_rows, keep, run
-from workers.errors import Superseded
+from tests.imports_made import ACCOUNT_HEAD, BALANCE_HEAD, DAY, account_rows, accounts, counts, letters, upload, xlsx
+from tests.test_imports import Leaves, balance_rows, keep, run
+from workers import files
+from workers.engine import control
+from workers.engine.tasks import params_of
+from workers.errors import Conflict, Superseded
 from workers.imports import orders, places, runs
 
 face, face_anywhere = faces.face, faces.face_anywhere
@@ -58,3 +61,35 @@ def test_a_scratch_folder_that_goes_while_it_is_looked_at_stops_no_import(
     monkeypatch.setattr(orders.Path, "iterdir", lambda path: iter([gone]))
 
     assert counts(run(face.ayse.company_id, xlsx(ACCOUNT_HEAD, *account_rows(range(2))), "accounts"))[0] == 2
+
+
+def test_a_half_written_all_or_nothing_waits_without_being_cancelled(service: Service, face: Face) -> None:
+    sheet, marks = xlsx(ACCOUNT_HEAD, *account_rows(range(900))), []
+
+    def half(**asked: Any) -> str:
+        """A task that has written its first batch and waits for its next slice."""
+        task_id = upload(face.ayse, sheet, "accounts", **asked).json["task_id"]
+        params = params_of(task_id)
+        order = orders.Order(
+            files.uploaded(params["file_path"], face.ayse.company_id),
+            "accounts",
+            dry_run=params["dry_run"],
+            all_or_nothing=params["mode"] == "all-or-nothing",
+            task_id=task_id,
+        )
+
+        def over() -> None:
+            raise Leaves
+
+        with pytest.raises(Leaves):
+            runs.run(order, tell=lambda *_: None, pause=over, no_return=lambda: marks.append(task_id))
+        return task_id
+
+    bound = half(mode="all-or-nothing")
+    service.redis.flushall()  # so that it is SQL alone that knows
+
+    with pytest.raises(Conflict, match="whole or not at all"):
+        control.cancel(bound)
+    for free in (half(mode="all-or-nothing", dry_run="true"), half(mode="skip-bad")):
+        assert control.cancel(free).state == "REVOKED"
+    assert marks == [bound], "what may be left half done passes no such point"

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
-from workers.engine import ending, ledger, registry, wire
+from workers.engine import ending, ledger, noreturn, registry, wire
 from workers.engine.events import newest, padded
 from workers.engine.outcome import KEEP_S
 from workers.engine.queues import push
@@ -20,16 +20,21 @@ AGAIN = {None: ("failed", "skipped"), "failed": ("failed",), "unknown": ("unknow
 
 
 def cancel(task_id: str) -> Task:
-    """End a waiting task now; ask a running one to stop. Raises UnknownTask, Conflict if it has ended, QueueDown."""
+    """End a waiting task now; ask a running one to stop. Raises UnknownTask, QueueDown, and Conflict if it has
+    ended or is past the point of no return."""
     task = find(task_id)
     if task.ended:
         raise Conflict(reason=f"the task has ended as {task.state}")
+    if noreturn.is_past(task):
+        raise noreturn.refusal()
     try:
         answer = wire.run(wire.connect(wire.LOOK_TIMEOUT_S), "cancel", task_id, task.queue, KEEP_S)
     except RedisError as error:
         raise QueueDown() from error
     if answer == b"ended":
         raise Conflict(reason="the task has just ended")
+    if answer == b"noreturn":
+        raise noreturn.refusal()
     if answer in (b"waiting", b"absent"):
         _end_row(task_id)
         ledger.close(task_id, ending.REASONS["revoked"])  # many: if we die meanwhile, the reconciler goes on with it

@@ -41,7 +41,7 @@ class Run:
     """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`).
 
     Without a lease (a stock worker runs it) it makes no slices and reports nothing. `single`: its parameters are the
-    one item of its ledger.
+    one item of its ledger. `past_return`: see noreturn.py.
     """
 
     job_id: str
@@ -53,6 +53,7 @@ class Run:
     leased: bool = True
     left: bool = False
     single: bool = False
+    past_return: bool = False
 
     @property
     def helps(self) -> bool:

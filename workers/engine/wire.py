@@ -23,6 +23,7 @@ from workers.errors import BadSettings, QueueDown
 PRELUDES = {
     "push": ("clock",),
     "progress": ("clock",),
+    "noreturn": (),
     "cancel": ("clock", "after", "settle"),
     "renew": ("clock",),
     "lost": ("clock",),

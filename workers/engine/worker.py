@@ -259,7 +259,8 @@ class Worker(RQWorker):
                 return outcome.missing_here(error, waits=claim.waits)
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()
-            left, waits, pauses_s = claim.retries_left, claim.waits, claim.pauses_s(self.connection)
+            left = claim.retries_left or int(run.past_return)  # what the claim knew of it is older
+            waits, pauses_s = claim.waits, claim.pauses_s(self.connection)
             return outcome.failed(error, retries_left=left, retries=claim.retries, pauses_s=pauses_s, waits=waits)
 
     def _cancelled(self, claim: Claim) -> Outcome:

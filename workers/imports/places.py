@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from workers.db import now, reading, writing
@@ -42,6 +42,12 @@ def move(session: Session, place: Import, reached: str, counts: Counter[str]) ->
 def find(task_id: str) -> Import:
     with reading() as session:
         return session.get_one(Import, task_id)
+
+
+def has_begun(task_id: str) -> bool:
+    """Whether a batch of this task is written."""
+    with reading() as session:
+        return session.scalar(select(PLACE.reached).where(PLACE.task_id == task_id)) is not None
 
 
 def forget(task_id: str) -> None:

@@ -28,14 +28,20 @@ APPLYING = ("Satırlar aktarılıyor...", "Importing the rows...")
 COMPARING = ("Satırlar karşılaştırılıyor...", "Comparing the rows...")
 
 
-def run(order: Order, *, tell: Tell, pause: Callable[[], None]) -> dict[str, Any]:
+def run(
+    order: Order, *, tell: Tell, pause: Callable[[], None], no_return: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """The result of the order, as the API shows it. `tell(current, total, status)` hears how far it is, in rows;
-    `pause()` is called where the rest can wait and may raise. Raises SheetRefused, MissingRecord, StorageFailed."""
+    `pause()` is called where the rest can wait, `no_return()` before the first row of all or nothing; both may raise.
+    Raises SheetRefused, MissingRecord, StorageFailed."""
     with folder(order) as place, _refused_in(order.language):
         stands = places.claim(order.id, order.execution)
         scratch = checking.checked(order, place, lambda done, total, status: tell(done // 3, total, status))
         try:
-            _settle(order, scratch, stands, _paced(scratch, tell), pause)
+            if _may_apply(order, scratch, stands):
+                if order.all_or_nothing and not order.dry_run:
+                    no_return()
+                _settle(order, scratch, stands, _paced(scratch, tell), pause)
             error_file = _error_file(order, place, scratch, _paced(scratch, tell, before=scratch.good()))
             result = _result(order, scratch, places.find(order.id), error_file)
         finally:
@@ -64,10 +70,13 @@ def _paced(scratch: Scratch, tell: Tell, before: int = 0) -> Tell:
     return told
 
 
+def _may_apply(order: Order, scratch: Scratch, stands: Import) -> bool:
+    """Of all or nothing a bad row means nothing, unless a part is applied already."""
+    return not order.all_or_nothing or stands.reached is not None or not scratch.count(bad=True)
+
+
 def _settle(order: Order, scratch: Scratch, stands: Import, tell: Tell, pause: Callable[[], None]) -> None:
     """Apply (or, in a dry run, compare) every good row behind the place where the task stands."""
-    if order.all_or_nothing and stands.reached is None and scratch.count(bad=True):
-        return
     company, apply = order.company(), order.meaning.apply
     status, done = order.word(COMPARING if order.dry_run else APPLYING), scratch.passed(stands.reached)
     pace = Pace(ROWS_AT_FIRST)

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from workers import files, settings
-from workers.engine import Ref, find, job, ledger, pause_point, report, this_task
-from workers.errors import MissingRecord
+from workers.engine import Ref, find, job, ledger, no_return, pause_point, report, this_task
+from workers.engine.tasks import params_of
+from workers.errors import MissingRecord, SealBroken
 from workers.services.columns import Target
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -25,7 +26,20 @@ ItemState = Literal["pending", "sending", "done", "failed", "skipped", "unknown"
 TOLD_EVERY = 500
 
 
-@job(queue="excel", retries=3, accepted=IMPORTING, ended=IMPORTED)
+def _is_half_done(task_id: str) -> bool:
+    """Whether some rows of an import of all or nothing are written, and not all: it can't be left like that."""
+    from workers.imports import places
+
+    if not places.has_begun(task_id):
+        return False
+    try:
+        params = params_of(task_id)
+    except SealBroken:  # nobody can go on with it
+        return False
+    return params["mode"] == "all-or-nothing" and not params["dry_run"]
+
+
+@job(queue="excel", retries=3, accepted=IMPORTING, ended=IMPORTED, no_return=_is_half_done)
 def process_excel_upload(
     file_path: Annotated[str, Ref("file")],
     sheet_name: str | None = None,
@@ -53,7 +67,7 @@ def process_excel_upload(
         task_id=task.id,
         execution=task.execution,
     )
-    return runs.run(order, tell=report, pause=pause_point)
+    return runs.run(order, tell=report, pause=pause_point, no_return=no_return)
 
 
 @job(queue="excel", retries=3, accepted=EXPORTING, ended=EXPORTED)

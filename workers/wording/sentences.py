@@ -133,6 +133,7 @@ FILLED = (  # what fills the holes of errors, and errors that are no exception
     lazy("one of ALERT_URLS did not take the message"),
     lazy("its rate, or a rest that it asked for"),
     lazy("the task has just been retried"),
+    lazy("it has begun what is done whole or not at all; it goes on by itself, to its end"),
     lazy("The schedule was removed."),
     lazy("it runs now"),
     lazy("it waits for the next time"),

@@ -1,6 +1,6 @@
 -- Cancel a task: at once if it waits, by a flag if it runs, by a marker if it was never pushed.
 -- ARGV: id, queue, ttl_s
--- Returns: 'waiting' (ended now), 'running' (flag set), 'ended' (too late), 'absent' (marker set)
+-- Returns: 'waiting' (ended now), 'running' (flag set), 'ended' (too late), 'absent' (marker set), 'noreturn' (refused)
 local id, queue, ttl_s = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local key = 'rq:job:' .. id
 local status = redis.call('HGET', key, 'status')
@@ -8,12 +8,13 @@ if not status then
   redis.call('SET', 'sira:ended:' .. id, 1, 'EX', ttl_s)
   return 'absent'
 end
+local WAITS = {queued = true, scheduled = true, deferred = true, rate_limited = true}
+if status ~= 'started' and not WAITS[status] then return 'ended' end
+if redis.call('HEXISTS', key, 'sira_noreturn') == 1 then return 'noreturn' end
 if status == 'started' then
   redis.call('HSET', key, 'sira_cancel', 1)
   return 'running'
 end
-local WAITS = {queued = true, scheduled = true, deferred = true, rate_limited = true}
-if not WAITS[status] then return 'ended' end
 redis.call('LREM', 'rq:queue:' .. queue, 1, id)
 redis.call('ZREM', 'rq:scheduled:' .. queue, id)
 local limit = redis.call('HMGET', key, 'rate_limit_key', 'rate_limit_concurrency')
