@@ -21,6 +21,17 @@ class Err(int):
 class Shown(float):
     """A whole number that is shown with leading zeros, seven digits in all: style 1."""
 
+    style = 1
+
+
+class Euros(Shown):
+    """A number that is shown with the sign of the euro: style 2."""
+
+    style = 2
+
+
+CODES = ("0000000", "[$€-2] #,##0.00")
+
 
 def _record(kind: int, data: bytes = b"") -> bytes:
     return struct.pack("<HH", kind, len(data)) + data
@@ -30,13 +41,17 @@ def _bof(kind: int) -> bytes:
     return _record(BOF, struct.pack("<HHHHII", 0x0600, kind, 0x0DBB, 0x07CC, 0, 6))
 
 
-def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False) -> bytes:
-    """The stream of a workbook with one sheet; numbers and texts."""
+def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False, first_own: int = FIRST_OWN) -> bytes:
+    """The stream of a workbook with one sheet; numbers and texts. `first_own`: the number of its first own format."""
     name = title.encode("utf-16le")
     lock = _record(FILEPASS, struct.pack("<HHH", 1, 1, 1)) if encrypted else b""
-    zeros = _record(FORMAT, struct.pack("<HHB", FIRST_OWN, 7, 0) + b"0000000")
-    styles = b"".join(_record(XF, struct.pack("<HH", 0, id).ljust(20, b"\0")) for id in (0, FIRST_OWN))
-    start = _bof(5) + lock + zeros + styles
+    own = range(first_own, first_own + len(CODES))
+    formats = b"".join(
+        _record(FORMAT, struct.pack("<HHB", id, len(code), 1) + code.encode("utf-16le"))
+        for id, code in zip(own, CODES, strict=True)
+    )
+    styles = b"".join(_record(XF, struct.pack("<HH", 0, id).ljust(20, b"\0")) for id in (0, *own))
+    start = _bof(5) + lock + formats + styles
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", 0, 0, 0, len(title), 1) + name)
     at = len(start) + len(bound) + len(_record(EOF))
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", at, 0, 0, len(title), 1) + name)
@@ -47,7 +62,7 @@ def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False)
 
 
 def _cell(row: int, column: int, value: Any) -> bytes:
-    place = struct.pack("<HHH", row, column, isinstance(value, Shown))
+    place = struct.pack("<HHH", row, column, getattr(value, "style", 0))
     if isinstance(value, Err):
         return _record(BOOLERR, place + struct.pack("<BB", value, 1))
     if isinstance(value, str):
@@ -87,10 +102,11 @@ def xlsb(title: str, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
         sheet += _long(0, struct.pack("<IIHBBBI", number, 0, 0, 0, 0, 0, 0))
         sheet += b"".join(_long_cell(column, value) for column, value in enumerate(row) if value is not None)
     bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide(title)
-    zeros = _long(44, struct.pack("<H", FIRST_OWN) + _wide("0000000"))
-    styles = b"".join(_long(47, struct.pack("<HH", 0, id) + bytes(12)) for id in (0, FIRST_OWN))
+    own = range(FIRST_OWN, FIRST_OWN + len(CODES))
+    formats = b"".join(_long(44, struct.pack("<H", id) + _wide(code)) for id, code in zip(own, CODES, strict=True))
+    styles = b"".join(_long(47, struct.pack("<HH", 0, id) + bytes(12)) for id in (0, *own))
     return {
-        "xl/styles.bin": _long(278) + zeros + _long(617, struct.pack("<I", 2)) + styles + _long(618) + _long(279),
+        "xl/styles.bin": _long(278) + formats + _long(617, struct.pack("<I", 3)) + styles + _long(618) + _long(279),
         "xl/workbook.bin": _long(131) + _long(143) + _long(156, bundle) + _long(144) + _long(132),
         "xl/worksheets/sheet1.bin": sheet + _long(146) + _long(130),
     }
@@ -106,7 +122,7 @@ def _long(kind: int, data: bytes = b"") -> bytes:
 
 
 def _long_cell(column: int, value: Any) -> bytes:
-    place = struct.pack("<II", column, isinstance(value, Shown))
+    place = struct.pack("<II", column, getattr(value, "style", 0))
     if isinstance(value, Err):
         return _long(3, place + bytes([value]))
     return _long(6, place + _wide(value)) if isinstance(value, str) else _long(5, place + struct.pack("<d", value))

@@ -13,7 +13,7 @@ import pytest
 
 from tests import workbooks
 from tests.conftest import ROOT, wait_until
-from tests.oldbooks import Err, Shown
+from tests.oldbooks import Err
 from tests.workbooks import FIELDS, GOOD, HEAD, balances, parts, row, rows, sheet, workbook, write
 from workers.errors import NoSuchSheet, SheetRefused
 from workers.services import sheets
@@ -60,19 +60,6 @@ def test_errors_in_the_other_workbooks_are_named_too(tmp_path):
         assert (opened.header_row, good.number, divided.number, missing.number) == (4, 5, 6, 7)
         assert (good.reasons, divided.cells[4], missing.cells[3]) == ((), CellError("#DIV/0!"), CellError("#N/A"))
         assert "#DIV/0!" in divided.reasons[0].tr
-
-
-@pytest.mark.parametrize("kind", ["xls", "xlsb", "ods"])
-def test_zeros_that_only_a_number_format_shows_are_kept_in_the_other_workbooks_too(tmp_path, kind):
-    lines = (HEAD, (Shown(1001), *GOOD[1:]), (1002, *GOOD[1:]))
-    given = ["".join(map(workbooks.ods_row, lines))] if kind == "ods" else lines
-    path = getattr(workbooks, kind)(tmp_path / f"cari.{kind}", *given)
-
-    found = read(path)[1]
-
-    assert [row.values["code"] for row in found] == ["0001001", "1002"]
-    assert [len(row.warnings) for row in found] == [1, 0]
-    assert found[0].cells[0].format == "0000000"
 
 
 def test_a_row_that_holds_nothing_but_an_error_is_a_row(tmp_path):

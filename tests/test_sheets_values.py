@@ -236,6 +236,7 @@ def test_an_error_is_named_in_every_kind_of_column(kind):
 def test_an_error_that_became_text_in_a_csv_is_still_one(text):
     assert text in values.text(text).tr
     assert meanings.of_column("text", ["A", text], [1, 2], None)[1].bad
+    assert all(text in meanings.KINDS[kind](text).tr for kind in ("money", "date", "tax_number", "side", "currency"))
 
 
 @pytest.mark.parametrize(

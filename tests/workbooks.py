@@ -201,6 +201,9 @@ def _ods_cell(value: Any) -> str:
             '<table:table-cell table:formula="of:=1/0" office:value-type="string" office:string-value="">'
             f"<text:p>{error_cells.NAMES[value]}</text:p></table:table-cell>"
         )
+    if isinstance(value, oldbooks.Euros):
+        kind = f'office:value-type="float" office:value="{value}"'
+        return f"<table:table-cell {kind}><text:p>{f'{value:.2f} €'.replace('.', ',')}</text:p></table:table-cell>"
     if isinstance(value, oldbooks.Shown):
         kind = f'office:value-type="float" office:value="{int(value)}"'
         return f"<table:table-cell {kind}><text:p>{int(value):07}</text:p></table:table-cell>"
@@ -211,9 +214,9 @@ def _ods_cell(value: Any) -> str:
     return f"<table:table-cell {kind}><text:p>{escape(str(value))}</text:p></table:table-cell>"
 
 
-def xls(path: Path, *values: Sequence[Any]) -> Path:
+def xls(path: Path, *values: Sequence[Any], **more: Any) -> Path:
     """A workbook of Excel 97 with one sheet, "Cari": BIFF8 records in one stream of an OLE container."""
-    path.write_bytes(oldbooks.container("Workbook", oldbooks.biff8("Cari", values)))
+    path.write_bytes(oldbooks.container("Workbook", oldbooks.biff8("Cari", values, **more)))
     return path
 
 

@@ -25,14 +25,14 @@ class Block:
 
 
 class Source(Protocol):
-    """A file of any kind. `sheets` are the names in the file's order, `visible` those that a person sees.
-
-    `shows_currencies`: some of its number formats show a foreign currency.
-    """
+    """A file of any kind. `sheets` are the names in the file's order, `visible` those that a person sees."""
 
     sheets: list[str]
     visible: list[str]
-    shows_currencies: bool
+
+    @property
+    def shows_currencies(self) -> bool:
+        """Whether some of its number formats show a foreign currency."""
 
     def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
         """The rows behind row number `after`, in order."""

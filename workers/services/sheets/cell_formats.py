@@ -3,19 +3,23 @@
 As `error_cells`, only as much of the formats as that takes; of a file that is laid out otherwise nothing is known.
 """
 
+import html
 import re
 import struct
 import zipfile
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
-from workers.services.sheets import error_cells
+from workers.services.sheets import biff, error_cells
+from workers.services.sheets.values import currency_in, currency_shown
 
 BUILT_IN = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 49: "@"}
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,\s]\d{3})+")
-_FORMAT, _XF, _NUMBER, _RK, _MULRK = 0x41E, 0xE0, 0x203, 0x27E, 0xBD
-_BRT_FORMAT, _BRT_XF, _BEGIN_XFS, _END_XFS, _CELL_RK, _CELL_REAL = 44, 47, 617, 618, 2, 5
+_NUMBER, _RK, _MULRK = 0x203, 0x27E, 0xBD
+_BRT_FORMAT, _BRT_XF, _BEGIN_XFS, _END_XFS, _CELL_RK, _CELL_REAL, _FORMULA_REAL = 44, 47, 617, 618, 2, 5, 9
+_SHOWN_SIGN = re.compile(rb'office:value="[^>]*>\s*<text:p[^>]*>[\d.,\s()-]*([^\d.,\s()<-][^\d<]{0,9})')
 
 Formats = dict[int, dict[int, str]]
 
@@ -30,24 +34,47 @@ def find(path: Path, number: int, columns: Collection[int]) -> Formats:
     return formats
 
 
+def currencies(path: Path) -> set[str]:
+    """The currencies that number formats of the file show."""
+    with suppress(*error_cells.UNREADABLE):
+        return {code for code in map(currency_shown, _codes(path)) if code}
+    return set()
+
+
+def _codes(path: Path) -> Collection[str]:
+    """Of an .ods, whose programs don't all keep signs in formats, what stands beside the numbers that it shows."""
+    if not zipfile.is_zipfile(path):
+        return _xls_styles(biff.stream(path.read_bytes()))
+    with zipfile.ZipFile(path) as archive:
+        if "content.xml" not in archive.namelist():
+            return _xlsb_styles(archive)
+        with archive.open("content.xml") as content:
+            signs = {sign for block in error_cells.blocks(content) for sign in _SHOWN_SIGN.findall(block)}
+    return {html.unescape(sign.decode(errors="replace")) for sign in signs}
+
+
 def _of_xls(path: Path, number: int) -> error_cells.Found:
-    book = error_cells.stream(path.read_bytes())
-    codes, styles = dict(BUILT_IN), []
-    for kind, at in error_cells.records(book, 0):
-        if kind == _FORMAT:
-            id, length, wide = struct.unpack_from("<HHB", book, at)
-            codes[id] = book[at + 5 : at + 5 + length * (1 + (wide & 1))].decode("utf-16le" if wide & 1 else "latin-1")
-        elif kind == _XF:
-            styles.append(struct.unpack_from("<H", book, at + 2)[0])
-    for kind, at in error_cells.records(book, error_cells.start_of(book, number)):
-        if kind in (_NUMBER, _RK):
+    book = biff.stream(path.read_bytes())
+    styles = _xls_styles(book)
+    for kind, at in biff.records(book, biff.start_of(book, number)):
+        if kind in (_NUMBER, _RK, biff.FORMULA):
             row, column, style = struct.unpack_from("<HHH", book, at)
-            yield row, column, codes.get(styles[style], "")
+            yield row, column, styles[style]
         elif kind == _MULRK:
             row, first, last = *struct.unpack_from("<HH", book, at), struct.unpack_from("<H", book, at - 2)[0]
             for n in range((last - 6) // 6):
                 (style,) = struct.unpack_from("<H", book, at + 4 + 6 * n)
-                yield row, first + n, codes.get(styles[style], "")
+                yield row, first + n, styles[style]
+
+
+def _xls_styles(book: bytes) -> list[str]:
+    codes, styles = dict(BUILT_IN), []
+    for kind, at in biff.records(book, 0):
+        if kind == biff.FORMAT:
+            codes[struct.unpack_from("<H", book, at)[0]] = biff.code_at(book, at)
+        elif kind == biff.XF:
+            styles.append(struct.unpack_from("<H", book, at + 2)[0])
+    return [codes.get(id, "") for id in styles]
 
 
 def _of_xlsb(path: Path, number: int) -> error_cells.Found:
@@ -57,7 +84,7 @@ def _of_xlsb(path: Path, number: int) -> error_cells.Found:
         for kind, data in error_cells.long_records(archive.read(error_cells.part_of(archive, number))):
             if kind == error_cells.ROW:
                 row = struct.unpack_from("<I", data)[0]
-            elif kind in (_CELL_RK, _CELL_REAL):
+            elif kind in (_CELL_RK, _CELL_REAL, _FORMULA_REAL):
                 column, style = struct.unpack_from("<II", data)
                 yield row, column, styles[style & 0xFFFFFF]
 
@@ -81,18 +108,26 @@ def _of_ods(path: Path, number: int) -> error_cells.Found:
         for row, times, element in error_cells.table_rows(archive, number):
             column = 0
             for cell in element:
-                value = next((text for name, text in cell.items() if name.endswith("}value")), "")
-                code = _code_of("".join(cell.itertext()).strip(), value)
+                value = _attribute(cell, "value")
+                code = _code_of("".join(cell.itertext()).strip(), value, _attribute(cell, "currency"))
                 if code:
                     yield from ((row + n, column, code) for n in range(min(times, error_cells.MAX_REPEATED)))
                 column += error_cells.repeated(cell, "columns")
 
 
-def _code_of(shown: str, value: str) -> str:
+def _attribute(cell: ElementTree.Element, name: str) -> str:
+    return next((text for key, text in cell.items() if key.endswith(f"}}{name}")), "")
+
+
+def _code_of(shown: str, value: str, currency: str = "") -> str:
     """
+    >>> _code_of("99,90 €", "99.9"), _code_of("₺5,00", "5", "TRY"), _code_of("5 adet", "5.0")
+    ('#,##0.00\\\\ [$EUR]', '#,##0.00\\\\ [$TRY]', '')
     >>> _code_of("0001001", "1001"), _code_of("1.200", "1200"), _code_of("120.01", "12001")
     ('0000000', '', '"120.01"')
     """
+    if value and shown != value and (currency := currency_in(shown) or currency):
+        return f"#,##0.00\\ [${currency}]"
     if not value.isdecimal() or shown in (value, "") or _THOUSANDS.fullmatch(shown):
         return ""
     return "0" * len(shown) if shown.isdecimal() else f'"{shown}"'

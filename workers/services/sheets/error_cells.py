@@ -1,6 +1,6 @@
 """Where the error cells (#DIV/0!) of an .xls, .xlsb or .ods sheet stand: calamine gives them as empty.
 
-Only as much of the formats is understood as that takes ([MS-XLS], [MS-XLSB], [MS-CFB], OpenDocument 1.3). A file that
+Only as much of the formats is understood as that takes ([MS-XLSB], OpenDocument 1.3; of .xls see `biff`). A file that
 is laid out otherwise has no known errors; what is wrong with it, calamine says.
 """
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
+from workers.services.sheets import biff
+
 NAMES = {
     0: "#NULL!",
     7: "#DIV/0!",
@@ -26,9 +28,8 @@ NAMES = {
     43: "#GETTING_DATA",
 }
 MAX_ERRORS, MAX_REPEATED = 100_000, 1_000
-_READ_BYTES, _OVERLAP = 2**20, 64
-_LAST_SECTOR, _DIFAT_AT, _ENTRY_BYTES = 0xFFFFFFFA, 76, 128
-_BOUNDSHEET, _BOOLERR, _FORMULA, _EOF = 0x85, 0x205, 0x06, 0x0A
+_READ_BYTES, _OVERLAP = 2**20, 512
+_BOOLERR = 0x205
 ROW, _BUNDLE_SHEET, _CELL_ERROR, _FORMULA_ERROR = 0, 156, 3, 11
 _SHOWN = re.compile(rb">\s*(#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d{3})\s*<")
 
@@ -56,57 +57,17 @@ def reader_of(path: Path, of_xls: Reader, of_ods: Reader, of_xlsb: Reader) -> Re
 
 
 def _of_xls(path: Path, number: int) -> Found:
-    book = stream(path.read_bytes())
-    for kind, at in records(book, start_of(book, number)):
+    book = biff.stream(path.read_bytes())
+    for kind, at in biff.records(book, biff.start_of(book, number)):
         if kind == _BOOLERR:
             row, column, _, code, is_error = struct.unpack_from("<HHHBB", book, at)
-        elif kind == _FORMULA:
+        elif kind == biff.FORMULA:
             row, column, _, what, _, code, *_, is_error = struct.unpack_from("<HHHBBBBBBH", book, at)
             is_error = is_error == 0xFFFF and what == 2
         else:
             continue
         if is_error:
             yield row, column, NAMES[code]
-
-
-def start_of(book: bytes, number: int) -> int:
-    """Where the substream of the sheet of this number begins."""
-    return [struct.unpack_from("<I", book, at)[0] for kind, at in records(book, 0) if kind == _BOUNDSHEET][number]
-
-
-def records(book: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Kind and place of the records of a substream."""
-    kind = None
-    while kind != _EOF:
-        kind, size = struct.unpack_from("<HH", book, at)
-        yield kind, at + 4
-        at += 4 + size
-
-
-def stream(data: bytes) -> bytes:
-    """The workbook of an OLE container. (Streams below 4 kB lie elsewhere; there are no such workbooks.)"""
-    size = 1 << struct.unpack_from("<H", data, 30)[0]
-    count, directory = struct.unpack_from("<II", data, 44)
-    difat, more = struct.unpack_from("<II", data, 68)
-    tables = list(struct.unpack_from("<109I", data, _DIFAT_AT))
-    for _ in range(min(more, len(data) // size)):
-        *found, difat = struct.unpack_from(f"<{size // 4}I", data, (difat + 1) * size)
-        tables += found
-    fat = [n for at in tables[:count] for n in struct.unpack_from(f"<{size // 4}I", data, (at + 1) * size)]
-
-    def chain(sector: int) -> bytes:
-        parts: list[bytes] = []
-        while sector < _LAST_SECTOR and len(parts) <= len(fat):
-            parts.append(data[(sector + 1) * size : (sector + 2) * size])
-            sector = fat[sector]
-        return b"".join(parts)
-
-    entries = chain(directory)
-    for at in range(0, len(entries), _ENTRY_BYTES):
-        name = entries[at : at + max(struct.unpack_from("<H", entries, at + 64)[0] - 2, 0)].decode("utf-16le")
-        if name in ("Workbook", "Book"):
-            return chain(struct.unpack_from("<I", entries, at + 116)[0])
-    raise KeyError("Workbook")
 
 
 def _of_xlsb(path: Path, number: int) -> Found:
@@ -151,7 +112,7 @@ def _of_ods(path: Path, number: int) -> Found:
     """Parsed only if the file shows an error somewhere."""
     with zipfile.ZipFile(path) as archive:
         with archive.open("content.xml") as content:
-            if not _shows_errors(content):
+            if not any(map(_SHOWN.search, blocks(content))):
                 return
         for row, times, element in table_rows(archive, number):
             yield from ((row + n, *found) for found in _in_row(element) for n in range(min(times, MAX_REPEATED)))
@@ -171,13 +132,12 @@ def table_rows(archive: zipfile.ZipFile, number: int) -> Iterator[tuple[int, int
                 element.clear()
 
 
-def _shows_errors(content: IO[bytes]) -> bool:
+def blocks(content: IO[bytes]) -> Iterator[bytes]:
+    """What it holds piece by piece, each with the end of the one before: a short match is whole in one of them."""
     tail = b""
     while block := content.read(_READ_BYTES):
-        if _SHOWN.search(tail + block):
-            return True
+        yield tail + block
         tail = block[-_OVERLAP:]
-    return False
 
 
 def _in_row(row: ElementTree.Element) -> Iterator[tuple[int, str]]:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workers.services.sheets import cell_formats, error_cells
+from workers.services.sheets import biff, cell_formats, error_cells
 from workers.services.sheets.blocks import ERROR_MARK, Block, block_of
 from workers.services.sheets.guard import HEAD_ROWS, MB, broken, encrypted, too_many_columns, too_many_rows
 from workers.services.sheets.shapes import Limits
@@ -28,8 +28,6 @@ _STUMBLES = re.compile(_INDENTED.pattern + b"|" + _BREAK.pattern)
 
 class Others:
     """A `Source`."""
-
-    shows_currencies = False
 
     def __init__(self, path: Path, limits: Limits) -> None:
         from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum, load_workbook
@@ -52,6 +50,10 @@ class Others:
     def wants_formats(self, columns: list[int]) -> None:
         self._wanted = columns
 
+    @cached_property
+    def shows_currencies(self) -> bool:
+        return bool(cell_formats.currencies(self._path) - {"TRY"})
+
     def filled_rows(self, sheet: str) -> int:
         """It is the sheet that will be read: from now on its blocks tell its errors."""
         self._open(sheet)
@@ -66,7 +68,7 @@ class Others:
             numbers, cells = zip(*chunk, strict=True)
             block = block_of(list(numbers), list(cells), left=left)
             for column in self._wanted:
-                if column < len(block.columns) and int in map(type, block.columns[column]):
+                if column < len(block.columns) and not {int, float}.isdisjoint(map(type, block.columns[column])):
                     block.formats[column] = self._formats[column]
             yield block
 
@@ -103,9 +105,10 @@ class Others:
 
 
 def _content(path: Path) -> bytes:
-    """The file; an .ods without what calamine stumbles over: blanks between cells, and breaks within a text."""
+    """The file without what calamine stumbles over: numbers of formats (see `biff`); in an .ods, blanks between cells
+    and breaks within a text."""
     if not zipfile.is_zipfile(path):
-        return path.read_bytes()
+        return biff.with_own_formats(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
         if ODS_CONTENT not in archive.namelist() or not any(map(_STUMBLES.search, _pieces(archive))):
             return path.read_bytes()

@@ -164,7 +164,8 @@ def money(value: Any) -> Any:
         if kind is str:
             return amounts.parse(value) if value.strip() else None
     except Unclear as error:
-        return Said(error.tr, error.en)
+        written = text(value)
+        return written if isinstance(written, Said) else Said(error.tr, error.en)
     return _failed(value) if kind is CellError else _unlike(value, "tutar", "amount")
 
 
@@ -182,8 +183,8 @@ def day(value: Any, epoch: date = days.EPOCH) -> Any:
     found = None if kind is bool else days.serial(value, epoch) or (days.parse(str(value)) if kind is int else None)
     if found is None:
         return _unlike(value, "tarih", "date")
-    tr = f"{value:.0f} sayısı {turkish.format_date(found)} olarak okundu"
-    return Said(tr, f"The number {value:.0f} was read as {found}", found, bad=False)
+    tr = f"{int(value)} sayısı {turkish.format_date(found)} olarak okundu"
+    return Said(tr, f"The number {int(value)} was read as {found}", found, bad=False)
 
 
 def email(value: Any) -> Any:
@@ -233,7 +234,10 @@ def currency(value: Any) -> Any:
 
 
 def _unlike(value: Any, tr: str, en: str) -> Said:
-    shown = str(text(value))[:_SHORT_CHARS]
+    written = text(value)
+    if isinstance(written, Said):  # an error that became text
+        return written
+    shown = str(written)[:_SHORT_CHARS]
     return Said(f"“{shown}” bir {tr} değil", f"“{shown}” is no {en}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from workers.services.sheets import pieces, strings
+from workers.services.sheets.biff import EAST_ASIAN
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.cell_formats import BUILT_IN
 from workers.services.sheets.guard import MB, broken
@@ -135,7 +136,10 @@ class Xlsx:
     def _mini_styles(self) -> str:
         """The styles with their number formats alone, which tell dates from numbers."""
         codes: dict[str, int] = {}
-        ids = [codes.setdefault(code, _OWN_FORMATS_FROM + len(codes)) if code else id for id, code in self._formats]
+        ids = [
+            codes.setdefault(code, _OWN_FORMATS_FROM + len(codes)) if code else id * (id not in EAST_ASIAN)
+            for id, code in self._formats
+        ]
         known = "".join(f'<numFmt numFmtId="{n}" formatCode="{escape(code)}"/>' for code, n in codes.items())
         styles = "".join(f'<xf numFmtId="{n}"/>' for n in ids)
         return f"<numFmts>{known}</numFmts><cellXfs>{styles}</cellXfs>"

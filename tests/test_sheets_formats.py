@@ -1,0 +1,74 @@
+"""What only the number formats of cells say: zeros, currencies, days; and cells that have nothing but a format."""
+
+import datetime
+import re
+import zipfile
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from tests import workbooks
+from tests.oldbooks import Euros, Shown
+from tests.test_sheets_reading import read
+from tests.workbooks import GOOD, HEAD, Raw, parts, rows, sheet, write
+from workers.services.sheets import pieces
+
+
+@pytest.mark.parametrize("kind", ["xls", "xlsb", "ods"])
+def test_zeros_that_only_a_number_format_shows_are_kept_in_the_other_workbooks_too(tmp_path, kind):
+    lines = (HEAD, (Shown(1001), *GOOD[1:]), (1002, *GOOD[1:]))
+    given = ["".join(map(workbooks.ods_row, lines))] if kind == "ods" else lines
+    path = getattr(workbooks, kind)(tmp_path / f"cari.{kind}", *given)
+
+    found = read(path)[1]
+
+    assert [row.values["code"] for row in found] == ["0001001", "1002"]
+    assert [len(row.warnings) for row in found] == [1, 0]
+    assert found[0].cells[0].format == "0000000"
+
+
+@pytest.mark.parametrize("kind", ["xls", "xlsb", "ods"])
+def test_a_currency_that_only_a_number_format_shows_counts_in_the_other_workbooks_too(tmp_path, kind):
+    lines = (HEAD[:5], (*GOOD[:4], Euros(12.5)), (*GOOD[:4], 13.5), (*GOOD[:4], Euros(-14)))
+    lines = [(*line, more) for line, more in zip(lines, ("Para Birimi", "", "", "TL"), strict=True)]
+    given = ["".join(map(workbooks.ods_row, lines))] if kind == "ods" else lines
+    path = getattr(workbooks, kind)(tmp_path / f"cari.{kind}", *given)
+
+    found = read(path)[1]
+
+    assert [row.values["currency"] for row in found] == ["EUR", None, "TRY"]
+    assert re.search("EUR|€", found[0].cells[4].format)
+    assert not found[0].reasons
+
+
+@pytest.mark.parametrize("first_own", [27, 50, 57, 164])
+def test_a_format_that_a_file_brings_along_counts_whatever_its_number_means_elsewhere(tmp_path, first_own):
+    lines = (HEAD[:5], (Shown(1001), *GOOD[1:4], Euros(12.5)))
+
+    row = read(workbooks.xls(tmp_path / "cari.xls", *lines, first_own=first_own))[1][0]
+
+    assert (row.values["code"], row.values["amount"], row.values["currency"]) == ("0001001", Decimal("12.50"), "EUR")
+
+
+@pytest.mark.parametrize("number", [27, 36, 50, 58])
+def test_the_numbers_of_east_asian_days_are_those_of_no_day_here(tmp_path, number):
+    there = parts({"Cari": sheet(rows(HEAD, ("1", "A", None, DAY := Raw('<c r="{r}" s="1"><v>46022</v></c>'), DAY)))})
+    there["xl/styles.xml"] = there["xl/styles.xml"].replace("</cellXfs>", f'<xf numFmtId="{number}"/></cellXfs>')
+
+    row = read(write(tmp_path / "cari.xlsx", there))[1][0]
+
+    assert (row.values["amount"], row.values["as_of"]) == (46022, datetime.date(2025, 12, 31))
+
+
+def test_rows_whose_cells_are_only_formatted_are_passed_over_unparsed(tmp_path):
+    formatted = "".join(f'<row r="{n}"><c r="A{n}" s="1"/><c r="B{n}" s="1"/></row>' for n in range(3, 60_003))
+    there = parts({"Cari": sheet(rows(HEAD, GOOD) + formatted + rows(GOOD, start=60_003))})
+    path = write(tmp_path / "cari.xlsx", there)
+
+    opened, found = read(path)
+    with zipfile.ZipFile(path) as archive:
+        cut = list(pieces._pieces(partial(archive.open, "xl/worksheets/sheet1.xml"), 0))
+
+    assert (opened.total, [row.number for row in found]) == (2, [2, 60_003])
+    assert sum(len(piece.xml) for piece in cut) < len(formatted) / 2
