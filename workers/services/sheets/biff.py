@@ -15,6 +15,7 @@ BOUNDSHEET, FORMAT, XF, FORMULA = 0x85, 0x41E, 0xE0, 0x06
 EAST_ASIAN = frozenset((*range(27, 37), *range(50, 59)))
 _EOF = 0x0A
 _LAST_SECTOR, _DIFAT_AT, _ENTRY_BYTES, _START_AT, _SMALL, _SMALL_BELOW = 0xFFFFFFFA, 76, 128, 116, 64, 4096
+_SIZES = {9: 512, 12: 4096}
 _EXCEL_97, _FIRST_OWN, _NUMBER, _DAY = 0x600, 164, 0, 14
 _EXCELS = frozenset((*range(14), *range(37, 45)))  # which Excel itself writes into each file, as they are
 _NO_SIGN = re.compile(r"\"[^\"]*\"|\[(?!h+\]|m+\]|s+\])[^\]]*\]|[\\\\_*].", re.IGNORECASE)
@@ -81,11 +82,12 @@ def _changes(book: bytes) -> list[tuple[int, int]]:
 def _sectors(data: bytes) -> tuple[int, list[int]]:
     """How large the sectors are, and where those of the workbook begin; one below 4 kB lies in small ones of 64 bytes,
     which are kept together in a stream of their own."""
-    size = 1 << struct.unpack_from("<H", data, 30)[0]
+    size = _SIZES[struct.unpack_from("<H", data, 30)[0]]
     count, directory = struct.unpack_from("<II", data, 44)
-    small_table, _, difat, more = struct.unpack_from("<IIII", data, 60)
+    small_table, _, difat = struct.unpack_from("<III", data, 60)
+    count = min(count, len(data) // size // (size // 4) + 1)  # more would tell of sectors that there are not
     tables = list(struct.unpack_from("<109I", data, _DIFAT_AT))
-    for _ in range(min(more, len(data) // size)):
+    while len(tables) < count:
         *found, difat = struct.unpack_from(f"<{size // 4}I", data, (difat + 1) * size)
         tables += found
     fat = [n for at in tables[:count] for n in struct.unpack_from(f"<{size // 4}I", data, (at + 1) * size)]

@@ -65,6 +65,8 @@ def tidy(column: list[Any], strings: list[str | None]) -> list[Any]:
     if kinds == {str}:
         whole = "".join(column)
         if whole.count(TEXT_MARK) == len(column):  # all of them shared strings: resolved without a loop
+            if "-" in whole:
+                raise IndexError(whole)
             return list(map(strings.__getitem__, map(int, whole[1:].split(TEXT_MARK))))
         return [_text(text, strings) for text in column]
     return [_tidied(value, strings) for value in column]
@@ -76,10 +78,17 @@ def whole_numbers(column: list[float]) -> list[int | float]:
 
 def _text(text: str, strings: list[str | None]) -> str | CellError | None:
     if text[:1] == TEXT_MARK:
-        return strings[int(text[1:])]
+        return strings[_place(text[1:])]
     if text[:1] == ERROR_MARK:
         return CellError(text[1:])
     return text or None
+
+
+def _place(digits: str) -> int:
+    number = int(digits)
+    if number < 0:  # would be counted from the end
+        raise IndexError(number)
+    return number
 
 
 def _tidied(value: Any, strings: list[str | None]) -> Any:

@@ -24,6 +24,7 @@ _LOCKED_XLS = re.compile(rb"\x09\x08\x10\0\0\x06\x05\0.{12}(?:\x86\0\0\0)?\x2f\0
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")  # not PK alone: a csv may begin with PKNO
 DELIMITED = (".csv", ".txt", ".tsv")
+MANIFEST = "META-INF/manifest.xml"
 _XML_PARTS = (".xml", ".rels", ".vml")
 _ROW_END = b"row>"
 _FAR_CELL = re.compile(rb' r="([A-Z]{2,7})(\d{1,10})"')  # a literal start, which is searched for at memory speed
@@ -36,7 +37,7 @@ _OTHERS = (
     (b"%PDF", "bu bir PDF dosyası", "this is a PDF file"),
     (b"{\\rtf", "bu bir RTF belgesi", "this is an RTF document"),
 )
-_MARKUP = re.compile(rb"\s*<(?:!doctype|html|\?xml|table|head|meta)", re.IGNORECASE)
+_MARKUP = re.compile(rb"(?:\xff\xfe|\xef\xbb\xbf)?\s*<\0?[a-z!?]|MIME-Version:", re.IGNORECASE)
 
 
 def refuse(tr: str, en: str, *, error: type[SheetRefused] = SheetRefused) -> SheetRefused:
@@ -88,7 +89,7 @@ def _kind_of_text(start: bytes, filename: str) -> FileKind:
     for magic, tr, en in _OTHERS:
         if start.startswith(magic) and (b"\0" in start or not magic.isalpha()):  # a csv may begin with MZ, too
             raise refuse(f"{tr}, Excel dosyası değil", f"{en}, no sheet")
-    if _MARKUP.match(start.removeprefix(b"\xef\xbb\xbf")):
+    if _MARKUP.match(start):
         tr = "bu bir HTML veya XML dosyası; Excel'de açıp .xlsx olarak kaydedin"
         raise refuse(tr, "this is an HTML or XML file; open it in Excel and save it as .xlsx")
     utf16 = start.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -121,7 +122,10 @@ def _examine_zip(path: Path, limits: Limits) -> Found:
         with zipfile.ZipFile(path) as archive:
             kind = _kind_of_zip({entry.filename for entry in archive.infolist()})
             _check_names(archive.infolist(), limits)
-            return Found(kind, _unpack_all(archive, limits))
+            rows = _unpack_all(archive, limits)
+            if kind == "ods" and MANIFEST in archive.namelist() and b"encryption-data" in archive.read(MANIFEST):
+                raise encrypted()
+            return Found(kind, rows)
     except (
         zipfile.BadZipFile,
         zlib.error,

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from workers.services.sheets import pieces, strings
 from workers.services.sheets.biff import EAST_ASIAN
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.cell_formats import BUILT_IN
-from workers.services.sheets.guard import MB, broken
+from workers.services.sheets.guard import MB, broken, refuse
 from workers.services.sheets.values import currency_shown
 
 MAX_SMALL_PART_BYTES = 16 * MB
@@ -33,6 +34,7 @@ class Xlsx:
 
     def __init__(self, path: Path, rows: dict[str, int]) -> None:
         self._zip, self._rows = zipfile.ZipFile(path), rows
+        self._parts = {name.lower(): name for name in self._zip.namelist()}
         self._wanted: list[int] = []
         self._workbook = self._workbook_part()
         self._related = self._relations(self._workbook)
@@ -42,7 +44,7 @@ class Xlsx:
         self.visible = [sheet.name for sheet in self._sheets.values() if sheet.visible]
         self.shows_currencies = any(currency_shown(code) not in (None, "TRY") for _, code in self._formats)
         if not self.sheets:
-            raise broken("içinde sayfa yok", "it has no sheet")
+            raise refuse("dosyada satır ve sütunlardan oluşan bir sayfa yok", "it has no sheet of rows and columns")
 
     def filled_rows(self, sheet: str) -> int | None:
         return self._rows.get(self._sheets[sheet].part)
@@ -63,7 +65,7 @@ class Xlsx:
 
     def _workbook_part(self) -> str:
         for kind, target in self._relations("").values():
-            if kind.endswith(_OFFICE) and target in self._zip.namelist():
+            if kind.endswith(_OFFICE) and target in self._parts.values():
                 return target
         raise broken("xl/workbook.xml parçası eksik", "the part xl/workbook.xml is missing")
 
@@ -76,8 +78,12 @@ class Xlsx:
             which = part or "zip"
             raise broken(f"{which}: ilişkiler eksik", f"{which}: its relationships are missing") from error
         inner = [one for one in root if one.get("TargetMode") != "External"]
-        paths = [posixpath.normpath(posixpath.join("/", folder, one.get("Target", ""))).lstrip("/") for one in inner]
-        return {one.get("Id", ""): (one.get("Type", ""), path) for one, path in zip(inner, paths, strict=True)}
+        return {one.get("Id", ""): (one.get("Type", ""), self._named(folder, one.get("Target", ""))) for one in inner}
+
+    def _named(self, folder: str, target: str) -> str:
+        """The part that is meant: its name may be written in other letters, quoted, or with the signs of Windows."""
+        path = posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip("/")
+        return self._parts.get(path.lower()) or self._parts.get(unquote(path).lower(), path)
 
     def _xml(self, part: str) -> ElementTree.Element:
         if self._zip.getinfo(part).file_size > MAX_SMALL_PART_BYTES:
@@ -88,7 +94,7 @@ class Xlsx:
             raise broken(f"{part}: {error}") from error
 
     def _find_sheets(self) -> Iterator[_Sheet]:
-        parts = set(self._zip.namelist())
+        parts = set(self._parts.values())
         for element in self._root.iter():
             if _name(element) == "sheet":
                 ids = [value for key, value in element.items() if _local(key) == "id" and key != "id"]
@@ -100,7 +106,7 @@ class Xlsx:
 
     def _part_of(self, kind: str) -> str | None:
         found = (target for type_, target in self._related.values() if type_.endswith(kind))
-        return next((target for target in found if target in self._zip.namelist()), None)
+        return next((target for target in found if target in self._parts.values()), None)
 
     @property
     def _dates_from_1904(self) -> bool:
@@ -130,7 +136,8 @@ class Xlsx:
         root = self._xml(part) if part else ElementTree.Element("styleSheet")
         own = {e.get("numFmtId", ""): e.get("formatCode", "") for e in root.iter() if _name(e) == "numFmt"}
         styles = next((list(e) for e in root if _name(e) == "cellXfs"), [])
-        return [(int(id), own.get(id, "")) for id in (e.get("numFmtId", "0") for e in styles)]
+        ids = [e.get("numFmtId", "") for e in styles]
+        return [(int(id) if id.isdecimal() else 0, own.get(id, "")) for id in ids]
 
     @property
     def _mini_styles(self) -> str:
