@@ -5,6 +5,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.utils import get_column_letter
 from sqlalchemy import func, select
 
 from tests import face as faces
@@ -181,7 +182,10 @@ def test_a_template_has_every_column_and_explains_it(face: Face, target: str, la
 
     assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="{target}.xlsx"')
     assert read_back(answer.data)[0] == [column.heading(lang) for column in COLUMNS[target]]
-    explained = openpyxl.load_workbook(io.BytesIO(answer.data)).worksheets[1]
+    to_fill_in, explained = openpyxl.load_workbook(io.BytesIO(answer.data)).worksheets
+    typed = [to_fill_in.column_dimensions[get_column_letter(n + 1)].number_format for n in range(len(COLUMNS[target]))]
+    numerals = [column.kind in ("code", "tax_number", "phone") for column in COLUMNS[target]]
+    assert [format == "@" for format in typed] == numerals, "a zero in front of what is typed there stays"
     assert [cell.value for cell in explained["A"]][1:] == [column.heading(lang) for column in COLUMNS[target]]
 
 

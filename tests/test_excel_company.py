@@ -1,8 +1,10 @@
 """Imports end to end, continued: users, exports, whose upload it is, and headings of a company's own."""
 
+import io
 from datetime import UTC, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 from sqlalchemy import delete
 
@@ -76,6 +78,8 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
 
     exported = export("mutabakat")
     assert [row[0] for row in read_back(exported)] == ["Cari Kodu", "0320", "120.10", "120.10"]
+    amounts = openpyxl.load_workbook(io.BytesIO(exported)).worksheets[0].column_dimensions["I"]
+    assert amounts.width >= len("-123.456.789.012,34"), "less would be shown as ###"
     assert counts(imported(face.ayse, exported, "mutabakat", name="geri.xlsx")) == (0, 0, 3, 0)
     assert counts(imported(face.ayse, export("accounts"), "accounts", name="cariler.xlsx")) == (0, 0, 2, 0)
 

@@ -27,7 +27,7 @@ from workers.engine.tasks import Task
 from workers.errors import InvalidInput, NotFound, TooLarge
 from workers.models import Company
 from workers.services import workbooks
-from workers.services.columns import COLUMNS, Column, Target
+from workers.services.columns import COLUMNS, NUMERALS, Column, Target
 
 KIND = "process_excel_upload"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -164,8 +164,9 @@ def check_columns(target: str, mapping: Iterable[str], field: str) -> None:
         raise InvalidInput([{"field": f"{field}.{name}", "message": "is no column"} for name in sorted(unknown)])
 
 
-def _explained(column: Column, lang: str) -> tuple[str, str, bool, str]:
-    return column.heading(lang), column.about[lang == "en"], column.required, column.example
+def _explained(column: Column, lang: str) -> workbooks.Asked:
+    about = column.about[lang == "en"]
+    return workbooks.Asked(column.heading(lang), about, column.required, column.example, column.kind in NUMERALS)
 
 
 def _checked(file: Any) -> str:

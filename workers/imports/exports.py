@@ -25,6 +25,13 @@ QUERIES: dict[str, Select[Any]] = {
     ),
 }
 IDS = {"accounts": A, "mutabakat": M}
+WIDTHS = {"money": 20, "date": 18, "side": 8, "currency": 14}  # 123.456.789.012,34 is shown as ### where it has no room
+TEXT_WIDTH = 26
+
+
+def widths(what: str) -> list[int]:
+    """How wide the columns are, in characters."""
+    return [WIDTHS.get(column.kind, TEXT_WIDTH) for column in COLUMNS[what]]
 
 
 def count(what: str, company_id: int) -> int:

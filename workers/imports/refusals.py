@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from workers.imports.checking import opened
 from workers.imports.orders import Order, Tell
 from workers.imports.scratch import Scratch
-from workers.services.workbooks import Sink, Workbook
+from workers.services.workbooks import MIN_WIDTH, Sink, Workbook
 
 if TYPE_CHECKING:
     from workers.services.sheets import Sheet
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ADDED = (("Satır", "Row"), ("Hata Nedeni", "Reason"))
 GROUP = ("İçe aktarma", "Import")  # above them, where there are groups: the last of these would reach over them
 WRITING = ("Hatalı satırlar yazılıyor...", "Writing the refused rows...")
-REASON_WIDTH, ROW_WIDTH = 80, 8
+MAX_WIDTH, REASON_WIDTH, ROW_WIDTH = 40, 80, 8
 
 
 def write(order: Order, place: Path, scratch: Scratch, sink: Sink, tell: Tell) -> None:
@@ -24,7 +24,7 @@ def write(order: Order, place: Path, scratch: Scratch, sink: Sink, tell: Tell) -
         page = book.page(sheet.name)
         ours = {word for words in ADDED for word in words}  # of an earlier round: the new ones take their place
         own = [number for number, header in enumerate(sheet.headers) if header not in ours]
-        widths = [min(max(len(sheet.headers[number]) + 2, 12), 40) for number in own]
+        widths = [min(max(len(sheet.headers[number]) + 2, MIN_WIDTH), MAX_WIDTH) for number in own]
         added = [[order.word(GROUP), ""], [order.word(words) for words in ADDED]]
         for head, ends in zip(sheet.heads, added[-len(sheet.heads) :], strict=True):
             page.head([*(head[number] for number in own), *ends], [*widths, ROW_WIDTH, REASON_WIDTH])

@@ -84,14 +84,16 @@ def export_sheet(
     from workers.services import workbooks
 
     if what == "items":
+        widths: list[int] = []
         headings, total, records = _items(task_id or "", company_id, language, state)
     else:
         headings = tuple(column.heading(language) for column in exports.COLUMNS[what])
+        widths = exports.widths(what)
         total, records = exports.count(what, company_id), exports.rows(what, company_id, language)
     with files.new(f"{what}.xlsx", XLSX, task_id=this_task().id, company_id=company_id) as file:
         with workbooks.Workbook(file) as book:
             page = book.page(what)
-            page.head(headings)
+            page.head(headings, widths)
             page.rows(_told(records, total))
     return file.result
 

@@ -8,6 +8,7 @@ Kind = Literal[
 ]  # fmt: skip
 Target = Literal["users", "accounts", "mutabakat"]
 LANGUAGES = ("tr", "en")
+NUMERALS = ("code", "tax_number", "phone")  # kinds that look like numbers and are none: 0012, 120.10
 
 
 @dataclass(frozen=True)

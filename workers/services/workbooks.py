@@ -1,17 +1,18 @@
 """Writing workbooks in constant memory: every text as text, so that no cell becomes a formula or loses its zeros."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from html import escape
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from workers.errors import SheetFull
 
 MAX_ROWS = 1_048_576
 MAX_CHARS = 32_767
 MAX_NAME_CHARS = 31
+MIN_WIDTH = 16  # in less an amount is shown as ###
 EXACT_DIGITS = 15  # what a double, and so a cell, keeps of a number
 FIRST_YEAR = 1900
 _NOT_IN_CELLS = dict.fromkeys({*range(32)} - {9, 10, 13})
@@ -35,17 +36,28 @@ class Styled:
         return str(self.number)
 
 
+class Asked(NamedTuple):
+    """A column of a workbook to fill in."""
+
+    heading: str
+    about: str
+    required: bool
+    example: str
+    is_text: bool
+
+
 class Page:
     """One sheet, written row by row from the top; `rows` may be any iterator, nothing of it is kept."""
 
     def __init__(self, sheet: Any, formats: dict[str, Any], format_of: Callable[[str], Any]) -> None:
         self._sheet, self._formats, self._format_of, self._next = sheet, formats, format_of, 0
 
-    def head(self, headings: Sequence[str], widths: Sequence[int] = ()) -> None:
-        """The first row, bold, and kept in sight."""
+    def head(self, headings: Sequence[str], widths: Sequence[int] = (), texts: Collection[int] = ()) -> None:
+        """The first row, bold, and kept in sight. `texts`: columns in which what people type stays text, with its
+        zeros."""
         for column, heading in enumerate(headings):
-            width = widths[column] if column < len(widths) else min(max(len(heading) + 2, 12), 50)
-            self._sheet.set_column(column, column, width)
+            width = widths[column] if column < len(widths) else min(max(len(heading) + 2, MIN_WIDTH), 50)
+            self._sheet.set_column(column, column, width, self._format_of("@") if column in texts else None)
             self._sheet.write_string(self._next, column, _text(heading), self._formats["head"])
         self._next += 1
         self._sheet.freeze_panes(self._next, 0)
@@ -151,17 +163,20 @@ def sheet_name(name: str) -> str:
     return plain if plain and plain.casefold() != "history" else "Sayfa1"
 
 
-def template(sink: Sink, columns: Iterable[tuple[str, str, bool, str]], language: str) -> None:
-    """A workbook to fill in: an empty sheet of the columns (heading, about, required, example) and one about them."""
+def template(sink: Sink, columns: Iterable[Asked], language: str) -> None:
+    """A workbook to fill in: an empty sheet of the columns and one about them."""
     columns = list(columns)
     english = language == "en"
     with Workbook(sink) as book:
-        book.page("Data" if english else "Veri").head([heading for heading, *_ in columns])
+        page = book.page("Data" if english else "Veri")
+        page.head(
+            [column.heading for column in columns], texts=[n for n, column in enumerate(columns) if column.is_text]
+        )
         told = book.page("Columns" if english else "Sütunlar")
         told.head(["Column", "Required", "Example", "Note"] if english else ["Sütun", "Zorunlu", "Örnek", "Açıklama"])
         told.rows(_explained(columns, "yes" if english else "evet"))
 
 
-def _explained(columns: list[tuple[str, str, bool, str]], yes: str) -> Iterator[tuple[str, str, str, str]]:
-    for heading, about, required, example in columns:
-        yield heading, yes if required else "", example, about
+def _explained(columns: list[Asked], yes: str) -> Iterator[tuple[str, str, str, str]]:
+    for column in columns:
+        yield column.heading, yes if column.required else "", column.example, column.about
