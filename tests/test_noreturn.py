@@ -8,10 +8,10 @@ import pytest
 
 from tests.conftest import Service
 from tests.hands import claim, redis_away, row_of, settle, work_off
-from workers.engine import control, enqueue, find, no_return, noreturn, outcome, running, wire
+from workers.engine import control, enqueue, find, no_return, noreturn, outcome, rescue, running, wire
 from workers.engine.outcome import Outcome
 from workers.engine.queues import push
-from workers.errors import Conflict, QueueDown
+from workers.errors import Conflict, QueueDown, TimeLimitExceeded
 
 
 @contextmanager
@@ -85,6 +85,18 @@ def test_a_failure_behind_it_is_no_end_though_the_kind_has_no_retries(service: S
     wire.run(wire.connect(), "promote", 10, "excel")
     work_off()
     assert (find(task.id).state, find(task.id).result) == ("SUCCESS", 2)
+
+
+def test_a_child_that_its_hard_limit_ended_behind_it_is_no_end_either(service: Service) -> None:
+    task = enqueue("nothing")
+    job_id, execution = claim("maintenance")
+    with running_as(job_id, execution):
+        no_return()
+
+    rescue.dead_child("by-hand", TimeLimitExceeded(limit_s=1), (job_id, TimeLimitExceeded(limit_s=1)))
+
+    assert find(task.id).state == "RETRY"
+    assert_no_cancel(task.id)
 
 
 def test_an_execution_that_was_replaced_or_cannot_ask_does_not_pass_it(
