@@ -7,7 +7,7 @@ from typing import Any
 SECTOR = 512
 FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 BOF, EOF, BOUNDSHEET, LABEL, NUMBER, FILEPASS = 0x0809, 0x000A, 0x0085, 0x0204, 0x0203, 0x002F
-BOOLERR = 0x0205
+BOOLERR, DATEMODE = 0x0205, 0x0022
 
 
 FORMAT, XF = 0x041E, 0x00E0
@@ -41,7 +41,14 @@ def _bof(kind: int) -> bytes:
     return _record(BOF, struct.pack("<HHHHII", 0x0600, kind, 0x0DBB, 0x07CC, 0, 6))
 
 
-def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False, first_own: int = FIRST_OWN) -> bytes:
+def biff8(
+    title: str,
+    rows: Iterable[Sequence[Any]],
+    *,
+    encrypted: bool = False,
+    first_own: int = FIRST_OWN,
+    from_1904: bool = False,
+) -> bytes:
     """The stream of a workbook with one sheet; numbers and texts. `first_own`: the number of its first own format."""
     name = title.encode("utf-16le")
     lock = _record(FILEPASS, struct.pack("<HHH", 1, 1, 1)) if encrypted else b""
@@ -51,7 +58,7 @@ def biff8(title: str, rows: Iterable[Sequence[Any]], *, encrypted: bool = False,
         for id, code in zip(own, CODES, strict=True)
     )
     styles = b"".join(_record(XF, struct.pack("<HH", 0, id).ljust(20, b"\0")) for id in (0, *own))
-    start = _bof(5) + lock + formats + styles
+    start = _bof(5) + lock + _record(DATEMODE, struct.pack("<H", from_1904)) + formats + styles
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", 0, 0, 0, len(title), 1) + name)
     at = len(start) + len(bound) + len(_record(EOF))
     bound = _record(BOUNDSHEET, struct.pack("<IBBBB", at, 0, 0, len(title), 1) + name)
@@ -95,7 +102,7 @@ def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
     return text.ljust(64, b"\0") + links + bytes(36) + struct.pack("<IQ", start, size)
 
 
-def xlsb(title: str, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
+def xlsb(title: str, rows: Iterable[Sequence[Any]], *, from_1904: bool = False) -> dict[str, bytes]:
     """The parts of a binary workbook (MS-XLSB) with one sheet; numbers and texts."""
     sheet = _long(129) + _long(148, struct.pack("<IIII", 0, 99, 0, 9)) + _long(145)
     for number, row in enumerate(rows):
@@ -107,7 +114,12 @@ def xlsb(title: str, rows: Iterable[Sequence[Any]]) -> dict[str, bytes]:
     styles = b"".join(_long(47, struct.pack("<HH", 0, id) + bytes(12)) for id in (0, *own))
     return {
         "xl/styles.bin": _long(278) + formats + _long(617, struct.pack("<I", 3)) + styles + _long(618) + _long(279),
-        "xl/workbook.bin": _long(131) + _long(143) + _long(156, bundle) + _long(144) + _long(132),
+        "xl/workbook.bin": _long(131)
+        + _long(153, struct.pack("<III", from_1904, 0, 0))
+        + _long(143)
+        + _long(156, bundle)
+        + _long(144)
+        + _long(132),
         "xl/worksheets/sheet1.bin": sheet + _long(146) + _long(130),
     }
 

@@ -61,6 +61,18 @@ def test_the_numbers_of_east_asian_days_are_those_of_no_day_here(tmp_path, numbe
     assert (row.values["amount"], row.values["as_of"]) == (46022, datetime.date(2025, 12, 31))
 
 
+@pytest.mark.parametrize("kind", ["xls", "xlsb", "ods"])
+@pytest.mark.parametrize(("from_1904", "year", "day"), [(False, 2021, 30), (True, 2025, 31)])
+def test_a_bare_number_is_a_day_of_the_calendar_of_its_file(tmp_path, kind, from_1904, year, day):
+    lines = (HEAD, (*GOOD[:3], 44560, *GOOD[4:]))
+    given = ["".join(map(workbooks.ods_row, lines))] if kind == "ods" else lines
+    path = getattr(workbooks, kind)(tmp_path / f"cari.{kind}", *given, from_1904=from_1904)
+
+    (found,) = read(path)[1]
+
+    assert (found.values["as_of"], len(found.warnings)) == (datetime.date(year, 12, day), 1)
+
+
 def test_rows_whose_cells_are_only_formatted_are_passed_over_unparsed(tmp_path):
     formatted = "".join(f'<row r="{n}"><c r="A{n}" s="1"/><c r="B{n}" s="1"/></row>' for n in range(3, 60_003))
     there = parts({"Cari": sheet(rows(HEAD, GOOD) + formatted + rows(GOOD, start=60_003))})

@@ -180,11 +180,13 @@ def with_wrong_crc(path: Path, part: str) -> Path:
     return path
 
 
-def ods(path: Path, table_rows: str) -> Path:
+def ods(path: Path, table_rows: str, *, from_1904: bool = False) -> Path:
     names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
     names += ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
     names += ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
-    body = f'<office:spreadsheet><table:table table:name="Cari">{table_rows}</table:table></office:spreadsheet>'
+    dates = '<table:calculation-settings><table:null-date table:date-value="1904-01-01"/></table:calculation-settings>'
+    table = f'<table:table table:name="Cari">{table_rows}</table:table>'
+    body = f"<office:spreadsheet>{dates * from_1904}{table}</office:spreadsheet>"
     content = f"<office:document-content {names}><office:body>{body}</office:body></office:document-content>"
     kind = "application/vnd.oasis.opendocument.spreadsheet"
     manifest = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
@@ -220,14 +222,15 @@ def xls(path: Path, *values: Sequence[Any], **more: Any) -> Path:
     return path
 
 
-def xlsb(path: Path, *values: Sequence[Any]) -> Path:
+def xlsb(path: Path, *values: Sequence[Any], **more: Any) -> Path:
     """A binary workbook of today with one sheet, "Cari"."""
     own = parts({"Cari": ""})
     relations = {name: xml.replace("sheet1.xml", "sheet1.bin") for name, xml in own.items() if name.endswith(".rels")}
     root = {"_rels/.rels": own["_rels/.rels"].replace("workbook.xml", "workbook.bin")}
     book = {"xl/_rels/workbook.bin.rels": relations["xl/_rels/workbook.xml.rels"]}
     return write(
-        path, {"[Content_Types].xml": own["[Content_Types].xml"], **root, **book, **oldbooks.xlsb("Cari", values)}
+        path,
+        {"[Content_Types].xml": own["[Content_Types].xml"], **root, **book, **oldbooks.xlsb("Cari", values, **more)},
     )
 
 

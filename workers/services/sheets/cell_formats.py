@@ -19,6 +19,8 @@ BUILT_IN = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,\s]\d{3})+")
 _NUMBER, _RK, _MULRK = 0x203, 0x27E, 0xBD
 _BRT_FORMAT, _BRT_XF, _BEGIN_XFS, _END_XFS, _CELL_RK, _CELL_REAL, _FORMULA_REAL = 44, 47, 617, 618, 2, 5, 9
+_DATEMODE, _BRT_BOOK = 0x22, 153
+_NULL_DATE = re.compile(rb'<table:null-date[^>]* table:date-value="1904-01-01"')
 _SHOWN_SIGN = re.compile(rb'office:value="[^>]*>\s*<text:p[^>]*>[\d.,\s()-]*([^\d.,\s()<-][^\d<]{0,9})')
 
 Formats = dict[int, dict[int, str]]
@@ -39,6 +41,21 @@ def currencies(path: Path) -> set[str]:
     with suppress(*error_cells.UNREADABLE):
         return {code for code in map(currency_shown, _codes(path)) if code}
     return set()
+
+
+def dates_from_1904(path: Path) -> bool:
+    """Whether the numbers of its days are counted from there, as Excel for Mac once did; its bare numbers are, too."""
+    with suppress(*error_cells.UNREADABLE):
+        if not zipfile.is_zipfile(path):
+            book = biff.stream(path.read_bytes())
+            return any(book[at : at + 2] == b"\1\0" for kind, at in biff.records(book, 0) if kind == _DATEMODE)
+        with zipfile.ZipFile(path) as archive:
+            if "content.xml" in archive.namelist():
+                with archive.open("content.xml") as content:
+                    return any(map(_NULL_DATE.search, error_cells.blocks(content)))
+            book = archive.read(next(name for name in archive.namelist() if name.endswith("workbook.bin")))
+            return any(data[0] & 1 for kind, data in error_cells.long_records(book) if kind == _BRT_BOOK)
+    return False
 
 
 def _codes(path: Path) -> Collection[str]:

@@ -67,10 +67,15 @@ class Others:
         while chunk := list(islice(rows, BLOCK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
             block = block_of(list(numbers), list(cells), left=left)
+            block.dates_from_1904 = self._dates_from_1904
             for column in self._wanted:
                 if column < len(block.columns) and not {int, float}.isdisjoint(map(type, block.columns[column])):
                     block.formats[column] = self._formats[column]
             yield block
+
+    @cached_property
+    def _dates_from_1904(self) -> bool:
+        return cell_formats.dates_from_1904(self._path)
 
     @cached_property
     def _formats(self) -> cell_formats.Formats:
