@@ -175,7 +175,7 @@ def test_an_empty_sheet_and_one_with_only_a_header_are_refused(tmp_path):
         _open(workbook(tmp_path / "a.xlsx"))
     with pytest.raises(SheetRefused, match="başlığın altında satır yok"):
         _open(balances(tmp_path / "b.xlsx"))
-    with pytest.raises(SheetRefused, match="içinde sayfa yok"):
+    with pytest.raises(SheetRefused, match="satır ve sütunlardan oluşan bir sayfa yok"):
         _open(write(tmp_path / "c.xlsx", parts({})))
     with pytest.raises(SheetRefused, match="sayfa boş"):
         _open(write(tmp_path / "d.xlsx", parts({"Cari": sheet("").replace("<sheetData></sheetData>", "<sheetData/>")})))

@@ -190,7 +190,8 @@ def refusal(error: BaseException) -> dict[str, Any]:
         error = refuse(tr, "the encoding of the text is unknown (UTF-8, UTF-16 or Windows-1254 are read)")
     elif not isinstance(error, SheetRefused):
         trace = "".join(traceback.format_exception(error))[-MAX_TRACE_CHARS:]
-        error = guard.broken(f"{type(error).__name__}: {str(error)[:100]}")
+        tr = "içindeki bilgiler eksik ya da birbirini tutmuyor"
+        error = guard.broken(tr, "what it says of itself is incomplete or contradicts itself")
         error.fields["trace"] = trace  # for whoever looks into it; not part of the message
     return {"refused": error.type, "fields": error.fields}
 
