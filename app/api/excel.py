@@ -32,6 +32,10 @@ from workers.services.columns import COLUMNS, NUMERALS, Column, Target
 KIND = "process_excel_upload"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+NO_SHEET = (
+    "The file is no sheet. Send .xlsx, .xlsm, .xlsb, .xls, .ods or .csv. A report that is a web page or text under the "
+    "name .xls: open it in Excel and save it as .xlsx."
+)
 TEXT_NAME = re.compile(r"\.(csv|tsv|txt)$", re.IGNORECASE)
 NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]|\A(%PDF|\{\\rtf|\s*<)")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -183,7 +187,7 @@ def _checked(file: Any) -> str:
     if not size:
         raise _wrong_file("is empty")
     if not _is_sheet(file.stream.read(HEAD_BYTES), name):
-        raise UnsupportedMediaType("The file is no sheet. Send .xlsx, .xlsm, .xlsb, .xls, .ods or .csv.")
+        raise UnsupportedMediaType(NO_SHEET)
     file.stream.seek(0)
     return name
 

@@ -50,7 +50,10 @@ def try_out() -> AnyResponse | tuple[str, int]:
         file.stream.seek(0)
         task = take(file, {**_order(), "dry_run": True}, company.known, gate.form_key(digest))
     except UnsupportedMediaType:
-        told = _("This is no sheet. Choose an .xlsx, .xlsm, .xlsb, .xls, .ods or .csv file.")
+        told = _(
+            "This is no sheet. Choose an .xlsx, .xlsm, .xlsb, .xls, .ods or .csv file. Some reports are web pages or "
+            "text under the name .xls: open them in Excel and save them as .xlsx."
+        )
         return _start(company, Refusal(415, [{"field": "file", "message": told}])), 415
     except SiraError as error:
         refused = refusal_of(error)
