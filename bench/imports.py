@@ -3,7 +3,6 @@
 Each measurement is a process of its own, which prints its figures: `python -m bench.imports import|refuse|read FILE`.
 """
 
-import gc
 import json
 import resource
 import subprocess
@@ -15,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bench.service import freeze
 from bench.table import Measured, Row, alternate, cost, gain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,7 +116,7 @@ def _imported(path: Path) -> float:
     from workers.imports import orders, runs
     from workers.models import Company
 
-    _freeze()
+    freeze()
     settings.use(settings.load(data_dir=path.parent / f"data-{path.stem}-{time.monotonic_ns()}"))
     migrations.upgrade()
     with db.writing() as session:
@@ -134,17 +134,11 @@ def _imported(path: Path) -> float:
 def _read(path: Path) -> Measured:
     import openpyxl
 
-    _freeze()
+    freeze()
     began = time.monotonic()
     for _ in openpyxl.load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True):
         pass
     return {"seconds": time.monotonic() - began}
-
-
-def _freeze() -> None:
-    """What is loaded is never garbage: so the fleet does before it forks its children, and so both sides do here."""
-    gc.collect()
-    gc.freeze()
 
 
 def _peak_mb(whose: int = resource.RUSAGE_SELF) -> float:

@@ -1,5 +1,6 @@
 """What two workers gain over one plain loop, and what this machine gives to two plain loops side by side."""
 
+import os
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -32,14 +33,22 @@ def two_workers() -> list[Row]:
 def _loop(own: Service) -> Measured:
     began = perf_counter()
     write_plainly(own.letter_ids, own.folder / "plain.zip")
-    return {"wall": perf_counter() - began}
+    return _measured(began)
 
 
 def _two_loops(own: Service, pool: ProcessPoolExecutor) -> Measured:
     began, half = perf_counter(), len(own.letter_ids) // 2
     halves = [own.letter_ids[:half], own.letter_ids[half:]]
     list(pool.map(write_plainly, halves, [own.folder / "first.zip", own.folder / "second.zip"]))
-    return {"wall": perf_counter() - began}
+    return _measured(began)
+
+
+def _measured(began: float) -> Measured:
+    """A loop waits for no disk; so that the next side does not wait for it instead, in its first fsync, it is written
+    out behind the measured time."""
+    wall_s = perf_counter() - began
+    os.sync()
+    return {"wall": wall_s}
 
 
 def write_plainly(letter_ids: list[int], path: Path) -> None:

@@ -57,3 +57,13 @@ def test_gunicorns_own_lines_are_in_utc_wherever_it_runs() -> None:
     finally:
         server.terminate()
         server.communicate(timeout=20)
+
+
+def test_a_web_process_never_looks_through_what_it_loaded_for_garbage() -> None:
+    script = (
+        "import gc, runpy; runpy.run_path('gunicorn.conf.py')['post_worker_init'](None); print(gc.get_freeze_count())"
+    )
+
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(told.stdout) > 1000
