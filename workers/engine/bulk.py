@@ -14,7 +14,7 @@ from workers.engine.registry import Kind
 from workers.errors import SiraError
 
 SIDE_BY_SIDE_AT_MOST = 8
-POLL_S = 0.02
+POLL_S = 0.005
 TELL_EVERY_S = 0.2  # counting the items of a large bulk takes as long as working on some of them
 
 

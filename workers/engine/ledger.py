@@ -46,6 +46,7 @@ SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "attempts
 SHOWN = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
 MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
+ADD = insert(items)
 HAS_ENDED = exists().where(tasks.c.id == items.c.task_id, tasks.c.ended_at.is_not(None))
 SENDING = items.c.state == literal_column("'sending'")
 SETTLE = (  # an answer that comes late may end an unknown item, not set it back
@@ -123,7 +124,7 @@ def fill(task_id: str, rows: list[Any]) -> None:
         chunk = rows[start : start + CHUNK_ROWS]
         written = [row_of(task_id, position, entry) for position, entry in enumerate(_as_entries(chunk), start + 1)]
         with writing() as session:
-            session.execute(insert(items), written)
+            many(session, ADD, written)
 
 
 def _as_entries(rows: list[Any]) -> list[Entry]:
@@ -133,7 +134,7 @@ def _as_entries(rows: list[Any]) -> list[Entry]:
 def row_of(task_id: str, position: int, entry: Entry) -> dict[str, Any]:
     return {
         **{"task_id": task_id, "position": position, "value": Seal.dumps(entry.value), "ref": entry.ref},
-        **{"state": entry.state, "error": entry.error, "updated_at": now()},
+        **{"state": entry.state, "error": entry.error, "attempts": 0, "updated_at": now()},
     }
 
 
