@@ -108,8 +108,11 @@ def test_one_pdf_has_a_page_for_each_letter_and_shares_its_fonts(service: Servic
     assert len(pdf) < 60 * 8_000, "fonts alone are 40 kB: they are there once"
 
 
+@pytest.mark.parametrize("left", [None, b"%PDF-1.4"], ids=["parts-gone", "parts-cut-short"])
 @pytest.mark.parametrize("format", ["zip", "pdf"])
-def test_a_bulk_that_ended_can_be_run_again_for_what_failed(service: Service, face: Face, format: str) -> None:
+def test_a_bulk_that_ended_can_be_run_again_for_what_failed(
+    service: Service, face: Face, format: str, left: bytes | None
+) -> None:
     from workers.jobs.pdf import generate_bulk_pdfs
 
     service.run_worker()
@@ -117,6 +120,8 @@ def test_a_bulk_that_ended_can_be_run_again_for_what_failed(service: Service, fa
     bulk = generate_bulk_pdfs.delay(mutabakat_ids=[*ids, 999_999], format=format)
     first = bulk.get(timeout=20)
     wait_until(lambda: not list(files.storage().list("parts")))
+    for part in {item.output["part"] for item in ledger.finished(bulk.id)} if left else ():
+        files.storage().put(part, left or b"")
 
     control.retry(bulk.id, only="failed")
 

@@ -1,5 +1,6 @@
 """The two places where files can lie: a folder and an S3 bucket. storage.py puts their errors into words."""
 
+import ctypes
 import errno
 import os
 import secrets
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 PART_BYTES = 8 << 20  # S3 takes 10,000 parts, so 80 GB is the most a file can have
+SENT_AT_ONCE_BYTES = 8 << 20
+SYNC_FILE_RANGE_WRITE = 2  # sync_file_range(2): it begins, and waits for nothing; promises nothing either
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
 DRAFT_AGE_S = 24 * 3600
 Source = tuple[int, Callable[[int, int], bytes]]
 Found = tuple[str, int, datetime]  # key, size, when it was last written
@@ -23,19 +27,28 @@ class Draft:
     """A file that nobody sees before `commit` and that leaves nothing after `abort`."""
 
     def __init__(self, path: Path, draft: Path) -> None:
-        self._path, self._draft = path, draft
+        self._path, self._draft, self._unsent = path, draft, 0
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = open(handle, "wb", buffering=1 << 18)  # noqa: SIM115 (closed by commit or abort)
-        self.write = self._file.write
 
-    def commit(self) -> None:
+    def write(self, data: bytes) -> None:
+        """Now and then the disk is told to begin with what is written by now, so that little is left to the end."""
+        self._file.write(data)
+        self._unsent += len(data)
+        if self._unsent >= SENT_AT_ONCE_BYTES and _sync_file_range:
+            _sync_file_range(self._file.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), SYNC_FILE_RANGE_WRITE)
+            self._unsent = 0
+
+    def commit(self, *, lasting: bool) -> None:
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if lasting:
+            os.fsync(self._file.fileno())
         self._file.close()
         while not self._named():
             pass
-        with suppress(FileNotFoundError):  # it was deleted already, and its folder with it
-            _sync(self._path.parent)
+        if lasting:
+            with suppress(FileNotFoundError):  # it was deleted already, and its folder with it
+                _sync(self._path.parent)
 
     def _named(self) -> bool:
         """Let it have its name. False if its folder was just deleted, because it was empty."""
@@ -114,7 +127,7 @@ class Upload:
         self._parts = open_writer(store, key, buffer_size=PART_BYTES, max_concurrency=2)
         self.write = self._parts.write
 
-    def commit(self) -> None:
+    def commit(self, *, lasting: bool) -> None:
         self._parts.flush()  # waits for the parts on their way, while a failure can still be aborted
         self._parts.close()
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from workers.errors import BadSettings, MissingRecord, SiraError, StorageFailed
 from workers.places import PART_BYTES, Bucket, Draft, Folder, Upload
 
 BLOCK_BYTES = 1 << 20
+BLOCKS_AHEAD = 4  # that wait to be stored while the next is made
 REASONS = {
     "ENOSPC|EDQUOT|507 |StorageFull|QuotaExceeded": "the disk is full",
     "EFBIG": "the file is larger than this system allows",
@@ -38,7 +40,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Stored:
-    """What was written: `size` in bytes, `sha256` in hexadecimal, or "" where no digest was wanted."""
+    """What was written: `size` in bytes, `sha256` in hexadecimal, "" of a scratch file."""
 
     key: str
     size: int
@@ -54,13 +56,12 @@ class Writer:
 
     stored: Stored
 
-    def __init__(self, key: str, draft: Draft | Upload, *, digest: bool) -> None:
-        self._key, self._draft = key, draft
-        self._size, self._hash = 0, hashlib.sha256() if digest else None
+    def __init__(self, key: str, draft: Draft | Upload, *, scratch: bool) -> None:
+        self._key, self._draft, self._scratch = key, draft, scratch
+        self._size, self._hash = 0, None if scratch else hashlib.sha256()
         self._pieces, self._gathered = list[bytes](), 0
         self._beside: ThreadPoolExecutor | None = None
-        self._passed = Future[None]()
-        self._passed.set_result(None)
+        self._passed = deque[Future[None]]()
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         data = bytes(data)  # who wrote it may change it meanwhile
@@ -69,8 +70,9 @@ class Writer:
         self._gathered += len(data)
         if self._gathered >= BLOCK_BYTES:
             self._beside = self._beside or ThreadPoolExecutor(1, "writer")
-            self._passed.result()
-            self._passed = self._beside.submit(self._pass_on, self._block())
+            self._passed.append(self._beside.submit(self._pass_on, self._block()))
+            if len(self._passed) > BLOCKS_AHEAD:
+                self._passed.popleft().result()
         return len(data)
 
     def _block(self) -> bytes:
@@ -97,10 +99,11 @@ class Writer:
 
     def finish(self) -> None:
         """Called by `Storage.writer` at the clean exit."""
-        self._passed.result()
+        while self._passed:
+            self._passed.popleft().result()
         self._pass_on(self._block())
         with _plainly(self._key):
-            self._draft.commit()
+            self._draft.commit(lasting=not self._scratch)
         self.stored = Stored(self._key, self._size, self._hash.hexdigest() if self._hash else "")
 
     def end(self) -> None:
@@ -121,12 +124,13 @@ class Storage:
         return writer.stored
 
     @contextmanager
-    def writer(self, key: str, *, digest: bool = True) -> Iterator[Writer]:
+    def writer(self, key: str, *, scratch: bool = False) -> Iterator[Writer]:
         """Write a file of any size piece by piece; if the body raises, the key stays as it was and no draft is left.
-        `digest`: whether its SHA-256 is wanted, which takes longer than the writing."""
+        `scratch`: it can be made anew, so nobody waits for its SHA-256 nor for the disk; behind a power cut it may be
+        shorter than it was, or gone."""
         with _plainly(key):
             draft = self._place.begin(_checked(key))
-        writer = Writer(key, draft, digest=digest)
+        writer = Writer(key, draft, scratch=scratch)
         try:
             try:
                 yield writer

@@ -4,7 +4,6 @@ One request is under way at a time, each flight when its turn at the gateway has
 what was declared behind it has not begun, and goes back to pending.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +21,6 @@ from workers.engine.outcome import asked_pause_ms
 from workers.errors import GatewayAway, GatewayBusy, GatewayRefused, QueueDown
 
 FROZEN_S = 30.0  # half of what others wait before they believe a gateway that it never got something
-SWITCH_S = 0.0001  # what an answer waits for, at most, while the job's own thread prepares the next: else it is 5 ms
 FLIGHT_S, FLIGHT_AT_MOST = 0.1, 50  # how long a flight of single requests takes, and how many it holds
 NOT_SENT = (GatewayBusy, GatewayAway, GatewayRefused)
 NO_ANSWER = "Ağ geçidinin yanıtı bu mesajı içermiyor; gönderilmiş olabilir."
@@ -84,8 +82,6 @@ class Caller:
 
     def __init__(self, journal: Journal | None) -> None:
         self._journal, self._thread, self._closed = journal, ThreadPoolExecutor(1, "caller"), Event()
-        self._switch_s = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_S)
 
     @property
     def closed(self) -> bool:
@@ -104,7 +100,6 @@ class Caller:
 
     def end(self, *, settled: bool) -> None:
         self._thread.shutdown()
-        sys.setswitchinterval(self._switch_s)
         if self._journal:
             self._journal.close(settled=settled)
 

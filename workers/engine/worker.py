@@ -12,6 +12,7 @@ the outcome is kept and said again: not being able to save is not a failure.
 import os
 import resource
 import signal
+import sys
 import time
 from functools import partial
 from mmap import mmap
@@ -34,6 +35,7 @@ from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
 IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S = 0.002, 0.2, 0.02
 WAIT_S = 5.0
+SWITCH_S = 0.0001  # how long a job's other thread, with an answer or a written block in hand, waits for it; else 5 ms
 AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
 ROUTINE = ("finished", "yield")  # these stand in the history; a line for each would cost as much as a small job
 log = logs.get("worker")
@@ -85,6 +87,7 @@ class Worker(RQWorker):
 
     def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> int:
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
+        sys.setswitchinterval(SWITCH_S)
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._line = wire.Line(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)

@@ -59,7 +59,7 @@ def _draw(batch: list[Item], format: str) -> None:
 
     found, drawn = records.mutabakat([item.value for item in batch]), []
     key = files.part_key(this_task().id, this_task().execution, batch[0].position)
-    with files.storage().writer(key, digest=False) as part:
+    with files.storage().writer(key, scratch=True) as part:
         for item in batch:
             letter = _letter(item, found)
             if letter is None:
@@ -69,7 +69,9 @@ def _draw(batch: list[Item], format: str) -> None:
             item.done({"part": key, "start": part.tell(), "size": len(pdf), **_manifest(letter, pdf)})
             part.write(pdf)
         if format == "pdf" and drawn:
-            part.write(letters.draw_book(drawn))
+            size = part.write(letters.draw_book(drawn))
+            for item in batch:
+                item.output = item.output and {**item.output, "size": size}
 
 
 def _letter(item: Item, found: dict[int, dict[str, Any]]) -> "letters.Letter | None":
@@ -96,8 +98,8 @@ def _manifest(letter: "letters.Letter", pdf: bytes) -> dict[str, Any]:
 
 
 def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
-    """From the parts; a part that is gone, because its task is run again after its end, is drawn anew: the same data
-    gives the same bytes."""
+    """From the parts. One that is gone, because its task is run again after its end, or that lost its end in a power
+    cut is drawn anew: the same data gives the same bytes."""
     from workers.services import books, bundles
 
     place = files.storage()
@@ -110,14 +112,11 @@ def _assemble(done: Iterator[Item], format: str, file: files.NewFile) -> None:
 def _books(done: Iterator[Item], place: Storage) -> Iterator[bytes]:
     from workers.services import letters
 
-    parts: dict[str, list[int]] = {}
+    parts: dict[tuple[str, int], list[int]] = {}
     for item in done:
-        parts.setdefault(item.output["part"], []).append(item.value)
-    for part, ids in parts.items():
-        try:
-            yield place.read(part)
-        except MissingRecord:
-            yield letters.draw_book(_again(ids))
+        parts.setdefault((item.output["part"], item.output["size"]), []).append(item.value)
+    for (part, size), ids in parts.items():
+        yield _whole(place.read, part, size) or letters.draw_book(_again(ids))
 
 
 def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
@@ -130,14 +129,23 @@ def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
         yield bundles.Entry(**item.output, read=partial(_piece, whole, item.value, part, start, size))
 
 
-def _piece(whole: Callable[[str], bytes], mutabakat_id: int, part: str, start: int, size: int) -> bytes:
+def _piece(read: Callable[[str], bytes], mutabakat_id: int, part: str, start: int, size: int) -> bytes:
     from workers.services import letters
 
-    try:
-        return whole(part)[start : start + size]
-    except MissingRecord:
+    found = _whole(read, part, start + size, start)
+    if found is None:
         [letter] = _again([mutabakat_id])
         return letters.draw(letter)
+    return found
+
+
+def _whole(read: Callable[[str], bytes], part: str, end: int, start: int = 0) -> bytes | None:
+    """What lies in the part between these places, if all of it does."""
+    try:
+        found = read(part)[start:end]
+    except MissingRecord:
+        return None
+    return found if len(found) == end - start else None
 
 
 def _again(ids: list[int]) -> "list[letters.Letter]":
