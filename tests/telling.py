@@ -13,7 +13,7 @@ from tests.hands import put_row
 from tests.receiver import SECRET, Receiver, receiving
 from workers import db, settings, tellings
 from workers.db import now
-from workers.engine.seal import Seal
+from workers.engine.job import params_in
 from workers.engine.tables import items, tasks
 from workers.errors import SiraError
 from workers.models import Channel, Telling
@@ -70,9 +70,9 @@ def told(company_id: int) -> list[Telling]:
 
 def mails() -> list[tuple[str, str, str]]:
     """To whom, subject and body of what was given to the mail queue."""
-    query = select(items.c.value, tasks.c.params).join(tasks, tasks.c.id == items.c.task_id)
+    query = select(tasks.c.id, items.c.value, tasks.c.params).join(tasks, tasks.c.id == items.c.task_id)
     with db.reading() as session:
-        found = [Seal.loads(row.params) for row in session.execute(query.where(tasks.c.kind == "send_notice"))]
+        found = [params_in(row.id, row.params) for row in session.execute(query.where(tasks.c.kind == "send_notice"))]
     return [(one["to_email"], one["subject"], one["body"]) for one in found]
 
 

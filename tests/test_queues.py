@@ -13,13 +13,14 @@ from rq.job import validate_job_id
 from sqlalchemy import func, select
 
 from tests.conftest import Service
-from tests.hands import claim, everything_in, redis_away, row_of, work_off
+from tests.hands import claim, everything_in, put_row, redis_away, row_of, work_off
 from workers.db import now, reading
-from workers.engine import enqueue, find, job, queues, reconcile, registry
-from workers.engine.job import Job
+from workers.engine import enqueue, find, job, queues, reconcile, registry, wire
+from workers.engine.job import Job, opened
 from workers.engine.queues import new_id, push
 from workers.engine.seal import Seal
 from workers.engine.tables import items, keys, tasks
+from workers.engine.tasks import params_of
 from workers.errors import InvalidInput, TooLarge, UnknownKind
 
 CANARY = "Gizli4711Kanarya"
@@ -36,7 +37,7 @@ def test_an_accepted_task_is_a_committed_row_and_a_job_that_rq_can_read(anywhere
 
     row = row_of(task.id)
     assert (row["kind"], row["queue"], row["scope"], row["state"]) == ("add", "sms", "7", "PENDING")
-    assert (row["max_attempts"], row["item_count"], Seal.loads(row["params"])) == (4, None, {"a": 40, "b": 2})
+    assert (row["max_attempts"], row["item_count"], params_of(task.id)) == (4, None, {"a": 40, "b": 2})
 
     job = Job.fetch(task.id, connection=anywhere.redis)
     assert (job.get_status(), job.origin, job.description) == ("queued", "sms", "add")
@@ -263,12 +264,24 @@ def test_a_ping_tells_whether_redis_answers(service: Service, monkeypatch: pytes
         assert queues.ping() is False
 
 
+def test_a_row_and_its_job_carry_the_same_sealed_bytes_and_rows_of_older_releases_are_still_pushed(
+    service: Service,
+) -> None:
+    new, old = enqueue("add", {"a": 40}, scope="7"), put_row(params=Seal.dumps({"a": 1, "b": 2}), scope="7")
+
+    push(row_of(old))
+
+    assert wire.connect().hget(f"rq:job:{new.id}", "data") == row_of(new.id)["params"]
+    assert opened(old, wire.connect().hget(f"rq:job:{old}", "data"), "7")[:2] == ("add", {"a": 1, "b": 2})
+    assert (params_of(new.id), params_of(old)) == ({"a": 40, "b": 2}, {"a": 1, "b": 2})
+
+
 def test_delay_takes_parameters_as_a_call_does_and_needs_neither_flask_nor_a_company(service: Service) -> None:
     from tests.kinds import add
 
     by_name, by_place = add.delay(a=40), add.delay(40, b=3)  # type: ignore[attr-defined]
 
-    assert [Seal.loads(row_of(task.id)["params"]) for task in (by_name, by_place)] == [
+    assert [params_of(task.id) for task in (by_name, by_place)] == [
         {"a": 40, "b": 2},
         {"a": 40, "b": 3},
     ]

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Service, wait_until
-from tests.hands import FORK, row_of
+from tests.hands import FORK
 from workers.db import now, reading
 from workers.engine import enqueue, find, ledger, queues, reconcile, registry
 from workers.engine.seal import Seal
 from workers.engine.tables import items, keys, tasks
-from workers.engine.tasks import search
+from workers.engine.tasks import params_of, search
 from workers.errors import KeyReused, UnknownTask
 
 ALREADY = timedelta(0)
@@ -93,7 +93,7 @@ def test_the_items_of_a_bulk_are_rows_in_posted_order_from_position_one(anywhere
     assert [row.position for row in rows] == list(range(1, 1201))
     assert [Seal.loads(row.value) for row in rows] == numbers
     assert {row.state for row in rows} == {"pending"}
-    assert "numbers" not in Seal.loads(row_of(task.id)["params"])
+    assert "numbers" not in params_of(task.id)
     assert find(task.id).counts == {"pending": 1200, "done": 0, "failed": 0, "skipped": 0, "unknown": 0}
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.desk import recipients
 from app.desk.causes import as_pattern
 from workers.db import reading, storable
-from workers.engine.seal import Seal
+from workers.engine.job import params_in
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import ENDED, ID, Task, listed
 from workers.errors import InvalidInput, SealBroken
@@ -208,14 +208,14 @@ def _imports(session: Session, wanted: Wanted, cursor: str | None) -> tuple[list
     newest = window(replace(wanted, kind=IMPORT), cursor)
     query = select(T.id, T.params).join_from(newest, tasks, T.id == newest.c.id).where(T.kind == IMPORT, *rest(wanted))
     rows = session.execute(query.order_by(newest.c.id.desc()).limit(IMPORTS)).all()
-    files = {row.id: _file_of(row.params) for row in rows}
+    files = {row.id: _file_of(row.id, row.params) for row in rows}
     of_files = select(F.id).where(F.id.in_(set(files.values())), has(F.filename, wanted.q))
     named = set(session.scalars(of_files)) if files else set()
     return [one for one, file in files.items() if file in named], rows[-1].id if len(rows) == IMPORTS else None
 
 
-def _file_of(params: bytes) -> str | None:
+def _file_of(task_id: str, sealed: bytes) -> str | None:
     try:
-        return str(Seal.loads(params).get("file_path"))
+        return str(params_in(task_id, sealed).get("file_path"))
     except SealBroken:
         return None

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 import bench.kinds  # noqa: F401
 from workers import db
 from workers.engine import events, queues, registry, wire
-from workers.engine.seal import Seal
+from workers.engine.job import sealed_data
 from workers.engine.tables import tasks
 
 AT_ONCE = 1_000
@@ -32,13 +32,15 @@ def fill(task: str, count: int, **fields: Any) -> None:
 
 def prepare(task: str) -> Callable[[], Any]:
     """With the row committed before the clock starts, as no peer commits one."""
-    return partial(queues.push, _committed(task, 1)[0], params={})
+    [row] = _committed(task, 1)
+    return partial(queues.push, row, data=row["params"])
 
 
 def _committed(task: str, count: int) -> list[dict[str, Any]]:
     kind = registry.get(task)
-    plain = {"kind": kind.name, "queue": kind.queue, "params": Seal.dumps({}), "max_attempts": kind.retries + 1}
-    rows = [{**plain, "id": queues.new_id(), "created_at": db.now()} for _ in range(count)]
+    plain = {"kind": kind.name, "queue": kind.queue, "max_attempts": kind.retries + 1, "created_at": db.now()}
+    ids = [queues.new_id() for _ in range(count)]
+    rows = [{**plain, "id": task_id, "params": sealed_data(task_id, kind.name, {})} for task_id in ids]
     with db.writing() as session:
         session.connection().execute(insert(tasks), rows)
     return [{**row, "scope": None, "due_at": None} for row in rows]

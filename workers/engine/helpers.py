@@ -6,9 +6,8 @@ from sqlalchemy import select
 
 from workers.db import reading
 from workers.engine import registry, wire
-from workers.engine.job import sealed_data
+from workers.engine.job import params_in, sealed_data
 from workers.engine.queues import job_hash
-from workers.engine.seal import Seal
 from workers.engine.tables import tasks
 
 MARK, CALLS = "-h", "-c"
@@ -24,7 +23,7 @@ def call(task_id: str, count: int) -> None:
     kind, connection = registry.get(row["kind"]), wire.connect()
     for number in range(1, count + 1):
         helper_id = f"{task_id}{MARK}{number}"
-        data = sealed_data(helper_id, kind.name, Seal.loads(row["params"]), row["scope"])
+        data = sealed_data(helper_id, kind.name, params_in(task_id, row["params"]), row["scope"])
         fields = {**job_hash(kind, row), "data": data, "sira_helps": task_id, "retries_left": 0, "sira_retries": 0}
         flat = [part for field in fields.items() for part in field]
         wire.run(connection, "push", helper_id, row["queue"], "", 1, *flat)

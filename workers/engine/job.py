@@ -95,6 +95,20 @@ def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | No
     return Seal.dumps({"id": task_id, "kind": kind, "params": params, "scope": scope, **more})
 
 
+def params_in(task_id: str, sealed: bytes) -> dict[str, Any]:
+    """The parameters in a row of `tasks`: sealed as its job carries them, in rows of older releases alone. Raises
+    SealBroken."""
+    body: dict[str, Any] = Seal.loads(sealed)
+    return body["params"] if body.get("id") == task_id else body
+
+
+def data_of(row: Any) -> bytes:
+    """The `data` field of the job of such a row; raises SealBroken."""
+    sealed, body = row["params"], Seal.loads(row["params"])
+    is_whole = body.get("id") == row["id"]
+    return sealed if is_whole else sealed_data(row["id"], row["kind"], body, row["scope"])
+
+
 def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, Any], float]:
     """Kind, parameters and limit (seconds) that a `data` field holds for this id and `scope`, which stands in the hash
     for everybody to write; raises SealBroken before anything of it is run."""

@@ -20,8 +20,8 @@ from workers import logs, settings
 from workers.db import now, reading, writing
 from workers.engine import registry, wire
 from workers.engine.due import MISSED_AFTER_S, Plan, plan, state_of, task_id
+from workers.engine.job import sealed_data
 from workers.engine.queues import enqueue, push
-from workers.engine.seal import Seal
 from workers.engine.tables import occurrences, schedules, tasks
 from workers.engine.tasks import BY_RQ_STATUS, find
 from workers.errors import KeyReused, QueueDown, SiraError, UnknownKind
@@ -156,7 +156,7 @@ def _task(name: str, due: datetime, at: datetime) -> dict[str, Any]:
     """The task of an occurrence, as `queues.push` wants it too."""
     kind = registry.get(name)
     row = {"id": task_id(name, due), "kind": name, "queue": kind.queue, "created_at": at, "scope": None, "due_at": None}
-    return {**row, "params": Seal.dumps(kind.check({})), "max_attempts": kind.retries + 1}
+    return {**row, "params": sealed_data(str(row["id"]), name, kind.check({})), "max_attempts": kind.retries + 1}
 
 
 def note_run(session: Session, task: dict[str, Any]) -> None:

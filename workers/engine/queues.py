@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 
 from workers.db import now, reading, writing
 from workers.engine import ledger, limits, registry, wire
-from workers.engine.job import sealed_data
+from workers.engine.job import data_of, sealed_data
 from workers.engine.ledger import Entry
 from workers.engine.registry import Asked, Kind
-from workers.engine.seal import Seal, encode
+from workers.engine.seal import encode
 from workers.engine.tables import items, keys, tasks
 from workers.engine.tasks import Task, find
 from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
@@ -82,7 +82,7 @@ def enqueue(
         if key is not None and (known := _replayed(scope, key, request_hash)):
             return known
         raise
-    push(task, params=checked)
+    push(task, data=task["params"])
     return _as_task(task)
 
 
@@ -93,11 +93,12 @@ def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given
     if size > ARGUMENTS_LIMIT_BYTES:
         advice = "Store the data as a file and pass its id."
         raise TooLarge(what="The arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
+    task_id = new_id()
     return {
-        "id": new_id(),
+        "id": task_id,
         "kind": kind.name,
         "queue": kind.queue,
-        "params": Seal.dumps(params),
+        "params": sealed_data(task_id, kind.name, params, given["scope"]),
         "created_at": now(),
         "max_attempts": kind.retries + 1,
         **given,
@@ -206,9 +207,9 @@ def _as_task(row: dict[str, Any]) -> Task:
     return Task(**given, **begun, started_at=None, ended_at=None, next_run_at=row["due_at"])
 
 
-def push(task: Any, *, params: dict[str, Any] | None = None, replace_ended: bool = False) -> bool | None:
+def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -> bool | None:
     """Put a row's job into Redis unless it is there. None: Redis is away, the kind is unknown here or the key that
-    sealed the row is gone; the reconciler will try again. `params`: what is sealed in the row, where it is known."""
+    sealed the row is gone; the reconciler will try again. `data`: what the job carries, where it is known."""
     global _closed_until
     if time.monotonic() < _closed_until:
         return None
@@ -216,7 +217,7 @@ def push(task: Any, *, params: dict[str, Any] | None = None, replace_ended: bool
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
         share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else {}
-        fields = [part for field in (job_hash(kind, task, params) | share).items() for part in field]
+        fields = [part for field in (job_hash(kind, task, data) | share).items() for part in field]
         arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *fields)
         return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
     except (RedisError, QueueDown):
@@ -226,14 +227,13 @@ def push(task: Any, *, params: dict[str, Any] | None = None, replace_ended: bool
     return None
 
 
-def job_hash(kind: Kind, task: Any, params: dict[str, Any] | None = None) -> dict[str, Any]:
+def job_hash(kind: Kind, task: Any, data: bytes | None = None) -> dict[str, Any]:
     """The fields of `rq:job:<id>`: RQ's own, so that its tools read it, and ours beginning with sira_."""
-    params = Seal.loads(task["params"]) if params is None else params
     return {
         "created_at": f"{task['created_at'].replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "origin": task["queue"],
         "description": kind.name,
-        "data": sealed_data(task["id"], kind.name, params, task["scope"]),
+        "data": data or data_of(task),
         "timeout": math.ceil(kind.hard_s),
         "retries_left": kind.retries,
         "retry_intervals": encode(list(RETRY_INTERVALS_S)),

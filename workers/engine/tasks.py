@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, Select, func, or_, select
 from workers import logs
 from workers.db import now, reading, storable
 from workers.engine import wire
+from workers.engine.job import params_in
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
 from workers.errors import InvalidInput, QueueDown, SealBroken, SiraError, UnknownTask
@@ -107,8 +108,7 @@ def params_of(task_id: str) -> dict[str, Any]:
         sealed = session.scalar(select(tasks.c.params).where(tasks.c.id == task_id, tasks.c.released))
     if sealed is None:
         raise UnknownTask()
-    params: dict[str, Any] = Seal.loads(sealed)
-    return params
+    return params_in(task_id, sealed)
 
 
 def search(
