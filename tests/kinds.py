@@ -232,9 +232,9 @@ def sleep_and_count(path: str, seconds: float = 0.05) -> None:
 
 @job(queue="maintenance", retries=0)
 def import_missing(path: str) -> str:
-    """Need a module of ours that is there only once `path` exists."""
+    """Need a module that is there only once `path` exists."""
     if not Path(path).exists():
-        import workers.a_module_of_the_next_release  # type: ignore[import-not-found]  # noqa: F401
+        import a_module_of_the_next_release  # type: ignore[import-not-found]  # noqa: F401
     return "deployed"
 
 

@@ -51,25 +51,6 @@ def test_a_success_carries_its_result_sealed_and_is_kept_for_a_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "lacks"),
-    [
-        ("import workers.of_the_next_release", True),
-        ("from workers.services import of_the_next_release", True),
-        ("import workers_of_somebody_else", False),
-        ("import a_library_that_nobody_installed", False),
-        ("from json import of_the_next_release", False),
-        ("raise ImportError('said by a job')", False),
-        ("raise ValueError('no')", False),
-    ],
-)
-def test_only_what_misses_in_our_own_tree_is_waited_for_as_in_a_deploy(statement: str, lacks: bool) -> None:
-    with pytest.raises((ImportError, ValueError)) as raised:
-        exec(statement, {})
-
-    assert outcome.lacks_our_code(raised.value) is lacks
-
-
-@pytest.mark.parametrize(
     ("retries", "waits", "name", "pause_s"),
     [(3, 0, "wait", 1), (3, 5, "wait", 32), (3, 59, "wait", 60), (3, 60, "retry", 2), (0, 0, "failed", 0)],
 )

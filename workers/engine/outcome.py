@@ -23,7 +23,6 @@ WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
 DATABASE_WAITS_AT_MOST = 60
 RETRY_AFTER_AT_MOST_S = 86_400
 JITTER = 0.2
-OURS = __name__.partition(".")[0]
 TRACEBACK_CHARS, MESSAGE_CHARS = 20_000, 20_000
 
 
@@ -82,12 +81,6 @@ def failed(
         delay_ms = max(pause_ms, asked_pause_ms(error))
         return Outcome("retry", delay_ms=delay_ms, error=sealed, payload=sealed)
     return Outcome("failed", error=sealed, payload=sealed)
-
-
-def lacks_our_code(error: BaseException) -> bool:
-    """Whether a job missed a module, or a name in one, of our own tree, as in the middle of a deploy. A library that is
-    not there, or an ImportError that a job raises itself, is a failure as any other."""
-    return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == OURS
 
 
 def missing_here(error: BaseException, *, waits: int, elsewhere: bool = False) -> Outcome:

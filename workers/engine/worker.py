@@ -254,12 +254,10 @@ class Worker(RQWorker):
             return Outcome("back")
         except running.Helped:
             return outcome.finished(None, helper=True)
-        except NotHere as error:
-            elsewhere = claim.is_known_elsewhere(self.connection, error.fields["name"])
+        except (ImportError, NotHere) as error:
+            elsewhere = isinstance(error, NotHere) and claim.is_known_elsewhere(self.connection, error.fields["name"])
             return outcome.missing_here(error, waits=claim.waits, elsewhere=elsewhere)
         except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end
-            if outcome.lacks_our_code(error):
-                return outcome.missing_here(error, waits=claim.waits)
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()
             left = claim.retries_left or int(run.past_return)  # what the claim knew of it is older
