@@ -30,6 +30,7 @@ from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, Sea
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
+RETRY_INTERVALS = encode(RETRY_INTERVALS_S)
 BREAKER_S = 2.0
 ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
@@ -236,7 +237,7 @@ def job_hash(kind: Kind, task: Any, data: bytes | None = None) -> dict[str, Any]
         "data": data or data_of(task),
         "timeout": math.ceil(kind.hard_s),
         "retries_left": kind.retries,
-        "retry_intervals": encode(list(RETRY_INTERVALS_S)),
+        "retry_intervals": RETRY_INTERVALS,
         "sira_retries": kind.retries,
         "sira_scope": task["scope"] or "",
     }
