@@ -108,13 +108,22 @@ def run(connection: Any, name: str, *args: Any) -> Any:
 def say(name: str, timeout_s: float, *args: Any) -> Any:
     """As `run`, on a connection of this thread's own, which costs half; for scripts that may be said twice, since what
     fails on a connection that was kept, because it is broken, is said again on a new one."""
-    connection = connect(timeout_s)
-    kept = _kept.__dict__.setdefault("lines", {})
-    line = kept.get((connection, name)) or kept.setdefault((connection, name), Line(connection, name))
+    line = _line(name, timeout_s)
     if line.is_open:
         with suppress(ConnectionError):
             return line.run(*args)
     return line.run(*args)
+
+
+def _line(name: str, timeout_s: float) -> "Line":
+    """This thread's connection for the script. Where the server is, is asked as often as `connect` asks."""
+    now, here = time.monotonic(), (settings.current(), os.getpid(), timeout_s)
+    known = _kept.__dict__.get(name)
+    if known is None or known[0] != here or now > known[1]:
+        pool = connect(timeout_s)
+        line = known[3] if known and known[2] is pool else Line(pool, name)
+        known = _kept.__dict__[name] = (here, now + LOOK_UP_EVERY_S, pool, line)
+    return known[3]
 
 
 def text(value: bytes) -> str:

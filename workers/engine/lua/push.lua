@@ -38,8 +38,9 @@ else
   also('status', 'queued', 'enqueued_at', iso(now))
   redis.call('RPUSH', 'rq:queue:' .. queue, id)
 end
-redis.call('HSET', key, unpack(fields))
 redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
 tell(id, 'PENDING', '', '', {given.sira_scope, queue, '0', given.sira_helps})
-publish()
+local event = publish(nil, id)
+if event then also('sira_event', event) end
+redis.call('HSET', key, unpack(fields))
 return 1
