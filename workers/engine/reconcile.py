@@ -132,13 +132,23 @@ def _put_back(waiting: list[Waiting], missing_for: timedelta) -> int:
     connection = wire.connect()
     lists = [connection.lrange(f"rq:queue:{queue}", 0, LISTED_AT_MOST) for queue in registry.QUEUES]
     listed, put_back = set(chain(*lists)), 0
+    suspect = {one[0] for one in _still_queued([one for one in waiting if one[0].encode() not in listed])}
     for task_id, queue, missing_at in waiting:
-        lost = task_id.encode() not in listed and wire.run(connection, "mend", task_id, queue, 0) == b"waiting"
+        lost = task_id in suspect and wire.run(connection, "mend", task_id, queue, 0) == b"waiting"
         if lost and missing_at and missing_at < now() - missing_for:
             put_back += wire.run(connection, "mend", task_id, queue, 1) is not None
         elif lost != bool(missing_at):
             _write(task_id, {"missing_at": now() if lost else None})
     return put_back
+
+
+def _still_queued(waiting: list[Waiting]) -> list[Waiting]:
+    """Those that nobody has claimed since their hashes were read: of a quick queue few."""
+    pipeline = wire.connect().pipeline(transaction=False)
+    for task_id, *_ in waiting:
+        pipeline.hget(f"rq:job:{task_id}", "status")
+    told = pipeline.execute(raise_on_error=False)
+    return [one for one, status in zip(waiting, told, strict=True) if status == b"queued"]
 
 
 def close_ended() -> None:
