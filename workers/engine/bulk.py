@@ -98,7 +98,7 @@ class Items:
 
         waiting = ledger.counts(self.run.task_id).get("pending", 0)
         slots = int(wire.connect().scard("rq:workers"))
-        call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, waiting // (2 * size)))
+        call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, math.ceil(waiting / size) - 1))
 
     def _refuse_nothing_done(self) -> None:
         if not ledger.counts(self.run.task_id).get("done"):
