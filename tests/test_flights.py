@@ -122,6 +122,21 @@ def test_a_worker_that_slept_before_a_call_does_not_make_it(service: Service, mo
     assert (calls, states(task_id)) == ([], ["pending"])
 
 
+def test_a_single_mail_whose_worker_slept_before_its_call_is_not_sent(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no journal: that it was declared is all that others know, and by now they call it unknown."""
+    monkeypatch.setattr(flights, "FROZEN_S", -1.0)
+    task_id, calls = filled("a"), []
+    work = work_of(task_id)
+    work.total = 1
+
+    with pytest.raises(Exception, match="frozen"):
+        send(work, lambda ready, key, beginning=None: calls.append(key), singly=True)
+
+    assert (calls, states(task_id)) == ([], ["pending"])
+
+
 def _slowly(taken: Callable[..., bool]) -> Callable[..., bool]:
     def slow(*given: object) -> bool:
         time.sleep(0.1)

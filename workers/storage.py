@@ -1,6 +1,7 @@
 """Where files are kept: a folder (`file://`) or S3-compatible storage (`s3://bucket?endpoint=…`), behind one interface.
 
 A key (`files/12/uuid.pdf`) shows a whole file or none: it appears, durable, when its writer ends, and never before.
+Only what can be made anew (`scratch`) is not durable.
 S3 can't clean up after a killed process: give the bucket a lifecycle rule `AbortIncompleteMultipartUpload` (7 days).
 """
 

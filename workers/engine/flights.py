@@ -58,7 +58,7 @@ class Beginning:
 @dataclass
 class Flight:
     """Requests, `{key: its items}`, that were declared in one commit, and what came of them. `offers`: the call says
-    itself when it begins."""
+    itself when it begins, where there is a journal to tell."""
 
     requests: dict[str, list[Item]]
     call: Send
@@ -140,7 +140,7 @@ class Caller:
         if self.closed:
             raise NotBegun
         call: Send
-        if flight.offers:
+        if flight.offers and self._journal:
             call = partial(flight.call, beginning=beginning)
         else:
             since = time.monotonic() if self._journal else flight.declared_at

@@ -48,13 +48,14 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
             elif found and found[b"status"] not in KNOWN:
                 pushed += _is_due(row, missing_for) and bool(push(row, replace_ended=True))
             elif found.get(b"status") == b"queued":
-                waiting.append((row["id"], row["queue"], row["missing_at"]))
+                if len(waiting) < LISTED_AT_MOST:
+                    waiting.append((row["id"], row["queue"], row["missing_at"]))
             elif found:
                 _fold(row, found)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
         after = rows[-1]["id"]
-    pushed += _put_back(waiting[:LISTED_AT_MOST], missing_for)
+    pushed += _put_back(waiting, missing_for)
     close_ended()
     drop_unreleased()
     forget_expired()
