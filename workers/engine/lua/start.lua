@@ -23,10 +23,13 @@ local function hold(id, execution, queue, worker, lease_ms)
   redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
 end
 
-local function start(queues, worker, execution, lease_ms)
-  if redis.call('EXISTS', 'rq:suspended') == 1 then return end
+-- hindered: whether the service may be suspended, or queues be paused.
+local function start(queues, worker, execution, lease_ms, hindered)
   local paused = {}
-  for _, queue in ipairs(redis.call('SMEMBERS', 'sira:paused')) do paused[queue] = true end
+  if hindered then
+    if redis.call('EXISTS', 'rq:suspended') == 1 then return end
+    for _, queue in ipairs(redis.call('SMEMBERS', 'sira:paused')) do paused[queue] = true end
+  end
   for _, queue in ipairs(queues) do
     local job, id
     if not paused[queue] then job, id = claimable(queue) end
