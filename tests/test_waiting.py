@@ -17,13 +17,13 @@ from workers.engine.wire import LEASE_MS
 @contextmanager
 def waiter(service: Service, *queues: str, renewed_ms_ago: int = 0) -> Iterator[tuple[Waiter, int]]:
     """A waiter of the worker `w`, and where a signal would write to wake it."""
-    line, (wake_r, wake_w) = wire.Line(service.redis, "exchange"), os.pipe()
-    line.run("w", LEASE_MS, "", "", 0)  # from now on the server knows the script
+    sayer, (wake_r, wake_w) = wire.Sayer(service.redis, "exchange"), os.pipe()
+    sayer.run("w", LEASE_MS, "", "", 0)  # from now on the server knows the script
     seconds, _ = service.redis.time()
     born = {"birth": "today", "sira_ahead": seconds * 1000 + 6_000 - renewed_ms_ago}
     service.redis.hset("rq:worker:w", mapping=born)
     one = Waiter(
-        service.redis, list(queues), wake_r, lambda: line.command("w", LEASE_MS, "ahead", "1", len(queues), *queues)
+        service.redis, list(queues), wake_r, lambda: sayer.command("w", LEASE_MS, "ahead", "1", len(queues), *queues)
     )
     yield one, wake_w
     one.close()

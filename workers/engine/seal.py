@@ -7,7 +7,6 @@ all open. Names `dumps` and `loads` are what RQ asks of a serializer (`rq worker
 import hashlib
 import os
 import zlib
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,6 +20,7 @@ MARK = b"S1"
 PURPOSE = b"sira sealed value, version 1"
 COMPRESS_FROM_BYTES = 1024  # less is not worth the time: 20 µs to make some 300 bytes 220
 DEPTH_AT_MOST = 255
+_derived: list[tuple[settings.Settings, list[tuple[bytes, AESGCM]]]] = []
 
 
 class Seal:
@@ -44,7 +44,7 @@ def encode(value: Any) -> bytes:
 
 
 def seal(plain: bytes) -> bytes:
-    name, cipher = _ciphers(settings.current())[0]
+    name, cipher = _ciphers()[0]
     packed = b"z" + zlib.compress(plain, 1) if len(plain) >= COMPRESS_FROM_BYTES else b"-" + plain
     nonce = os.urandom(12)
     return MARK + name + nonce + cipher.encrypt(nonce, packed, PURPOSE)
@@ -53,7 +53,7 @@ def seal(plain: bytes) -> bytes:
 def unseal(sealed: bytes) -> bytes:
     if sealed[:2] != MARK or len(sealed) < 34:
         raise SealBroken(reason="it does not carry our mark")
-    for name, cipher in _ciphers(settings.current()):
+    for name, cipher in _ciphers():
         if name == sealed[2:6]:
             try:
                 packed = cipher.decrypt(sealed[6:18], sealed[18:], PURPOSE)
@@ -63,10 +63,13 @@ def unseal(sealed: bytes) -> bytes:
     raise SealBroken(reason="the key that sealed it is not among SECRET_KEY")
 
 
-@lru_cache(maxsize=4)
-def _ciphers(chosen: settings.Settings) -> list[tuple[bytes, AESGCM]]:
-    derived = [hashlib.sha256(b"sira seal " + key.encode()).digest() for key in chosen.sealing_keys()]
-    return [(hashlib.sha256(key).digest()[:4], AESGCM(key)) for key in derived]
+def _ciphers() -> list[tuple[bytes, AESGCM]]:
+    """By the names of their keys; derived anew when the settings are others."""
+    chosen = settings.current()
+    if not _derived or _derived[0][0] is not chosen:
+        keys = [hashlib.sha256(b"sira seal " + key.encode()).digest() for key in chosen.sealing_keys()]
+        _derived[:] = [(chosen, [(hashlib.sha256(key).digest()[:4], AESGCM(key)) for key in keys])]
+    return _derived[0][1]
 
 
 def _as_text(value: Any) -> Any:

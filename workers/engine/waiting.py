@@ -19,8 +19,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from workers.engine.line import Command, Line
+
 ASK_AGAIN_S = 20
-Command = tuple[Any, ...]
 
 
 class Turn:
@@ -41,8 +42,10 @@ class Turn:
 
     def hand_on(self) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_UN)
-        with suppress(BlockingIOError):
+        try:  # noqa: SIM105 (this stands between a task and its job, and a suppress costs more than the call)
             os.write(self._tell, b".")
+        except BlockingIOError:
+            pass  # there are hints enough
 
 
 class Waiter:
@@ -52,10 +55,9 @@ class Waiter:
     def __init__(
         self, redis: Any, queues: list[str], wake_fd: int, ahead: Callable[[], Command], turn: Turn | None = None
     ) -> None:
-        self._pool, self._queues, self._wake_fd, self._ahead = redis.connection_pool, queues, wake_fd, ahead
+        self._lines, self._wake_fd, self._ahead = {queue: Line(redis) for queue in queues}, wake_fd, ahead
         self._turn, self._ours = turn or Turn(), False
-        self._lines: dict[str, Any] = {}
-        self._asked: set[str] = set()
+        self._asked: dict[int, str] = {}
 
     def wait(self, timeout_s: float) -> tuple[bool, list[Any] | None]:
         """Whether something may have come (also when Redis is away, which the next claim will notice), and the job that
@@ -83,35 +85,33 @@ class Waiter:
 
     def _ask(self) -> None:
         """Ask where nothing is asked."""
-        for queue in self._queues:
-            if queue not in self._asked:
-                line = self._lines[queue] = self._lines.get(queue) or self._pool.get_connection()
+        for queue, line in self._lines.items():
+            if queue not in self._asked.values():
                 key = f"rq:queue:{queue}"
-                question = ("BLMOVE", key, key, "LEFT", "LEFT", ASK_AGAIN_S)
-                line.send_packed_command(line.pack_commands([question, self._ahead()]))
-                self._asked.add(queue)
+                line.send(("BLMOVE", key, key, "LEFT", "LEFT", ASK_AGAIN_S), self._ahead())
+                self._asked[line.fileno()] = queue
 
     def _heard(self, timeout_s: float, *hints: int) -> tuple[bool, list[Any] | None]:
         """What came while we wait, or while another waits for all: what was asked before is answered all the same."""
-        asked = {self._lines[queue]._sock: queue for queue in self._asked}
-        ready, _, _ = select.select([*asked, self._wake_fd, *hints], [], [], timeout_s)
-        for pipe in (self._wake_fd, *hints):
-            if pipe in ready:
+        ready, _, _ = select.select([*self._asked, self._wake_fd, *hints], [], [], timeout_s)
+        came, claimed = False, None
+        for source in ready:
+            if source in self._asked:
+                came, claimed = True, self._answer(source) or claimed
+            else:
+                came = came or source == self._wake_fd
                 with suppress(BlockingIOError):
-                    os.read(pipe, 1 if pipe in hints else 4096)
-        answers = [self._answer(asked[source]) for source in ready if source in asked]
-        came = bool(answers) or self._wake_fd in ready
-        return came, next((claimed for _, claimed, *_ in answers if claimed), None)
+                    os.read(source, 1 if source in hints else 4096)
+        return came, claimed
 
-    def _answer(self, queue: str) -> list[Any]:
-        self._asked.discard(queue)
-        self._lines[queue].read_response()
-        return list(self._lines[queue].read_response())
+    def _answer(self, source: int) -> list[Any] | None:
+        """What was claimed."""
+        line = self._lines[self._asked.pop(source)]
+        line.read()
+        return line.read()[1] or None
 
     def close(self) -> None:
         """Hang up: an unanswered question must not be read by somebody else."""
         for line in self._lines.values():
-            line.disconnect()
-            self._pool.release(line)
-        self._lines.clear()
+            line.close()
         self._asked.clear()

@@ -18,6 +18,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from workers import embedded, settings
+from workers.engine.line import Command, Line
 from workers.errors import BadSettings, QueueDown
 
 PRELUDES = {
@@ -106,24 +107,16 @@ def run(connection: Any, name: str, *args: Any) -> Any:
 
 
 def say(name: str, timeout_s: float, *args: Any) -> Any:
-    """As `run`, on a connection of this thread's own, which costs half; for scripts that may be said twice, since what
-    fails on a connection that was kept, because it is broken, is said again on a new one."""
-    line = _line(name, timeout_s)
-    if line.is_open:
-        with suppress(ConnectionError):
-            return line.run(*args)
-    return line.run(*args)
-
-
-def _line(name: str, timeout_s: float) -> "Line":
-    """This thread's connection for the script. Where the server is, is asked as often as `connect` asks."""
-    now, here = time.monotonic(), (settings.current(), os.getpid(), timeout_s)
+    """As `run`, on a line of this thread's own, which costs half; for scripts that may be said twice, since what fails
+    on a line that was kept, because it is broken, is said again on a new one."""
+    here = (settings.current(), os.getpid(), timeout_s)
     known = _kept.__dict__.get(name)
-    if known is None or known[0] != here or now > known[1]:
-        pool = connect(timeout_s)
-        line = known[3] if known and known[2] is pool else Line(pool, name)
-        known = _kept.__dict__[name] = (here, now + LOOK_UP_EVERY_S, pool, line)
-    return known[3]
+    if known is not None and known[0] == here:
+        with suppress(ConnectionError):
+            return known[1].run(*args)
+    sayer = Sayer(connect(timeout_s), name)
+    _kept.__dict__[name] = (here, sayer)
+    return sayer.run(*args)
 
 
 def text(value: bytes) -> str:
@@ -140,32 +133,26 @@ def plainly() -> Iterator[None]:
         raise QueueDown() from error
 
 
-class Line:
-    """One connection for one process that says one script over and over: a third of what a pool's call costs."""
+class Sayer:
+    """Says one script over and over, on a line of its own."""
 
-    def __init__(self, connection: Any, name: str) -> None:
-        self._pool, self._text = connection.connection_pool, _text(name)
+    def __init__(self, redis: Any, name: str) -> None:
+        self._line, self._text = Line(redis), _text(name)
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
-        self._line: Any = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._line is not None
-
-    def command(self, *args: Any) -> tuple[Any, ...]:
+    def command(self, *args: Any) -> Command:
         """What asks the script of a server that knows it."""
         return ("EVALSHA", self._sha, 0, *args)
 
     def run(self, *args: Any) -> Any:
-        """The script's answer. After any failure the connection is closed: an answer is never read by the wrong one."""
-        line = self._line = self._line or self._pool.get_connection()
+        """The script's answer. After any failure the line is closed: an answer is never read by the wrong one."""
         try:
             try:
-                line.send_command(*self.command(*args))
-                return line.read_response()
+                self._line.send(self.command(*args))
+                return self._line.read()
             except NoScriptError:
-                line.send_command("EVAL", self._text, 0, *args)
-                return line.read_response()
+                self._line.send(("EVAL", self._text, 0, *args))
+                return self._line.read()
         except BaseException:
             self.close()
             raise
@@ -176,10 +163,7 @@ class Line:
             self.close()
 
     def close(self) -> None:
-        if self._line is not None:
-            self._line.disconnect()
-            self._pool.release(self._line)
-            self._line = None
+        self._line.close()
 
 
 def refuse_unsafe_server() -> None:

@@ -89,7 +89,7 @@ class Worker(RQWorker):
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         sys.setswitchinterval(SWITCH_S)
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._line = wire.Line(self.connection, "exchange")
+        self._sayer = wire.Sayer(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
@@ -128,7 +128,7 @@ class Worker(RQWorker):
     def _ahead(self) -> tuple[Any, ...]:
         """The claim that waits in the server for the next job."""
         order = self._order(None)
-        return self._line.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", len(order), *order)
+        return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", len(order), *order)
 
     def _grown(self) -> bool:
         """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
@@ -160,7 +160,7 @@ class Worker(RQWorker):
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)  # a late one must not end in disorder what ends by itself
-        self._line.close()
+        self._sayer.close()
         self._waiter.hand_on()
         os.close(self._wake_r)
         os.close(self._wake_w)
@@ -191,7 +191,7 @@ class Worker(RQWorker):
         arguments = [self.name, wire.LEASE_MS, os.urandom(16).hex() if claim_next else "", "", len(order), *order]
         if claim and ended:
             arguments += [*claim.ended_as, *ended.arguments]
-        settled, packed, known, strays = self._line.run(*arguments)
+        settled, packed, known, strays = self._sayer.run(*arguments)
         if claim and settled == ending.CANCEL:
             return self._exchanged(claim, ending.of(claim, Outcome("revoked")), claim_next)
         if claim and ended:
