@@ -18,13 +18,13 @@ AT_ONCE = 1_000
 def fill(task: str, count: int, **fields: Any) -> None:
     """Commit and push so many; `fields` are added to each job's hash. The recorder's part of it is done here too, so
     that a drain begins with all events written."""
+    more = [part for field in fields.items() for part in field]
     for start in range(0, count, AT_ONCE):
         rows = _committed(task, min(AT_ONCE, count - start))
         pipeline = wire.connect().pipeline(transaction=False)
         for row in rows:
-            known = queues.job_hash(registry.get(task), row) | fields
-            flat = [part for pair in known.items() for part in pair]
-            wire.run(pipeline, "push", row["id"], row["queue"], "", 0, *flat)
+            known = queues.job_fields(registry.get(task), row)
+            wire.run(pipeline, "push", row["id"], row["queue"], "", 0, *known, *more)
         pipeline.execute()
     while events.record():
         pass

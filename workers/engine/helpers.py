@@ -7,7 +7,7 @@ from sqlalchemy import select
 from workers.db import reading
 from workers.engine import registry, wire
 from workers.engine.job import params_in, sealed_data
-from workers.engine.queues import job_hash
+from workers.engine.queues import job_fields
 from workers.engine.tables import tasks
 
 MARK, CALLS = "-h", "-c"
@@ -24,9 +24,8 @@ def call(task_id: str, count: int) -> None:
     for number in range(1, count + 1):
         helper_id = f"{task_id}{MARK}{number}"
         data = sealed_data(helper_id, kind.name, params_in(task_id, row["params"]), row["scope"])
-        fields = {**job_hash(kind, row), "data": data, "sira_helps": task_id, "retries_left": 0, "sira_retries": 0}
-        flat = [part for field in fields.items() for part in field]
-        wire.run(connection, "push", helper_id, row["queue"], "", 1, *flat)
+        beside = ("data", data, "sira_helps", task_id, "retries_left", 0, "sira_retries", 0)
+        wire.run(connection, "push", helper_id, row["queue"], "", 1, *job_fields(kind, row), *beside)
 
 
 def task_of(job_id: str) -> str:

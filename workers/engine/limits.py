@@ -44,15 +44,13 @@ def window(text: str) -> tuple[int, int]:
     return limit.amount, limit.get_expiry()
 
 
-def share(scope: str | None, queue: str, *, bulk: bool) -> dict[str, Any]:
+def share(scope: str | None, queue: str, *, bulk: bool) -> tuple[Any, ...]:
     """RQ's rate limit of a company's tasks in a queue: one bulk after the other, so that the depth of its backlog is
-    nobody else's delay; single tasks have a share of their own and wait for no bulk."""
+    nobody else's delay; single tasks have a share of their own and wait for no bulk. As field, value, … of the job."""
     if scope is None:
-        return {}
-    return {
-        "rate_limit_key": f"{scope}:{queue}:{'bulk' if bulk else 'single'}",
-        "rate_limit_concurrency": BULKS if bulk else SINGLES,
-    }
+        return ()
+    key = f"{scope}:{queue}:{'bulk' if bulk else 'single'}"
+    return "rate_limit_key", key, "rate_limit_concurrency", BULKS if bulk else SINGLES
 
 
 @wire.plainly()

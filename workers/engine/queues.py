@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
+from workers import settings
 from workers.db import now, reading, writing
 from workers.engine import ledger, limits, registry, wire
 from workers.engine.job import data_of, sealed_data
@@ -36,6 +37,7 @@ ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
 Beside = Callable[[Session, Row], None]
 _closed_until = 0.0
+_fixed: dict[str, tuple[Kind, settings.Settings, tuple[Any, ...]]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,9 +219,8 @@ def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -
     try:
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
-        share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else {}
-        fields = [part for field in (job_hash(kind, task, data) | share).items() for part in field]
-        arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *fields)
+        share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else ()
+        arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *job_fields(kind, task, data), *share)
         return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
     except (RedisError, QueueDown):
         _closed_until = time.monotonic() + BREAKER_S
@@ -228,19 +229,22 @@ def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -
     return None
 
 
-def job_hash(kind: Kind, task: Any, data: bytes | None = None) -> dict[str, Any]:
-    """The fields of `rq:job:<id>`: RQ's own, so that its tools read it, and ours beginning with sira_."""
-    return {
-        "created_at": f"{task['created_at'].replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
-        "origin": task["queue"],
-        "description": kind.name,
-        "data": data or data_of(task),
-        "timeout": math.ceil(kind.hard_s),
-        "retries_left": kind.retries,
-        "retry_intervals": RETRY_INTERVALS,
-        "sira_retries": kind.retries,
-        "sira_scope": task["scope"] or "",
-    }
+def job_fields(kind: Kind, task: Any, data: bytes | None = None) -> tuple[Any, ...]:
+    """Field, value, … of `rq:job:<id>`: RQ's own, so that its tools read it, and ours beginning with sira_. With `data`
+    the row was made just now, and the script writes its own time as that of the creation."""
+    own = ("data", data or data_of(task), "sira_scope", task["scope"] or "")
+    made = () if data else ("created_at", task["created_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    return own + made + _fields_of(kind)
+
+
+def _fields_of(kind: Kind) -> tuple[Any, ...]:
+    """Those that all jobs of the kind have; made once, for this stands between a task and its job."""
+    known, chosen = _fixed.get(kind.name), settings.current()
+    if known is None or known[0] is not kind or known[1] is not chosen:
+        rq = ("origin", kind.queue, "description", kind.name, "timeout", math.ceil(kind.hard_s))
+        retries = ("retries_left", kind.retries, "retry_intervals", RETRY_INTERVALS, "sira_retries", kind.retries)
+        known = _fixed[kind.name] = (kind, chosen, rq + retries)
+    return known[2]
 
 
 def require() -> None:

@@ -29,6 +29,7 @@ local function over_share()
   return full
 end
 
+if not given.created_at then also('created_at', iso(now)) end
 if due and due > now then
   also('status', 'scheduled')
   redis.call('ZADD', 'rq:scheduled:' .. queue, due / 1000, id)
