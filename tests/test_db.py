@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, literal, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.conftest import SECRET, Service, wait_until
 from tests.hands import at_once
@@ -164,6 +164,14 @@ def test_a_server_that_goes_away_is_down_and_comes_back_by_itself(anywhere: Serv
         session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     assert rows() == 0
+
+
+def test_wrong_sql_is_its_authors_error_and_not_a_database_that_is_away(anywhere: Service) -> None:
+    for wrong in ("SELECT no_such_function(1)", "SELEKT 1"):
+        with pytest.raises(DBAPIError) as raised, db.reading() as session:
+            session.execute(text(wrong))
+
+        assert not isinstance(raised.value, DatabaseDown)
 
 
 def test_an_error_of_the_work_itself_is_not_called_a_database_error(service: Service) -> None:

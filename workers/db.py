@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -183,6 +184,8 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if NO_TABLE.search(str(error.orig)):
             raise TablesMissing() from error
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+            raise  # SQLite's word for wrong SQL, which no waiting mends; other databases have a class for it
         unusable = type(error) is DatabaseError  # SQLite's word for a file that is damaged or no database at all
         if unusable or isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise DatabaseDown() from error
