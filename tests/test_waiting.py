@@ -23,7 +23,7 @@ def waiter(service: Service, *queues: str, renewed_ms_ago: int = 0) -> Iterator[
     born = {"birth": "today", "sira_ahead": seconds * 1000 + 6_000 - renewed_ms_ago}
     service.redis.hset("rq:worker:w", mapping=born)
     one = Waiter(
-        service.redis, list(queues), wake_r, lambda: sayer.command("w", LEASE_MS, "ahead", "1", len(queues), *queues)
+        service.redis, list(queues), wake_r, lambda queue: sayer.command("w", LEASE_MS, "ahead", "1", 1, queue)
     )
     yield one, wake_w
     one.close()

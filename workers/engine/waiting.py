@@ -50,10 +50,10 @@ class Turn:
 
 class Waiter:
     """Waits for `queues`; `wake_fd` is a pipe that a signal writes to, so that a stop does not wait. `ahead` makes the
-    command of a claim, whose answer has what was claimed, or nothing, in its second place."""
+    command of a claim from a queue, whose answer has what was claimed, or nothing, in its second place."""
 
     def __init__(
-        self, redis: Any, queues: list[str], wake_fd: int, ahead: Callable[[], Command], turn: Turn | None = None
+        self, redis: Any, queues: list[str], wake_fd: int, ahead: Callable[[str], Command], turn: Turn | None = None
     ) -> None:
         self._lines, self._wake_fd, self._ahead = {queue: Line(redis) for queue in queues}, wake_fd, ahead
         self._turn, self._ours = turn or Turn(), False
@@ -88,7 +88,7 @@ class Waiter:
         for queue, line in self._lines.items():
             if queue not in self._asked.values():
                 key = f"rq:queue:{queue}"
-                line.send(("BLMOVE", key, key, "LEFT", "LEFT", ASK_AGAIN_S), self._ahead())
+                line.send(("BLMOVE", key, key, "LEFT", "LEFT", ASK_AGAIN_S), self._ahead(queue))
                 self._asked[line.fileno()] = queue
 
     def _heard(self, timeout_s: float, *hints: int) -> tuple[bool, list[Any] | None]:

@@ -125,10 +125,9 @@ class Worker(RQWorker):
         at_once = woken and time.monotonic() - began < AT_ONCE_S
         return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0, None
 
-    def _ahead(self) -> tuple[Any, ...]:
-        """The claim that waits in the server for the next job."""
-        order = self._order(None)
-        return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", len(order), *order)
+    def _ahead(self, queue: str) -> tuple[Any, ...]:
+        """The claim that waits in the server for the next job of a queue."""
+        return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
 
     def _grown(self) -> bool:
         """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
