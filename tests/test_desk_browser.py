@@ -61,6 +61,17 @@ def test_the_first_tab_skips_to_the_content(page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
+def test_in_a_narrow_window_the_menu_shows_where_one_is(page: Any) -> None:
+    page.set_viewport_size({"width": 760, "height": 640})
+    page.goto("/admin")
+    assert page.evaluate("(menu => menu.scrollWidth > menu.clientWidth)(document.querySelector('.top nav'))")
+
+    here, menu = (page.locator(which).first.bounding_box() for which in (".top nav [aria-current]", ".top nav"))
+
+    assert menu["x"] <= here["x"]
+    assert here["x"] + here["width"] <= menu["x"] + menu["width"] + 1
+
+
 def test_the_home_page_moves_by_itself_and_draws_its_charts(page: Any, live: Live) -> None:
     live.post("/api/jobs/generate_mutabakat_pdf", {"mutabakat_id": 1, "company_id": 1})
     page.goto("/")

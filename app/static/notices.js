@@ -63,6 +63,12 @@
     settle();
   }
 
+  // Not by scrollIntoView: the first Tab would go on from there, past the link to the content.
+  const centre = here => {
+    const nav = here.closest("nav"), [outer, inner] = [nav, here].map(each => each.getBoundingClientRect());
+    nav.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     const { body } = document;
     body.addEventListener("toast", ({ detail }) => toast(detail.text, detail.kind));
@@ -70,7 +76,7 @@
     body.addEventListener("sira:count", ({ detail }) => ring(detail));
     body.addEventListener("sira:seen", count);
     body.addEventListener("htmx:sendError", () => toast(AWAY[document.documentElement.lang] || AWAY.en, "error"));
-    document.querySelectorAll("nav [aria-current]").forEach(here => here.scrollIntoView({ block: "nearest", inline: "center" }));
+    document.querySelectorAll("nav [aria-current]").forEach(centre);
     document.querySelectorAll("[data-ask-permission]").forEach(offer);
     if (document.querySelector("[data-notices-seen]")) window.siraLive?.share("sira:seen", null);
   });
