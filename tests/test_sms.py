@@ -65,7 +65,8 @@ def test_a_bulk_goes_out_in_requests_and_each_recipient_gets_one(office: Office,
     assert office.ended(task_id).result == {"done": 250}
     assert set(office.gateway.per_phone().values()) == {1}
     assert len(office.gateway.per_phone()) == 250
-    assert office.gateway.requests == (250 if gateway == "twilio" else 4), "the first is small"
+    asked = office.gateway.requests
+    assert asked == 250 if gateway == "twilio" else 4 <= asked < 25, "the first is small, as what follows a slow one"
 
 
 def test_bad_rows_and_duplicates_are_told_at_once_and_the_others_are_sent(office: Office) -> None:
