@@ -120,10 +120,14 @@ def _sifted(kind: Kind, rows: list[Any], params: dict[str, Any], asked: Asked) -
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): ids sort by the time they were made, which makes them the cursor of every list."""
-    ms, noise = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
-    value = (ms << 80) | (0x7 << 76) | ((noise >> 66 & 0xFFF) << 64) | (0b10 << 62) | (noise & (1 << 62) - 1)
-    text = f"{value:032x}"
+    """A UUIDv7: ids sort by the time they were made, which makes them the cursor of every list.
+
+    Its 12 bits after the milliseconds are the fraction of one, 0.24 µs each (RFC 9562 section 6.2, method 3):
+    noise in their place would shuffle what one caller enqueues within a millisecond.
+    """
+    ms, rest_ns = divmod(time.time_ns(), 1_000_000)
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    text = f"{ms << 80 | 0x7 << 76 | (rest_ns << 12) // 1_000_000 << 64 | 0b10 << 62 | noise:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
