@@ -24,11 +24,16 @@ crew = faults.crew
 REQUEST = 5  # messages: what one crash can leave unknown
 
 
-def begin(crew: Crew, gateway: FakeGateway, via: str, recipients: int) -> str:
-    """A bulk by this gateway; its id."""
+def company_of(crew: Crew, gateway: FakeGateway, via: str) -> int:
+    """The id of a company that sends by this gateway."""
     use_gateway(crew.service, via, gateway.url, gateway.options(via))
     configure(crew.service, **{f"{via}_batch": REQUEST}, sms_per_number="1000/minute")
-    company_id = new_company("4540536920")
+    return new_company("4540536920")
+
+
+def begin(crew: Crew, gateway: FakeGateway, via: str, recipients: int) -> str:
+    """A bulk by this gateway; its id."""
+    company_id = company_of(crew, gateway, via)
     params = {"messages": letters(recipients), "company_id": company_id}
     return enqueue("send_bulk_sms", params, scope=str(company_id)).id
 
@@ -75,6 +80,31 @@ def test_14_senders_killed_again_and_again_send_nothing_twice(crew: Crew, size: 
     assert counts.get("unknown", 0) <= killed * REQUEST
     if size["via"] == "verimor":
         assert counts == {"done": size["recipients"]}, "what surely can be looked up is not left unknown"
+
+
+@sized(short={"messages": 1}, full={"messages": 20})
+@pytest.mark.parametrize(
+    ("via", "state", "told"), [("verimor", "SUCCESS", {"done": 1}), ("iletimerkezi", "FAILURE", {"unknown": 1})]
+)
+def test_14_a_single_message_whose_sender_is_killed_is_looked_up_where_the_gateway_can_tell(
+    crew: Crew, size: dict[str, Any], via: str, state: str, told: dict[str, int]
+) -> None:
+    crew.sabotage["sure_s"] = 1.0
+    with FakeGateway() as gateway:
+        gateway.delay_s = 0.5
+        scope, worker = company_of(crew, gateway, via), crew.start()
+        for letter in letters(size["messages"]):
+            seen = gateway.requests
+            task_id = enqueue("send_sms", {**letter, "company_id": scope}, scope=str(scope)).id
+            wait_until(lambda seen=seen: gateway.requests > seen, timeout_s=30, what="the request")
+            for pid in worker.children():
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda task_id=task_id: find(task_id).ended, timeout_s=60, what="the end")
+
+            assert (find(task_id).state, counts_of(task_id)) == (state, told)
+            assert (find(task_id).error or {"type": "NotDone"})["type"] == "NotDone"
+
+        assert set(gateway.per_phone().values()) == {1}
 
 
 @sized(

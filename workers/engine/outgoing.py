@@ -170,7 +170,10 @@ class Outgoing(Items):
         return ledger.counts(self.run.task_id)
 
     def _waiting(self, size: int, singly: bool) -> list[Item]:
-        batch = declared.waiting(self.run.task_id, size, singly=singly)
+        return self._valued(declared.waiting(self.run.task_id, size, singly=singly))
+
+    def _valued(self, batch: list[Item]) -> list[Item]:
+        """Of a single send the row has no value: it stands in the parameters."""
         for item in batch if self.values else ():
             item.value = self.values[item.position - 1]  # type: ignore[index]
         return batch
@@ -256,7 +259,7 @@ class Outgoing(Items):
         for since, batch in declared.left(self.run.task_id) if look_up else ():
             age_s = (now() - since).total_seconds()
             try:
-                can_tell = look_up(batch, str(batch[0].request_key))  # type: ignore[misc]
+                can_tell = look_up(self._valued(batch), str(batch[0].request_key))  # type: ignore[misc]
             except NOT_SENT:
                 open_since_s += [age_s] * (age_s < 2 * SURE_S)
                 continue

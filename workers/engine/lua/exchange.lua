@@ -20,18 +20,18 @@ if #ARGV > 5 + n then
 end
 local ended = settled == 1 and STATUS[done.outcome]
 local count = ended and redis.call('HINCRBY', me, done.outcome == 'failed' and 'failed_job_count' or 'successful_job_count', 1)
-local known = (not count or count == 1) and redis.call('HMGET', me, 'birth', 'sira_ahead') or {true}
+local mine = (not count or count == 1) and redis.call('HMGET', me, 'birth', 'sira_ahead') or {true}
 -- What was sent ahead counts while the keeper renews: a machine that died or froze as it waited takes no job.
-local claims = ARGV[3] ~= '' and (ARGV[4] ~= '1' or now_ms() < whole(known[2]))
+local claims = ARGV[3] ~= '' and (ARGV[4] ~= '1' or now_ms() < whole(mine[2]))
 -- Mostly there is none of these: one question instead of three.
 local holds = me .. ':executions'
 local hindered = claims and redis.call('EXISTS', holds, 'rq:suspended', 'sira:paused') > 0
 local strays = hindered and redis.call('SCARD', holds) or 0
 local claimed = claims and strays == 0 and start({unpack(ARGV, 6, 5 + n)}, worker, ARGV[3], tonumber(ARGV[2]), hindered)
-if not known[1] then
+if not mine[1] then
   redis.call('DEL', me)
 elseif not (claimed and done) and (claimed or done) then
   redis.call('HSET', me, 'state', claimed and 'busy' or 'idle')
 end
 publish(gone, claimed and claimed[1])
-return {settled == 1 and done.outcome or 0, claimed or false, known[1] and 1 or 0, strays}
+return {settled == 1 and done.outcome or 0, claimed or false, mine[1] and 1 or 0, strays}
