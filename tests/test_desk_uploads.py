@@ -18,6 +18,7 @@ from workers import db
 from workers.engine import find
 from workers.engine.tasks import Task, params_of
 from workers.models import Act, Company, File
+from workers.services import workbooks
 
 face, desk = desks.face, desks.desk
 SHEET = xlsx(ACCOUNT_HEAD, *account_rows(range(2)), ("120.9", "", "1", "", "", ""))
@@ -136,6 +137,20 @@ def test_columns_that_were_not_found_are_chosen_by_hand_and_remembered(desk: Des
     again = tried(desk.member, ODD, form_id="third")
     assert again.state == "SUCCESS", "the next file of the company needs no hand"
     assert SCRIPT not in page
+
+
+def test_another_sheet_of_the_file_is_read_with_its_own_columns(desk: Desk) -> None:
+    out = io.BytesIO()
+    with workbooks.Workbook(out) as book:
+        book.page("Cari").rows([("Hesap Kodu", "Unvan"), ("1", "Çınar")])
+        book.page("Bayi").rows([("Bayi Kodu", "Unvan"), ("7", "Akasya")])
+    trial = tried(desk.member, out.getvalue(), sheet_name="Bayi")
+
+    form = {"m.code": "Bayi Kodu", "m.title": "Unvan", "sheet_name": "Cari", "form_id": "again"}
+    found = ended(desk.member.post(f"/upload/{trial.id}/again", form))
+
+    assert found.state == "SUCCESS", found.error
+    assert found.result["mapping"] == {"code": "Hesap Kodu", "title": "Unvan"}
 
 
 def test_a_running_import_shows_its_bar_and_htmx_gets_that_part_alone(desk: Desk) -> None:

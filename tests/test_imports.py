@@ -27,7 +27,7 @@ from tests.imports_made import (
     xlsx,
 )
 from workers import db, files
-from workers.errors import MissingRecord
+from workers.errors import MissingRecord, SheetRefused
 from workers.imports import orders, runs
 from workers.models import Mutabakat, User
 
@@ -51,6 +51,25 @@ def balance_rows(letters_wanted: int, days: int = 1) -> Iterator[tuple[Any, ...]
         for line in range(2):
             day = f"{1 + n % days:02d}.12.2025"
             yield (f"120.{n // days:05d}", f"Şirket {n // days}", "", day, ("TRY", "USD")[line], n + line + 0.5, "")
+
+
+def test_a_column_that_is_named_with_the_upload_is_there_or_the_file_is_refused(face: Face) -> None:
+    own, sheet = face.ayse.company_id, xlsx(("Cari Kodu", "Unvan", "Tarih", "Bakiye"), ("1", "Çınar", DAY, 10))
+
+    with pytest.raises(SheetRefused, match="“Bakiye TL” başlığı sayfada yok; görülenler: Cari Kodu, Unvan, Tarih"):
+        run(own, sheet, "mutabakat", mapping={"bakiye": "Bakiye TL"})
+
+    assert letters(own) == []
+    assert run(own, sheet, "mutabakat", mapping={"bakiye": "BAKİYE", "side": ""})["new"] == 1
+
+
+def test_a_column_that_the_company_keeps_for_its_files_need_not_be_in_each(face: Face) -> None:
+    own, mapping = face.ayse.company_id, {"mapping": {"bakiye": "Kalan"}}
+    assert face.ayse.call("PUT", "/api/excel/mappings/mutabakat", json=mapping).status_code == 200
+
+    run(own, xlsx(("Cari Kodu", "Unvan", "Tarih", "Bakiye"), ("1", "Çınar", DAY, 10)), "mutabakat")
+
+    assert letters(own)[0]["snapshot"]["lines"][0]["amount"] == "10.00"
 
 
 def test_every_import_works_on_every_database(face_anywhere: Face) -> None:

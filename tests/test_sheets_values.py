@@ -50,6 +50,14 @@ def test_zeros_of_a_vkn_come_back_only_where_the_check_digit_agrees(number):
         assert padded in found.tr
 
 
+@pytest.mark.parametrize("cell", ["275126885.0", "275126885,00"])
+def test_a_vkn_that_a_program_took_for_an_amount_is_that_vkn_and_no_other(cell):
+    found = values.tax_number(cell)
+
+    assert (found.bad, found.value) == (False, "0275126885"), "2751268850 is another company's"
+    assert values.tax_number("4540536920.0") == "4540536920"
+
+
 @pytest.mark.parametrize("cell", ["17291716060", 17291716060])
 def test_eleven_digits_are_a_tckn(cell):
     assert values.tax_number(cell) == "17291716060"

@@ -80,7 +80,9 @@ def again(task_id: str) -> AnyResponse | tuple[str, int]:
     given = params_of(task_id)
     mapping = {name.removeprefix(MARK): text for name, text in request.form.items() if name.startswith(MARK)}
     try:
-        params = {**given, **_order(given["target"]), "mapping": mapping or None, "dry_run": True}
+        params = {**given, **_order(given["target"]), "dry_run": True}
+        moved = task.result is not None and params["sheet_name"] not in (None, task.result["sheet"])
+        params["mapping"] = None if moved else mapping or None  # another sheet has other headings
         file = _file(task, given)
         if request.form.get("keep"):
             keep_mapping(file["company_id"], given["target"], _worth_keeping(task, mapping))

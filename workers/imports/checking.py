@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from workers import settings
 from workers.db import reading
+from workers.errors import SheetRefused
 from workers.imports.balances import MAX_LINES
 from workers.imports.orders import Order, Tell, sheet_file
 from workers.imports.scratch import Scratch, Understood, Words, keep
+from workers.services.turkish import fold
 
 if TYPE_CHECKING:
     from workers.services.sheets import Row, Sheet
@@ -34,7 +36,19 @@ def opened(order: Order, place: Path) -> Iterator["Sheet"]:
     asked: dict[str, Any] = {"sheet_name": order.sheet_name, "limits": limits}
     asked["mapping"] = {**kept, **(order.mapping or {})}
     with sheets.read(sheet_file(order, place), filename=order.file["filename"], fields=fields, **asked) as sheet:
+        _refuse_missing(order, sheet)
         yield sheet
+
+
+def _refuse_missing(order: Order, sheet: "Sheet") -> None:
+    """A heading that is named with this very upload is there, or another column would be taken in its place; one that
+    the company keeps for its files need not be in each."""
+    there = {fold(name) for names in (sheet.headers, *sheet.heads) for name in names}
+    missing = [name for name in (order.mapping or {}).values() if name and fold(name) not in there]
+    if missing:
+        named, seen = ", ".join(f"“{name}”" for name in missing), ", ".join(filter(None, sheet.headers))
+        tr, en = f"{named} başlığı sayfada yok; görülenler: {seen}", f"no column is called {named}; seen are {seen}"
+        raise SheetRefused(reason=tr, en=en)
 
 
 def checked(order: Order, place: Path, tell: Tell) -> Scratch:

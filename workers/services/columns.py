@@ -130,14 +130,18 @@ BALANCE = (
         about=("ISO 4217; boşsa TRY", "ISO 4217; TRY where empty"),
     ),
     Column(
-        "borc", "Borç", "Debit", "money", aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "bakiye borç", "debt")
+        "borc",
+        "Borç",
+        "Debit",
+        "money",
+        aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "bakiye borç", "borçlar", "debt"),
     ),
     Column(
         "alacak",
         "Alacak",
         "Credit",
         "money",
-        aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi", "bakiye alacak"),
+        aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi", "bakiye alacak", "alacaklar"),
     ),
     Column(
         "bakiye",
@@ -153,7 +157,19 @@ BALANCE = (
         "B/A",
         "D/C",
         "side",
-        aliases=("borç/alacak", "bakiye durumu", "b-a", "durum", "bakiye türü", "side"),
+        aliases=(
+            *(
+                "borç/alacak",
+                "bakiye durumu",
+                "b-a",
+                "durum",
+                "bakiye türü",
+                "bakiye tipi",
+                "bakiye yönü",
+                "bakiye şekli",
+            ),
+            *("b/a durumu", "borç/alacak durumu", "bakiye b/a", "bakiye borç/alacak", "side"),
+        ),
         example="B",
         about=("Bakiyenin yönü: B borç, A alacak", "Of the balance: B debit, A credit"),
     ),

@@ -1,47 +1,37 @@
 """Which row of a sheet names the columns, and which column is which field."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
+from workers.services.sheets.choosing import Choice, choose, side_by_cells
+from workers.services.sheets.fitting import aliases, folded, score_of
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
 from workers.services.sheets.values import currency, currency_in
 
-GIVEN, UNDER_GROUP, EXACT, GROUPED, TRIMMED, PART = 20, 11, 10, 9, 8, 5
-MIN_PART_LETTERS, MAX_HEADER_LETTERS = 5, 40
 MAX_GROUP_CHARS = 25  # longer ones are titles, whose TL says little of the columns below
 ENOUGH_FIELDS = 2
 SHOWN_ROWS, SHOWN_CELLS, SHOWN_CHARS = 5, 6, 30
-_BRACKETS = re.compile(r"[(\[].*?[)\]]")
-_CURRENCY = re.compile(r"^(tl|try|usd|eur|gbp)(?=...)|(?<=...)(tl|try|usd|eur|gbp)$")
+SIDE_NAME = "B/A"  # of a column of B and A without a heading
 
 HeadRow = tuple[int, Sequence[Any]]
 
 
-@dataclass(frozen=True)
-class Header:
+@dataclass(frozen=True, kw_only=True)
+class Header(Choice):
     """`names`: of all columns, "" where there is none; twice the same becomes "Borç" and "Borç (2)", and what only the
     merged cell above makes clear bears that in front: "USD Borç". `own`: what stands in the header's row itself;
     `groups`: what stands above it, if that is so.
-
-    `others`: columns that fit a field of money as well as its own column does, and are in another currency.
-    `seconds`: further columns of tax numbers (VKN for firms, TCKN for persons), for the rows where the first is empty.
     """
 
     row: int
     names: list[str]
-    columns: dict[str, int]
-    score: int
     own: Sequence[str] = ()
     groups: Sequence[str] = ()
-    others: Sequence[int] = ()
-    seconds: Sequence[int] = ()
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -58,12 +48,32 @@ def find(rows: Sequence[HeadRow], fields: Sequence[Field], given: Mapping[str, s
     best = max(found, key=lambda header: header.score, default=None)
     if best is None:
         return None
+    best = _with_sides(best, rows, fields, given or {})
     required = {field.name for field in fields if field.required}
     return best if len(best.columns) >= ENOUGH_FIELDS or (required and required <= best.columns.keys()) else None
 
 
+def _with_sides(header: Header, rows: Sequence[HeadRow], fields: Sequence[Field], given: Mapping[str, str]) -> Header:
+    below = [cells for number, cells in rows if number > header.row]
+    found = side_by_cells(header, fields, header.own, below, given)
+    if found is None:
+        return header
+    name, at = found
+    names = [*header.names]
+    names[at] = names[at] or SIDE_NAME
+    return replace(header, names=names, columns={**header.columns, name: at})
+
+
 def check(header: Header, fields: Sequence[Field]) -> None:
-    """Refuses a header without the columns that no row can do without."""
+    """Refuses a header without the columns that no row can do without, and one with two for one amount."""
+    for name, columns in header.unclear.items():
+        alias = next(field.aliases[0] for field in fields if field.name == name)
+        seen = ", ".join(f"“{header.names[at]}”" for at in columns)
+        tr = (
+            f"{alias} hangi sütunda belli değil: {seen}; yüklerken o sütunu seçin ya da ötekilerin başlığını değiştirin"
+        )
+        en = f"each of {seen} may be {alias}; name the right one at the upload, or rename the others"
+        raise refuse(tr, en)
     missing = [field.aliases[0] for field in fields if field.required and field.name not in header.columns]
     if missing:
         seen = ", ".join(filter(None, header.names))
@@ -97,20 +107,19 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
         above = [""] * width
     groups = _spread(above, own)
     names = _names(cells, own, above, groups, fields)
+    amounts = tuple(field for field in fields if field.kind == "money")
     pairs = [
         (score, order, column)
         for order, field in enumerate(fields)
         for column in range(width)
-        if own[column] + above[column] and (score := _score(field, names[column], own[column], groups[column], given))
+        if own[column] + above[column]
+        and (score := score_of(field, names[column], own[column], groups[column], given, amounts))
     ]
-    plain = {column for score, _, column in pairs if score > PART}  # `Borç Bakiye` is no bakiye
-    fitting = [pair for pair in pairs if pair[0] > PART or pair[2] not in plain]
-    columns, score = _assigned(fitting, fields)
-    others = _others(fitting, fields, columns, names)
-    taxed = {at for score, order, at in fitting if score > PART and fields[order].kind == "tax_number"}
-    seconds = sorted(taxed - set(columns.values())) if "tax_number" in columns else []
+    choice = choose(pairs, fields, names)
+    if not any(own):
+        choice = replace(choice, score=0)
     parted = names != _distinct(_shown_names(cells, own, above))
-    return Header(number, names, columns, score if any(own) else 0, own, above if parted else (), others, seconds)
+    return Header(row=number, names=names, own=own, groups=above if parted else (), **vars(choice))
 
 
 def _is_title(above: list[str]) -> bool:
@@ -122,13 +131,13 @@ def _is_title(above: list[str]) -> bool:
 def _names(
     cells: Sequence[Any], own: list[str], above: list[str], groups: list[str], fields: Sequence[Field]
 ) -> list[str]:
-    aliases = frozenset[str]().union(*map(_aliases, fields))
-    amounts = frozenset[str]().union(*(_aliases(field) for field in fields if field.kind == "money"))
+    known = frozenset[str]().union(*map(aliases, fields))
+    amounts = frozenset[str]().union(*(aliases(field) for field in fields if field.kind == "money"))
 
     def told(mine: str, group: str) -> bool:
-        if own.count(mine) > 1 or (_folded(mine) not in aliases and _folded(group + mine) in aliases):
+        if own.count(mine) > 1 or (folded(mine) not in known and folded(group + mine) in known):
             return True
-        return _folded(mine) in amounts and len(group) <= MAX_GROUP_CHARS and currency_in(group) is not None
+        return folded(mine) in amounts and len(group) <= MAX_GROUP_CHARS and currency_in(group) is not None
 
     names = _shown_names(cells, own, above)
     pairs = enumerate(zip(own, groups, strict=True))
@@ -141,22 +150,6 @@ def _shown_names(cells: Sequence[Any], own: list[str], above: list[str]) -> list
     """Of each column, what stands there, or above it; also numbers and days."""
     shown = [_label(cell) for cell in cells] + [""] * (len(own) - len(cells))
     return [mine or up or number for mine, up, number in zip(own, above, shown, strict=True)]
-
-
-def _others(
-    fitting: list[tuple[int, int, int]], fields: Sequence[Field], columns: Mapping[str, int], names: Sequence[str]
-) -> list[int]:
-    """`TL Borç` was taken: where `USD Borç` holds something, that is not imported, and must be said."""
-    money = [(fields[order], at) for score, order, at in fitting if score > PART and fields[order].kind == "money"]
-    used = {field.name: currency_in(names[columns[field.name]]) or "TRY" for field, _ in money if field.name in columns}
-    taken = set(columns.values())
-    return sorted(
-        {
-            at
-            for field, at in money
-            if at not in taken and (currency_in(names[at]) or used[field.name]) != used[field.name]
-        }
-    )
 
 
 def _padded(cells: Sequence[Any], width: int) -> list[str]:
@@ -179,44 +172,3 @@ def _distinct(names: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         distinct.append(f"{name} ({seen[name]})" if name and seen[name] > 1 else name)
     return distinct
-
-
-def _score(field: Field, name: str, own: str, group: str, given: Mapping[str, str]) -> int:
-    """How well the header `name` (`own` without what stands above it, `group` above it) fits."""
-    if field.name in given and (not given[field.name] or _same(given[field.name], name) or given[field.name] == own):
-        return GIVEN if given[field.name] else 0
-    aliases, folded = _aliases(field), _folded(own or name)
-    grouped = bool(group) and _folded(group + own) in aliases
-    if folded in aliases:
-        return UNDER_GROUP if grouped else EXACT
-    if grouped:
-        return GROUPED
-    if _CURRENCY.sub("", _folded(_BRACKETS.sub("", own or name))) in aliases:
-        return TRIMMED
-    long = tuple(alias for alias in aliases if len(alias) >= MIN_PART_LETTERS)
-    whole = len(folded) < MAX_HEADER_LETTERS and (folded.startswith(long) or folded.endswith(long))
-    return PART if long and whole else 0
-
-
-@lru_cache(1024)
-def _aliases(field: Field) -> frozenset[str]:
-    return frozenset(map(turkish.fold, field.aliases)) - {""}
-
-
-_folded = lru_cache(65_536)(turkish.fold)
-
-
-def _same(one: str, other: str) -> bool:
-    return one == other or (_folded(one) == _folded(other) != "")
-
-
-def _assigned(scores: list[tuple[int, int, int]], fields: Sequence[Field]) -> tuple[dict[str, int], int]:
-    """The best pairs first, each field and each column once."""
-    columns: dict[str, int] = {}
-    total = 0
-    for score, order, column in sorted(scores, key=lambda pair: (-pair[0], pair[1], pair[2])):
-        field = fields[order].name
-        if field not in columns and column not in columns.values():
-            columns[field] = column
-            total += score
-    return {field.name: columns[field.name] for field in fields if field.name in columns}, total

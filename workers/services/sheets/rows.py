@@ -1,13 +1,14 @@
 """Blocks become rows with a meaning: every mapped column by its kind, then what the cells of one row say together."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from workers.services import turkish
 from workers.services.sheets.amounts import Amount
+from workers.services.sheets.beside import contradiction, first_of, left_aside, take_foreign
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.headers import Header
 from workers.services.sheets.meanings import of_column
@@ -19,6 +20,14 @@ MAX_TOTAL_CHARS = 60
 _TOTAL = re.compile(
     r"(genel|ara|alt|dip|sayfa|rapor|grup|liste|nakli)?(toplam|toplami|toplamlar|toplamlari|yekun|yekunu)"
     r"(tl|try|usd|eur)?(\d+(kayit|satir|cari|hesap|adet|firma)?)?|(grand|sub)?total"
+)
+_OTHER_CURRENCY = (
+    "“{name}” sütunundaki tutar alınmadı; her para birimini ayrı satıra yazın",
+    "The amount under “{name}” was not imported; write each currency in a row of its own",
+)
+_CARRIED = (
+    "“{name}” sütunundaki tutar bakiyeye eklenmedi; borç ya da alacak onu içermiyorsa bakiyeyi yazın",
+    "The amount under “{name}” was not added; write the balance if debit or credit does not hold it",
 )
 _REMARKABLE = {Amount, Said}
 _MAY_BE_TOTAL = frozenset("TtGgAaDdSsRrLlNnYy")  # the first letters of the words above
@@ -45,23 +54,19 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
             at = header.columns[field.name]
             kind = f"{field.kind} 1904" if field.kind == "date" and block.dates_from_1904 else field.kind
             values[field.name] = of_column(kind, columns[at], numbers, block.formats.get(at))
-            if field.kind == "tax_number" and header.seconds:
-                values[field.name] = _first_of(values[field.name], [columns[second] for second in header.seconds])
+            if seconds := header.seconds.get(field.name):
+                values[field.name] = first_of(field.kind, values[field.name], [columns[second] for second in seconds])
             if field.kind == "code" and at in block.formats:
                 columns[at] = _styled(columns[at], numbers, block.formats[at])
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
+    take_foreign(columns, values, fields, header, header.names)
     _fill_shown_currencies(columns, numbers, values, block.formats, fields, header)
     _fill_sides(values, fields, header)
-    return Meant(numbers, columns, values, [*_taken_out(values, fields), *_left_aside(columns, fields, header)])
-
-
-def _first_of(values: list[Any], seconds: list[list[Any]]) -> list[Any]:
-    for column in seconds:
-        more = of_column("tax_number", column, (), None)
-        values = [second if value is None else value for value, second in zip(values, more, strict=True)]
-    return values
+    aside = [*_filled(columns, header.others), *left_aside(columns, values, fields, header)]
+    said = [*_taken_out(values, fields), *_left(aside, fields, header, _OTHER_CURRENCY)]
+    return Meant(numbers, columns, values, [*said, *_left(_filled(columns, header.carried), fields, header, _CARRIED)])
 
 
 def _styled(column: list[Any], numbers: list[int], formats: Mapping[int, str]) -> list[Any]:
@@ -139,8 +144,7 @@ def _fill_currencies(values: dict[str, list[Any]], fields: Sequence[Field], head
                 if column[n] is None:
                     column[n] = marked
                 elif isinstance(column[n], str) and column[n] != marked:
-                    tr = f"Tutarın para birimi {marked}, ama para birimi sütununda {column[n]} yazıyor"
-                    amounts[n] = Said(tr, f"The amount is in {marked}, but the currency column says {column[n]}")
+                    amounts[n] = contradiction(marked, column[n])
 
 
 def _fill_shown_currencies(
@@ -211,18 +215,19 @@ def _taken_out(values: dict[str, list[Any]], fields: Sequence[Field]) -> Iterato
                 yield n, field.name, Said("Boş olamaz", "Must not be empty")
 
 
-def _left_aside(columns: list[list[Any]], fields: Sequence[Field], header: Header) -> Iterator[tuple[int, str, Said]]:
-    """Amounts of a second currency in the same row, which no record takes."""
+def _filled(columns: list[list[Any]], among: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for at in among:
+        yield from ((n, at) for n, cell in enumerate(columns[at]) if not _is_blank(cell) and cell not in (0, "-"))
+
+
+def _left(
+    cells: Iterable[tuple[int, int]], fields: Sequence[Field], header: Header, words: tuple[str, str]
+) -> Iterator[tuple[int, str, Said]]:
+    """Amounts in the same row that no record takes."""
     money = next((field.name for field in fields if field.kind == "money" and field.name in header.columns), "")
-    for at in header.others:
-        name = header.names[at]
-        tr = f"“{name}” sütunundaki tutar alınmadı; her para birimini ayrı satıra yazın"
-        said = Said(
-            tr, f"The amount under “{name}” was not imported; write each currency in a row of its own", bad=False
-        )
-        yield from (
-            (n, money, said) for n, cell in enumerate(columns[at]) if not _is_blank(cell) and cell not in (0, "-")
-        )
+    for n, at in cells:
+        tr, en = (each.format(name=header.names[at]) for each in words)
+        yield n, money, Said(tr, en, bad=False)
 
 
 def _unsided(amount: Amount) -> Any:

@@ -28,6 +28,7 @@ ADDRESS = re.compile(
 )
 _SEVERAL = re.compile(r"[;,\s]+")
 PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
+_AS_DECIMAL = re.compile(r"(\d{9,11})[.,]0{1,2}", re.ASCII)  # how programs write a number that they took for an amount
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
 _SYMBOL = re.compile(r"\[\$([^\]-]*)[^\]]*\]")
 _NOT_SHOWN = re.compile(r"[\"\\]|[_*].")
@@ -132,6 +133,8 @@ def tax_number(value: Any) -> Any:
     written = _word_of(value)
     if not isinstance(written, str):
         return written
+    if decimal := _AS_DECIMAL.fullmatch(written):
+        written = decimal[1]
     digits = written if written.isdecimal() else _TAX_SIGNS.sub("", written)
     if len(digits) == VKN_DIGITS and tax_numbers.is_vkn(digits):
         return digits

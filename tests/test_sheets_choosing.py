@@ -1,0 +1,207 @@
+"""Which column is the balance, and what is said where that is not clear: a wrong one is a wrong letter."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers.errors import SheetRefused
+from workers.services import sheets
+from workers.services.columns import COLUMNS
+from workers.services.sheets import headers
+from workers.services.sheets.shapes import Row
+
+FIELDS = {
+    column.name: sheets.Field(column.name, (column.tr, column.en, *column.aliases), column.kind, column.required)
+    for column in COLUMNS["mutabakat"]
+}
+WHO = ("Cari Kodu", "Unvan")
+
+
+def mapped(*headings: str, given: dict[str, str] | None = None) -> dict[str, str]:
+    """The columns behind code and title, by field."""
+    header = headers.find([(1, (*WHO, *headings))], list(FIELDS.values()), given)
+    assert header is not None
+    headers.check(header, list(FIELDS.values()))
+    return {field: name for field, name in header.mapping.items() if name not in WHO}
+
+
+def first_row(folder: Path, *columns: tuple[str, Any], **more: Any) -> Row:
+    """The one row of a sheet with these headings and cells, as it was read."""
+    path = folder / "cari.csv"
+    head, cells = zip(*columns, strict=True)
+    lines = [";".join(map(str, line)) for line in ((*WHO, *head), ("120.01", "Çınar", *cells))]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with sheets.read(path, filename=path.name, fields=FIELDS, **more) as opened:
+        [[row]] = opened.rows()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("borc", "alacak"),
+    [
+        ("Toplam Borç", "Toplam Alacak"),
+        ("Borç Toplamı", "Alacak Toplamı"),
+        ("Dönem Borç", "Dönem Alacak"),
+        ("KÜMÜLATİF BORÇ", "KÜMÜLATİF ALACAK"),
+        ("Borçlar", "Alacaklar"),
+        ("Dönem İçi Borç Toplamı", "Dönem İçi Alacak Toplamı"),
+        ("Yıllık Borç (TL)", "Yıllık Alacak (TL)"),
+        ("Total Debit", "Total Credit"),
+    ],
+)
+def test_debit_and_credit_are_found_together_however_they_are_called(borc: str, alacak: str) -> None:
+    assert mapped(borc, alacak) == {"borc": borc, "alacak": alacak}
+
+
+@pytest.mark.parametrize(
+    ("headings", "field", "taken"),
+    [
+        (("Devir Bakiyesi", "Dönem Sonu Bakiyesi"), "bakiye", "Dönem Sonu Bakiyesi"),
+        (("Vadesi Geçen Bakiye", "Toplam Bakiye"), "bakiye", "Toplam Bakiye"),
+        (("Önceki Dönem Bakiye", "Güncel Bakiye"), "bakiye", "Güncel Bakiye"),
+        (("Dönem Bakiye", "Kapanış Bakiye"), "bakiye", "Kapanış Bakiye"),
+        (("Tutar", "Bakiye"), "bakiye", "Bakiye"),
+        (("Dönem Borç", "Toplam Borç", "Dönem Alacak", "Toplam Alacak"), "borc", "Toplam Borç"),
+        (("Dönem Başı Borç", "Borç Bakiye", "Alacak Bakiye"), "borc", "Borç Bakiye"),
+        (("Borç Alacak Bakiyesi",), "bakiye", "Borç Alacak Bakiyesi"),
+        (("Dönem Borç Bakiye", "Dönem Alacak Bakiye"), "alacak", "Dönem Alacak Bakiye"),
+    ],
+)
+def test_of_several_amounts_the_one_of_today_is_taken(headings: tuple[str, ...], field: str, taken: str) -> None:
+    assert mapped(*headings)[field] == taken
+
+
+@pytest.mark.parametrize("heading", ["Vadesi Geçen Bakiye", "Alacak Riski", "Borç Limiti", "Bakiye Gün", "Borç Vadesi"])
+def test_what_is_another_figure_is_no_balance(heading: str) -> None:
+    assert mapped(heading) == {}
+
+
+@pytest.mark.parametrize(
+    ("headings", "seen"),
+    [
+        (("Ocak Bakiye", "Şubat Bakiye"), "“Ocak Bakiye”, “Şubat Bakiye”"),
+        (("Dönem Borç", "Yıllık Borç", "Alacak"), "“Dönem Borç”, “Yıllık Borç”"),
+        (("Devir Borç", "Dönem Borç", "Dönem Alacak"), "“Dönem Borç”, “Devir Borç”"),
+    ],
+)
+def test_of_two_amounts_that_fit_alike_none_is_taken_until_somebody_says_which(
+    headings: tuple[str, ...], seen: str
+) -> None:
+    with pytest.raises(SheetRefused, match=f"hangi sütunda belli değil: {seen}"):
+        mapped(*headings)
+
+    field = "bakiye" if "Bakiye" in seen else "borc"
+    assert mapped(*headings, given={field: headings[1], "alacak": ""})[field] == headings[1]
+
+
+def test_what_was_carried_over_is_not_added_and_that_is_said(tmp_path: Path) -> None:
+    columns = ("Açılış Bakiyesi", 100), ("Borç", 900), ("Alacak", 50)
+
+    row = first_row(tmp_path, *columns)
+
+    assert (row.values["borc"], row.values["alacak"], row.values["bakiye"]) == (900, 50, None)
+    assert ["Açılış Bakiyesi" in said.tr for said in row.warnings] == [True]
+    assert not first_row(tmp_path, ("Devir Bakiye", 100), ("Bakiye", 900)).warnings
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(
+    ("home", "abroad", "code"),
+    [
+        ("Bakiye", "Döviz Bakiye", "Döviz Cinsi"),
+        ("Bakiye", "Dövizli Bakiye", "Döviz"),
+        ("Tutar", "Döviz Tutarı", "Para Birimi"),
+        ("Bakiye TL", "Bakiye Döviz", "Döviz Kodu"),
+    ],
+)
+def test_a_row_in_foreign_currency_takes_its_amount_in_that_currency(
+    tmp_path: Path, home: str, abroad: str, code: str, mirrored: bool
+) -> None:
+    columns = [(home, "42.000,00"), (abroad, "1.000,00"), (code, "USD")]
+
+    row = first_row(tmp_path, *(columns[::-1] if mirrored else columns))
+
+    assert (row.values["bakiye"], row.values["currency"]) == (Decimal(1000), "USD")
+    assert (row.reasons, row.warnings) == ((), ())
+
+
+def test_a_row_in_lira_keeps_its_amount_beside_a_foreign_column(tmp_path: Path) -> None:
+    for code in ("TRY", "TL", ""):
+        row = first_row(tmp_path, ("Bakiye", "42.000,00"), ("Döviz Bakiye", "0"), ("Döviz Cinsi", code))
+        assert (row.values["bakiye"], row.warnings) == (Decimal(42000), ())
+
+
+def test_debit_and_credit_in_foreign_currency_go_together(tmp_path: Path) -> None:
+    columns = ("Borç Bakiye", 42000), ("Alacak Bakiye", 0), ("Döviz Tipi", "EUR"), ("Dövizli Borç Bakiye", 1000)
+
+    row = first_row(tmp_path, *columns, ("Dövizli Alacak Bakiye", 0))
+
+    assert (row.values["borc"], row.values["alacak"], row.values["currency"]) == (Decimal(1000), Decimal(0), "EUR")
+    assert row.values["bakiye"] is None
+
+
+def test_a_foreign_balance_keeps_the_side_that_lira_have_beside_it(tmp_path: Path) -> None:
+    columns = ("Borç", 0), ("Alacak", 42000), ("Bakiye", 42000), ("Döviz Bakiye", 1000), ("Döviz Cinsi", "USD")
+
+    values = first_row(tmp_path, *columns).values
+
+    assert (values["bakiye"], values["side"], values["borc"], values["alacak"]) == (1000, "alacak", None, None)
+
+
+def test_a_foreign_row_without_its_foreign_amount_is_refused(tmp_path: Path) -> None:
+    row = first_row(tmp_path, ("Bakiye", "42.000,00"), ("Döviz Bakiye", ""), ("Döviz Cinsi", "USD"))
+
+    assert ["“Döviz Bakiye” sütunu boş" in said.tr for said in row.reasons] == [True]
+    marked = first_row(tmp_path, ("Bakiye", 42), ("Döviz Bakiye", "10 €"), ("Döviz Cinsi", "USD"))
+    assert ["EUR, ama para birimi sütununda USD" in said.tr for said in marked.reasons] == [True]
+
+
+def test_a_foreign_amount_without_a_currency_is_not_taken_and_that_is_said(tmp_path: Path) -> None:
+    row = first_row(tmp_path, ("Bakiye", "42.000,00"), ("Döviz Bakiye", "1.000,00"))
+
+    assert row.values["bakiye"] == Decimal(42000)
+    assert ["“Döviz Bakiye” sütunundaki tutar alınmadı" in said.tr for said in row.warnings] == [True]
+
+
+def test_a_foreign_amount_alone_is_the_amount(tmp_path: Path) -> None:
+    row = first_row(tmp_path, ("Döviz Bakiye", "1.000,00"), ("Döviz Cinsi", "USD"))
+
+    assert (row.values["bakiye"], row.values["currency"], row.warnings) == (Decimal(1000), "USD", ())
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("Bakiye Tipi", "Bakiye Yönü", "Bakiye Şekli", "B/A Durumu", "Bakiye B/A", "Bakiye (B/A)", "Borç Alacak"),
+        *("Yön", "Yönü", "Tip", "Tür", ""),
+    ],
+)
+def test_the_side_of_a_balance_is_read_under_any_of_its_names(tmp_path: Path, heading: str) -> None:
+    row = first_row(tmp_path, ("Bakiye", "1.500,00"), (heading, "A"))
+
+    assert (row.values["bakiye"], row.values["side"]) == (Decimal(1500), "alacak")
+
+
+def test_a_class_of_customers_is_no_side(tmp_path: Path) -> None:
+    for heading, cell in (("Sınıf", "A"), ("Tip", "Bayi"), ("Tip", "")):
+        assert first_row(tmp_path, ("Bakiye", "1.500,00"), (heading, cell)).values["side"] == "borc"
+    left_out = {"mapping": {"side": ""}}
+    assert first_row(tmp_path, ("Bakiye", "1.500,00"), ("Yön", "A"), **left_out).values["side"] == "borc"
+
+
+def test_a_mobile_is_taken_from_whichever_column_has_one(tmp_path: Path) -> None:
+    both = first_row(tmp_path, ("Telefon", "0212 111 22 33"), ("Cep Telefonu", "0532 111 22 33"), ("Bakiye", 1))
+    one = first_row(tmp_path, ("Telefon", ""), ("Cep Telefonu", "0532 111 22 34"), ("Bakiye", 1))
+    two = first_row(tmp_path, ("Telefon", "0533 111 22 35"), ("Telefon 2", "0532 111 22 34"), ("Bakiye", 1))
+    none = first_row(tmp_path, ("Telefon", "0212 111 22 33"), ("Cep", ""), ("Bakiye", 1))
+
+    phones = [row.values["phone"] for row in (both, one, two, none)]
+    assert phones == ["0532 111 22 33", "0532 111 22 34", "0533 111 22 35", "0212 111 22 33"]
+
+
+def test_a_second_address_stands_in_for_a_missing_one(tmp_path: Path) -> None:
+    row = first_row(tmp_path, ("E-posta", ""), ("E-posta 2", "a@ornek.com"), ("Bakiye", 1))
+
+    assert row.values["email"] == "a@ornek.com"
