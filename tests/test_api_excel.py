@@ -110,6 +110,7 @@ def test_a_file_name_that_is_a_path_is_refused(face: Face, name: str) -> None:
         ({"dry_run": "perhaps"}, "dry_run"),
         ({"mapping": "[]"}, "mapping"),
         ({"mapping": "{"}, "mapping"),
+        ({"mapping": '{"nope": "Unvan"}'}, "mapping.nope"),
         ({"as_of": "31.12.2025"}, "as_of"),
         ({"language": "de"}, "language"),
         ({"unknown": "1"}, "unknown"),

@@ -59,6 +59,8 @@ def test_a_column_that_is_named_with_the_upload_is_there_or_the_file_is_refused(
     with pytest.raises(SheetRefused, match="“Bakiye TL” başlığı sayfada yok; görülenler: Cari Kodu, Unvan, Tarih"):
         run(own, sheet, "mutabakat", mapping={"bakiye": "Bakiye TL"})
 
+    with pytest.raises(SheetRefused, match="balance diye bir alan yok"):
+        run(own, sheet, "mutabakat", mapping={"balance": "Bakiye"})
     assert letters(own) == []
     assert run(own, sheet, "mutabakat", mapping={"bakiye": "BAKİYE", "side": ""})["new"] == 1
 

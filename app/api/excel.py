@@ -105,6 +105,7 @@ class Mappings(BaseModel):
 @api.post("/upload-async", responses={202: Accepted, **problems(400, 403, 404, 413, 415, 422)})
 def upload_sheet(form: UploadForm) -> tuple[Response, int]:
     """Upload a sheet and import its rows, or say what that would do."""
+    check_columns(form.target, form.mapping or (), "mapping")
     company_id, key = whose(form.company_id), idempotency_key(caller())
     params = form.model_dump(mode="json", exclude={"file", "company_id"}) | {"language": form.language or language()}
     return accepted(take(form.file, params, company_id, key), registry.get(KIND).accepted)

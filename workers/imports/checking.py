@@ -44,7 +44,11 @@ def _refuse_missing(order: Order, sheet: "Sheet") -> None:
     """A heading that is named with this very upload is there, or another column would be taken in its place; one that
     the company keeps for its files need not be in each."""
     there = {fold(name) for names in (sheet.headers, *sheet.heads) for name in names}
-    missing = [name for name in (order.mapping or {}).values() if name and fold(name) not in there]
+    asked, known = order.mapping or {}, {column.name for column in order.meaning.columns}
+    if unknown := sorted(asked.keys() - known):
+        tr, en = f"{', '.join(unknown)} diye bir alan yok", f"there is no column {', '.join(unknown)} to import"
+        raise SheetRefused(reason=tr, en=en)
+    missing = [name for name in asked.values() if name and fold(name) not in there]
     if missing:
         named, seen = ", ".join(f"“{name}”" for name in missing), ", ".join(filter(None, sheet.headers))
         tr, en = f"{named} başlığı sayfada yok; görülenler: {seen}", f"no column is called {named}; seen are {seen}"
