@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
     "workers.services": {"workers.errors"},
     "workers.files": {"workers.storage", "workers.records"} | RECORDS,
-    "workers.statuses": {"workers.engine.tasks", "workers.settings"},
+    "workers.statuses": {"workers.engine.tasks", "workers.settings", "workers.wording"},
     "workers.tellings": {"workers.records", "workers.statuses", "workers.engine"} | RECORDS,
     "workers.records": RECORDS,
     "workers.messages": {"workers.records", "workers.engine.ledger", "workers.engine.seal", "workers.engine.tables"}

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 import workers.engine.bulk
 import workers.engine.outgoing
@@ -13,9 +14,10 @@ from tests import desk as desks
 from tests.conftest import ROOT
 from tests.desk import Desk
 from tests.hands import put_row
-from workers import errors
+from workers import db, errors
 from workers.db import now
 from workers.engine import registry
+from workers.engine.tables import items
 from workers.errors import SiraError
 from workers.wording.english import ENGLISH
 from workers.wording.told import worded
@@ -138,24 +140,88 @@ def test_pages_say_why_a_task_failed_in_the_readers_language(desk: Desk) -> None
     assert GONE in desk.member.get(f"/tasks/{task_id}").text
 
 
-def test_programs_get_the_error_as_it_was_written(desk: Desk) -> None:
-    task_id = fallen(desk.member.company_id, GONE)
+REFUSED = workers.engine.bulk.NothingDone(total=2, reason="Posta sunucusu kabul etmedi: 550 5.1.1 unknown user").message
+BUSY = errors.GatewayBusy(retry_after_s=240, reason="Netgsm 30: bakiye yetersiz").message
+NO_AT = errors.BadAddress(reason="adreste @ yok (ad@ornek.com.tr gibi olmalı)").message
 
-    status = desk.face.ayse.status(task_id)
 
-    assert status["error"] == {"type": "MissingRecord", "message": GONE}
-    assert status["status"] == GONE
+@pytest.mark.parametrize(
+    ("message", "turkish", "english"),
+    [
+        (GONE, "mutabakat 7 bulunamadı, silinmiş olabilir. Numarayı denetleyin ya da yeniden oluşturun.", GONE),
+        (
+            REFUSED,
+            "2 kalemden hiçbiri yapılamadı. İlk neden: Posta sunucusu kabul etmedi: 550 5.1.1 unknown user",
+            "None of the 2 items could be done. The first reason: The mail server refused it: 550 5.1.1 unknown user",
+        ),
+        ("boom", "boom", "boom"),
+    ],
+)
+def test_programs_get_the_status_in_the_language_they_ask_for_and_the_error_as_it_was_written(
+    desk: Desk, message: str, turkish: str, english: str
+) -> None:
+    program, task_id = desk.face.ayse, fallen(desk.member.company_id, message)
+    wished = {None: turkish, "tr": turkish, "en": english, "en-GB,en;q=0.9,tr;q=0.5": english, "de": turkish}
+
+    told = {tag: program.status(task_id, headers={"Accept-Language": tag} if tag else {}) for tag in wished}
+    [row] = program.get("/api/tasks", headers={"Accept-Language": "en"}).json["items"]
+
+    assert {tag: each["status"] for tag, each in told.items()} == wished
+    assert row["status"] == english
+    assert [each["error"]["message"] for each in (*told.values(), row)] == [message] * 6
+
+
+def test_a_task_that_is_tried_again_tells_programs_why_and_when_in_one_language(desk: Desk) -> None:
+    failing = {"state": "RETRY", "error_type": "GatewayBusy", "error_message": BUSY, "due_at": now()}
+    task_id = put_row(scope=str(desk.member.company_id), **failing)
+
+    turkish, english = (desk.face.ayse.status(task_id, headers={"Accept-Language": tag}) for tag in ("tr", "en"))
+
+    assert turkish["status"].startswith(
+        "Gönderim hizmeti 240 saniye beklenmesini istiyor (Netgsm 30: bakiye yetersiz)."
+    )
+    assert " Yeniden denenecek: " in turkish["status"]
+    assert english["status"].startswith("The gateway asks to wait 240 s (Netgsm 30: not enough credit).")
+    assert " Will be tried again: " in english["status"]
+
+
+def test_programs_get_the_reasons_of_items_in_the_language_they_ask_for(desk: Desk) -> None:
+    task_id = put_row(scope=str(desk.member.company_id), kind="send_bulk_emails", state="SUCCESS", item_count=3)
+    row = {"task_id": task_id, "value": b"", "ref": "a***", "state": "failed", "updated_at": now()}
+    with db.writing() as session:
+        session.execute(
+            insert(items), [{**row, "position": n, "error": e} for n, e in enumerate([NO_AT, None, "5xx"], 1)]
+        )
+
+    def told(tag: str) -> list[str | None]:
+        answer = desk.face.ayse.get(f"/api/tasks/{task_id}/items", headers={"Accept-Language": tag})
+        return [item["error"] for item in answer.json["items"]]
+
+    assert told("tr") == ["E-posta adresi kullanılamıyor: adreste @ yok (ad@ornek.com.tr gibi olmalı).", None, "5xx"]
+    assert told("en") == [
+        "The e-mail address can't be used: no @ in the address (such as name@example.com).",
+        None,
+        "5xx",
+    ]
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+@pytest.mark.parametrize("cls", ours(), ids=lambda cls: cls.__name__)
+def test_what_is_told_already_stays_as_it_is(cls: type[SiraError], language: str) -> None:
+    told = worded(sample(cls).message, language)
+
+    assert worded(told, language) == told
 
 
 def events(answer: Any) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data: ")]
 
 
-def test_the_stream_of_a_person_speaks_the_persons_language(desk: Desk) -> None:
+def test_the_stream_of_a_person_speaks_the_persons_language_and_a_programs_the_one_it_asks_for(desk: Desk) -> None:
     task_id = fallen(desk.member.company_id, LOST, "WorkerLost")
 
     person = events(desk.member.client.get(f"/api/tasks/{task_id}/events"))
-    program = events(desk.face.ayse.get(f"/api/tasks/{task_id}/events"))
+    program = events(desk.face.ayse.get(f"/api/tasks/{task_id}/events", headers={"Accept-Language": "en"}))
 
     assert person[0]["status"] == "Bu görev çalışırken işçi süreci durdu (SIGKILL ile sonlandırıldı)."
     assert program[0]["status"] == LOST

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from workers import settings
 from workers.engine.tasks import Task
+from workers.wording.told import worded
 
 SENTENCES = {
     "PENDING": {"tr": "Bekliyor...", "en": "Waiting..."},
@@ -30,6 +31,8 @@ def status_of(task: Task, lang: str, *, traceback: bool = False) -> dict[str, An
 
 
 def row_of(task: Task, lang: str) -> dict[str, Any]:
+    """The status object without its result. `lang` is that of `status`; `error` stays as it was written, for programs
+    that compare it."""
     current, total = _progress(task)
     return {
         "task_id": task.id,
@@ -65,7 +68,7 @@ def _progress(task: Task) -> tuple[int, int | None]:
 
 def sentence(task: Task, lang: str) -> str:
     """The status line of people: what the job reported, what went wrong, or the state's own sentence."""
-    message = (task.error or {}).get("message")
+    message = worded((task.error or {}).get("message") or "", lang)
     if task.state == "RETRY" and message:
         return SENTENCES["RETRY"][lang].format(error=message, when=_local(task.next_run_at))
     if task.state == "FAILURE" and message:

@@ -27,7 +27,8 @@ class Links(BaseModel):
 
 
 class TaskError(BaseModel):
-    """Why a task failed; `traceback` for operators only."""
+    """Why a task failed, as it was written; `status` says it in the language of Accept-Language. `traceback` for
+    operators only."""
 
     type: str
     message: str

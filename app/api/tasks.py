@@ -13,6 +13,7 @@ from app.auth import caller, company_scope, sees
 from app.fields import Input, OneLine, Query
 from workers.engine import control, ledger, tasks
 from workers.errors import NotAllowed, UnknownTask
+from workers.wording.told import worded
 
 MAX_WAIT_S = 30
 ID = re.compile(r"[0-9a-f-]{36}")
@@ -130,9 +131,13 @@ def task_result(path: TaskPath) -> Response:
 
 @api.get("/<task_id>/items", responses={200: Items, **problems(404, 422)})
 def task_items(path: TaskPath, query: ItemSearch) -> Response:
-    """List the items of a bulk task in the order they were posted."""
+    """List the items of a bulk task in the order they were posted, `error` in the language of Accept-Language."""
     rows, cursor = ledger.page(visible(path.task_id).id, **query.model_dump())
-    return jsonify(items=[{**row, "updated_at": iso(row["updated_at"])} for row in rows], next_cursor=cursor)
+    return jsonify(items=[_item(row, language()) for row in rows], next_cursor=cursor)
+
+
+def _item(row: dict[str, Any], lang: str) -> dict[str, Any]:
+    return {**row, "error": worded(row["error"] or "", lang) or None, "updated_at": iso(row["updated_at"])}
 
 
 @api.post("/<task_id>/cancel", responses={202: Status, **problems(400, 404, 409, 415, 422)})

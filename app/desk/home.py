@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Row, Select, case, exists, func, select, u
 
 from app.auth import caller, company_scope
 from app.desk import charts, i18n
-from app.desk.told import of_task
 from workers.db import now, reading
 from workers.engine import inspect
 from workers.engine.tables import tasks
@@ -65,7 +64,7 @@ def _rows(found: Sequence[Any]) -> list[dict[str, Any]]:
     with reading() as session:
         query = select(Company.id, Company.name).where(Company.id.in_(scopes))
         names = {str(company_id): name for company_id, name in session.execute(query)} if scopes else {}
-    return [{**row_of(of_task(task), lang), "company": names.get(task.scope)} for task in found]
+    return [{**row_of(task, lang), "company": names.get(task.scope)} for task in found]
 
 
 def _pace(scope: str | None) -> dict[str, Any]:

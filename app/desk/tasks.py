@@ -16,7 +16,6 @@ from app.api.tasks import visible
 from app.auth import caller
 from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
-from app.desk.told import of_task
 from workers.db import now, reading
 from workers.engine import control, ledger
 from workers.engine.queues import ping
@@ -50,7 +49,7 @@ def rows_of(found: Iterable[Task]) -> list[dict[str, Any]]:
     """Tasks as the rows of a list, for operators with the name of the company."""
     listed = list(found)
     names = filters.company_names({task.scope for task in listed})
-    return [{**row_of(of_task(task), language()), "company": names.get(task.scope or "")} for task in listed]
+    return [{**row_of(task, language()), "company": names.get(task.scope or "")} for task in listed]
 
 
 @pages.get("/tasks/<task_id>/row")
@@ -112,7 +111,7 @@ def _shown(task: Task) -> dict[str, Any]:
     """All that the live part of the page shows."""
     attempts = _attempts(task)
     return {
-        "row": status_of(of_task(task), language(), traceback=caller().is_operator),
+        "row": status_of(task, language(), traceback=caller().is_operator),
         "task": task,
         "behind": _is_behind(task, attempts),
         "company": filters.company_names({task.scope}).get(task.scope or ""),

@@ -16,7 +16,6 @@ from app.api.tasks import visible
 from app.auth import caller
 from app.desk import acts, gate, i18n, whose
 from app.desk.reasons import Refusal, refusal_of
-from app.desk.told import of_task
 from workers import db, files
 from workers.engine import tasks
 from workers.engine.tasks import Task, params_of
@@ -161,7 +160,7 @@ def _start(company: whose.Choice, refused: Refusal | None = None) -> str:
     given = [_given(task) for task in recent]
     names = _names(given)
     rows = [
-        (status_of(of_task(task), lang), names.get(params.get("file_path", ""), ""), params.get("dry_run"))
+        (status_of(task, lang), names.get(params.get("file_path", ""), ""), params.get("dry_run"))
         for task, params in zip(recent, given, strict=True)
     ]
     wanted = request.values.get("import", "mutabakat")
@@ -202,7 +201,7 @@ def _shown(task: Task, refused: Refusal | None = None) -> str:
         template,
         **{
             "task": task,
-            "row": status_of(of_task(task), lang),
+            "row": status_of(task, lang),
             "params": given,
             "result": task.result,
             "filename": name,
