@@ -183,6 +183,28 @@ def test_what_is_wrong_is_refused_and_named(face: Face, path: str, value: Any) -
 
 
 @pytest.mark.parametrize(
+    ("currencies", "named"),
+    [
+        (("TRY", "TL"), ["lines.1.currency"]),
+        (("TRY", "USD", "EUR", "USD"), ["lines.3.currency"]),
+        (("EUR", "EUR", "EUR"), ["lines.1.currency", "lines.2.currency"]),
+    ],
+)
+def test_a_second_balance_in_a_currency_is_refused_and_named(
+    face: Face, currencies: tuple[str, ...], named: list[str]
+) -> None:
+    sides = ("borc", "alacak", "borc", "borc")
+    lines = [{"currency": one, "amount": "100", "side": side} for one, side in zip(currencies, sides, strict=False)]
+
+    answer = face.ayse.post("/api/mutabakat", {**LETTER, "lines": lines})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == named
+    with db.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Mutabakat)) == 0
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "account",

@@ -11,6 +11,7 @@ from app.api.documented import enqueues, problems
 from app.api.enqueueing import accept, whose
 from app.auth import caller, record_id
 from app.fields import Amount, Currency, Day, Email, Input, OneLine, Phone, Tckn, Vkn
+from workers.errors import InvalidInput
 
 api = documented.blueprint("mutabakat", "Mutabakat: reconciliation letters", "/api/mutabakat")
 
@@ -51,7 +52,7 @@ class LetterIn(Input):
 
     account: AccountIn
     as_of: Annotated[date, Day]
-    lines: list[LineIn] = Field(min_length=1, max_length=20)
+    lines: list[LineIn] = Field(min_length=1, max_length=20, description="One for each currency")
     reply_by: Annotated[date, Day] | None = Field(None, description="Not before as_of")
     variant: Literal["pozitif", "negatif", "bakiyesiz"] = Field(
         "pozitif",
@@ -104,10 +105,21 @@ class LetterOut(BaseModel):
 @api.post("", responses={201: Made, **problems(400, 403, 404, 413, 415, 422)})
 def create_letter(body: LetterIn) -> tuple[Response, int]:
     """Record a letter; always a new one, its account is found by code or made."""
+    _refuse_second_balances(body.lines)
     letter_id = letters.record(whose(body.company_id), body.model_dump(exclude_unset=True))
     answer = jsonify(id=letter_id)
     answer.headers["Location"] = f"/api/mutabakat/{letter_id}"
     return answer, 201
+
+
+def _refuse_second_balances(lines: list[LineIn]) -> None:
+    """Two balances in one currency would contradict each other on the letter. Not a validator of `lines`, which could
+    not say which of them it is."""
+    currencies = [line.currency for line in lines]
+    second = [n for n, currency in enumerate(currencies) if currency in currencies[:n]]
+    if second:
+        message = "stands in a line above; give one balance for each currency"
+        raise InvalidInput([{"field": f"lines.{n}.currency", "message": message} for n in second])
 
 
 @api.get("/<mutabakat_id>", responses={200: LetterOut, **problems(404)})
