@@ -53,6 +53,20 @@ def test_letters_are_mailed_with_their_pdf_and_announced(office: Office, box: Ma
     assert office.face.bora.post("/api/mutabakat/send-async", posted).status_code == 404
 
 
+def test_a_number_written_as_people_do_is_shown_with_its_country(office: Office) -> None:
+    office.service.run_worker()
+    written = ["0532 111 22 33", "(0090) 532-111-22-34", "+905321112235", "5321112236", "0212 555 22 37", "yok"]
+    ids = [letter(office, number, phone=text) for number, text in enumerate(written)]
+
+    answer = office.face.ayse.post("/api/mutabakat/send-async", {"mutabakat_ids": ids, "channels": ["sms"]})
+
+    assert office.ended(answer.json["task_id"]).state == "SUCCESS"
+    assert [(item["state"], item["ref"]) for item in items_of(answer.json["task_id"])] == [
+        *[("done", "+90…2233"), ("done", "+90…2234"), ("done", "+90…2235"), ("done", "+90…2236")],
+        *[("failed", "…2237"), ("failed", "…")],
+    ]
+
+
 def test_it_runs_where_it_is_simply_called(office: Office, box: Mailbox) -> None:
     one = letter(office, 1, email="bir@ornek.com", phone=phone(1))
 

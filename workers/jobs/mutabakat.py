@@ -106,8 +106,10 @@ class Post:
         _, letter = self._letter(item)
         if not letter.receiver.phone:
             raise BadPhone(reason="carinin telefonu yok")
-        item.ref = phones.mask(letter.receiver.phone)
-        return letter.receiver.phone, letter_mails.announcement(letter)
+        item.ref = phones.mask(letter.receiver.phone)  # all that can be shown of what is no mobile
+        e164 = phones.parse(letter.receiver.phone, settings.current().countries).e164
+        item.ref = phones.mask(e164)
+        return e164, letter_mails.announcement(letter)
 
     def _letter(self, item: Item) -> "tuple[dict[str, Any], Letter]":
         from workers.services import snapshots
