@@ -27,6 +27,7 @@ ADDRESS = re.compile(
     r"[A-Za-z0-9_%+-]{1,40}(?:\.[A-Za-z0-9_%+-]{1,20})?@(?:[a-z0-9]{1,40}(?:-[a-z0-9]{1,20})?\.){1,4}[a-z]{2,10}"
 )
 _SEVERAL = re.compile(r"[;,\s]+")
+_QUOTED, _NAMED = re.compile(r'"[^"]*"'), re.compile(r"[;,]|(?<=>)")
 PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _AS_DECIMAL = re.compile(r"(\d{9,11})[.,]0{1,2}", re.ASCII)  # how programs write a number that they took for an amount
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
@@ -191,11 +192,27 @@ def day(value: Any, epoch: date = days.EPOCH) -> Any:
 
 
 def email(value: Any) -> Any:
-    """The first address where several stand in a cell, with a doubt."""
+    """The first address where several stand in a cell, with a doubt; bare, or named as Outlook copies them:
+    `"Şen, Ayşe" <ayse@b.com>; Ali Veli <ali@b.com>`."""
     written = _word_of(value)
     if not isinstance(written, str) or (len(written) < 100 and ADDRESS.fullmatch(written)):
         return written
-    first, *more = [part for part in _SEVERAL.split(written.removeprefix("mailto:")) if part] or [written]
+    found = _first_address(written, [part for part in _SEVERAL.split(written.removeprefix("mailto:")) if part])
+    if isinstance(found, Said) and found.bad and "<" in written:
+        named = map(_unwrapped, _NAMED.split(_QUOTED.sub(" ", written)))
+        return _first_address(written, [part for part in named if "@" in part])
+    return found
+
+
+def _unwrapped(part: str) -> str:
+    """`ali@b.com` of `Ali Veli <ali@b.com>`. What has no bracket, or an open one, stays as it is: an address may be cut
+    off there."""
+    _, _, rest = part.partition("<")
+    return rest[:-1].strip().removeprefix("mailto:") if rest.endswith(">") else part.strip()
+
+
+def _first_address(written: str, parts: list[str]) -> Any:
+    first, *more = parts or [written]
     try:
         address = addresses.check(first)
     except BadAddress as error:
