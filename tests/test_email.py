@@ -130,6 +130,17 @@ def test_a_deferred_recipient_waits_and_the_others_go_on(office: Office, box: Ma
     assert sorted(recipients(box)) == [f"kisi{n}@ornek.com" for n in range(5)]
 
 
+def test_a_task_that_rests_names_the_reason_of_one_that_still_waits(office: Office, box: Mailbox) -> None:
+    box.answers = {"kisi0@ornek.com": "550 5.1.1 User unknown", "kisi1@ornek.com": "450 4.2.0 Greylisted"}
+    office.service.run_worker()
+
+    task_id = bulk(office, 3)
+
+    resting = wait_until(lambda: (task := find(task_id)).state == "RETRY" and task)
+    assert counts_of(task_id) == {"done": 1, "failed": 1, "pending": 1}
+    assert "450 4.2.0" in resting.error["message"]
+
+
 def test_a_lost_answer_is_unknown_and_the_mail_is_not_sent_again(office: Office, box: Mailbox) -> None:
     box.hang_up = {"content": 1}
     office.service.run_worker()

@@ -89,6 +89,19 @@ def test_what_became_of_each_item_is_written(anywhere: Service) -> None:
     assert ledger.first_error(task_id) == "no such number"
 
 
+def test_the_reason_of_items_in_one_state_is_none_of_those_in_another(anywhere: Service) -> None:
+    task_id = filled("a", "b", "c")
+    batch = ledger.take(task_id, "x", 2)
+    batch[0].fail("no such number")
+    batch[1].later("not now")
+
+    ledger.settle("x", batch)
+
+    assert ledger.first_error(task_id, "pending") == "not now"
+    assert ledger.first_error(task_id, "failed") == "no such number"
+    assert ledger.first_error(task_id, "skipped") is None
+
+
 def test_a_reason_that_no_database_can_hold_is_written_without_what_is_wrong(anywhere: Service) -> None:
     task_id = filled("a")
     batch = ledger.take(task_id, "x", 1)

@@ -271,9 +271,10 @@ def finished(task_id: str) -> Iterator[Item]:
         after = rows[-1].position
 
 
-def first_error(task_id: str) -> str | None:
-    """One reason that stands for a bulk of which nothing was done."""
+def first_error(task_id: str, state: str | None = None) -> str | None:
+    """One reason that stands for a bulk of which nothing was done, or for its items in this state."""
     query = select(items.c.error).where(items.c.task_id == task_id, items.c.error.is_not(None))
+    query = query.where(items.c.state == state) if state else query
     with reading() as session:
         return session.scalars(query.order_by(items.c.position).limit(1)).first()
 

@@ -244,7 +244,7 @@ class Outgoing(Items):
         """With nothing to send now: wait for messages that are due later and for what can still be looked up."""
         due = declared.next_due(self.run.task_id)
         if due is not None:
-            self.wait((due - now()).total_seconds(), ledger.first_error(self.run.task_id) or "")
+            self.wait((due - now()).total_seconds(), ledger.first_error(self.run.task_id, "pending") or "")
             return True
         if again_s := self._look_up(look_up, note):
             self.wait(again_s, ledger.UNTOLD)
