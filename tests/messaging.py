@@ -120,5 +120,11 @@ def make_due(task_id: str) -> None:
         session.execute(update(items).where(items.c.task_id == task_id).values(due_at=None))
 
 
+def rested(office: Office) -> None:
+    """Let every rest be over that a gateway asked for."""
+    if kept := office.service.redis.keys("sira:pace:*"):
+        office.service.redis.delete(*kept)
+
+
 def face_vkn(office: Office) -> str:
     return VKNS[0]

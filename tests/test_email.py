@@ -1,5 +1,6 @@
 """Mail: each is sent once, looks as it should, waits where it must; and letters go out as attachments."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.conftest import wait_until
 from tests.mailbox import Mailbox
 from tests.messaging import Office, configure, counts_of, deliveries, hurry, items_of
 from workers import files
-from workers.engine import enqueue, find
+from workers.engine import enqueue, find, outgoing
 from workers.jobs import email, sms
 
 office, box = messaging.office, messaging.box
@@ -31,6 +32,10 @@ def bulk(office: Office, count: int, **more: Any) -> str:
 
 def recipients(box: Mailbox) -> list[str]:
     return [found.recipients[0] for found in box.messages]
+
+
+def rests_after(task_id: str, attempts: int) -> bool:
+    return items_of(task_id)[0]["attempts"] == attempts and find(task_id).state == "RETRY"
 
 
 def test_a_mail_arrives_with_the_companys_name_and_its_evidence(office: Office, box: Mailbox) -> None:
@@ -130,6 +135,56 @@ def test_a_deferred_recipient_waits_and_the_others_go_on(office: Office, box: Ma
     assert sorted(recipients(box)) == [f"kisi{n}@ornek.com" for n in range(5)]
 
 
+def test_a_recipient_whose_look_up_always_fails_holds_up_nobody_else(office: Office, box: Mailbox) -> None:
+    box.answers = {"kisi0@ornek.com": "451 4.3.0 <kisi0@ornek.com>: Temporary lookup failure"}
+    office.service.run_worker()
+    task_id = bulk(office, 5)
+
+    resting = wait_until(lambda: (task := find(task_id)).state == "RETRY" and task)
+    assert counts_of(task_id) == {"done": 4, "pending": 1}
+    assert "451 4.3.0 <k***@ornek.com>: Temporary lookup failure" in resting.error["message"]
+    assert office.ended(single(office)).state == "SUCCESS", "nor the company's other mail"
+
+    box.answers = {}
+    messaging.make_due(task_id)
+    hurry(task_id)
+    assert office.ended(task_id).result == {"done": 5}
+    assert sorted(recipients(box)) == ["ali@ornek.com", *(f"kisi{n}@ornek.com" for n in range(5))]
+
+
+def test_a_recipient_who_is_always_answered_so_fails_in_the_end(office: Office, box: Mailbox) -> None:
+    box.answers = {"ali@ornek.com": "451 4.3.0 Temporary lookup failure"}
+    office.service.run_worker()
+    task_id = single(office)
+    for attempts in range(1, len(email.PAUSES_S) + 1):
+        wait_until(partial(rests_after, task_id, attempts))
+        messaging.make_due(task_id)
+        hurry(task_id)
+
+    ended = office.ended(task_id)
+
+    assert (ended.state, "451 4.3.0" in ended.error["message"]) == ("FAILURE", True)
+    assert len([command for command in box.commands if command.startswith("RCPT")]) == len(email.PAUSES_S) + 1
+
+
+def test_a_server_in_trouble_hears_of_two_and_then_all_rest_without_an_attempt(office: Office, box: Mailbox) -> None:
+    box.answers = {f"kisi{n}@ornek.com": "452 4.3.1 Insufficient system storage" for n in range(50)}
+    office.service.run_worker()
+    task_id = bulk(office, 50)
+
+    resting = wait_until(lambda: (task := find(task_id)).state == "RETRY" and task)
+    assert "asks to wait 240 s (452 4.3.1" in resting.error["message"]
+    assert {command for command in box.commands if "RCPT" in command} == {f"RCPT kisi{n}@ornek.com" for n in (0, 1)}
+    assert [item["attempts"] for item in items_of(task_id)] == [1] + [0] * 49
+
+    box.answers = {}
+    messaging.rested(office)
+    messaging.make_due(task_id)
+    hurry(task_id)
+    assert office.ended(task_id).result == {"done": 50}
+    assert len(recipients(box)) == len(set(recipients(box))) == 50
+
+
 def test_a_task_that_rests_names_the_reason_of_one_that_still_waits(office: Office, box: Mailbox) -> None:
     box.answers = {"kisi0@ornek.com": "550 5.1.1 User unknown", "kisi1@ornek.com": "450 4.2.0 Greylisted"}
     office.service.run_worker()
@@ -223,3 +278,6 @@ def test_a_bulk_mail_is_unsubscribed_by_one_click_and_later_bulks_honour_it(offi
 def test_it_runs_where_it_is_simply_called(office: Office, box: Mailbox) -> None:
     assert email.send_email("ali@ornek.com", "Konu", "Metin") == {"done": 1}
     assert recipients(box) == ["ali@ornek.com"]
+    box.answers = {"ali@ornek.com": "451 4.3.0 Temporary lookup failure"}
+    with pytest.raises(outgoing.NotDone, match=r"451 4\.3\.0"):
+        email.send_email("ali@ornek.com", "Konu", "Metin")

@@ -3,7 +3,7 @@
 import pytest
 
 from workers.errors import GatewayBusy, GatewayRefused
-from workers.services.mail_answers import BUSY_S, DEFERRAL_S, Answer, Deferred, judge
+from workers.services.mail_answers import BUSY_S, DEFERRAL_S, Answer, Deferred, Trouble, judge
 from workers.services.sending import Verdict
 
 ALI = "ali.veli@ornek.com"
@@ -59,19 +59,33 @@ def test_not_now_for_one_recipient_holds_up_nobody_else(stage, reply):
     ("stage", "reply", "wait_s"),
     [
         ("MAIL", "421 4.7.0 Too many connections", BUSY_S),
-        ("RCPT", "421 4.4.5 Server busy", BUSY_S),
-        ("content", "421 4.3.2 Shutting down", BUSY_S),
         ("MAIL", "452 4.3.1 Insufficient system storage", DEFERRAL_S),
         ("MAIL", "450 slow down", DEFERRAL_S),
-        ("RCPT", "451 4.3.0 Mail server temporarily rejected message", DEFERRAL_S),
+    ],
+)
+def test_not_now_before_a_recipient_is_named_is_meant_for_all(stage, reply, wait_s):
+    with pytest.raises(GatewayBusy) as busy:
+        verdict(stage, reply)
+    assert busy.value.fields == {"retry_after_s": wait_s, "reason": reply}
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "wait_s"),
+    [
+        ("RCPT", "421 4.4.5 Server busy", BUSY_S),
+        ("content", "421 4.3.2 Shutting down", BUSY_S),
+        ("RCPT", "451 4.3.0 <ali.veli@ornek.com>: Temporary lookup failure", DEFERRAL_S),
+        ("DATA", "451 4.3.0 Queue file write error", DEFERRAL_S),
         ("content", "452 4.3.1 Out of memory", DEFERRAL_S),
         ("RCPT", "450 4.4.2 no route", DEFERRAL_S),
     ],
 )
-def test_not_now_for_all_is_told_as_such(stage, reply, wait_s):
-    with pytest.raises(GatewayBusy) as busy:
-        verdict(stage, reply)
-    assert busy.value.fields == {"retry_after_s": wait_s, "reason": reply}
+def test_trouble_of_the_server_may_be_one_recipients_or_everyones(stage, reply, wait_s):
+    trouble, shown = verdict(stage, reply), reply.replace("ali.veli@", "a***@")
+
+    assert trouble == Trouble(wait_s, shown)
+    assert trouble.of_one() == Deferred(wait_s, f"Posta sunucusu bu alıcı için şimdi kabul etmiyor: {shown}")
+    assert trouble.of_all().fields == {"retry_after_s": wait_s, "reason": shown}
 
 
 @pytest.mark.parametrize(

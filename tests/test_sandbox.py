@@ -216,8 +216,7 @@ def test_what_can_not_be_recorded_is_not_accepted(sandbox: Sandbox):
         session.execute(text("ALTER TABLE sandbox_messages RENAME TO elsewhere"))
     try:
         with MailSession(sandbox.smtp) as session:
-            with pytest.raises(Exception, match=r"451 4\.3\.0"):
-                session.send(mail(1), "ali@ornek.com")
+            assert "451 4.3.0" in session.send(mail(1), "ali@ornek.com").reason
         answer = sandbox.send("1", "a")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     finally:

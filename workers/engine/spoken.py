@@ -1,4 +1,7 @@
-"""Messages of a job that is simply called: no ledger and no slices, but the evidence is written, the pace kept."""
+"""Messages of a job that is simply called: no ledger and no slices, but the evidence is written, the pace kept.
+
+What is to be sent at a later time stays pending: there is nobody who would come back for it.
+"""
 
 import time
 from collections import Counter
@@ -31,8 +34,8 @@ class Spoken(Listed):
             batch = self._items[start : start + size]
             for item in batch:
                 item.state = "pending"
-            while any(item.state == "pending" for item in batch):
-                yield [item for item in batch if item.state == "pending"]
+            while ready := [item for item in batch if item.state == "pending" and not item.due_at]:
+                yield ready
         if not any(item.state == "done" for item in self._items):
             raise NotDone(reason=self._items[0].error)
 

@@ -1,4 +1,12 @@
-"""What a mail server's answer means: for the message, for everyone's, or for the account. RFC 5321 4.2, RFC 3463."""
+"""What a mail server's answer means: for the message, for everyone's, or for the account. RFC 5321 4.2, RFC 3463.
+
+A server that speaks of its own state (421, 4.3.x, 4.4.x) once it knows the recipient may have a full disk: then whoever
+comes next hears the same. Or it fails for this recipient alone, and for ever, as at the look-up of a dead domain. One
+answer does not tell which, two do. So who hears it first waits alone, as a grey-listed one does, and uses an attempt.
+If another hears it next, with no mail accepted in between, all mail of the account rests, and that one uses none. Then
+it begins anew. So every rest has cost somebody an attempt: nobody can hold up the others for ever, and as the pauses
+between one recipient's attempts add up to more than a day, an outage of a day fails nobody.
+"""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +25,7 @@ Stage = Literal["MAIL", "RCPT", "DATA", "content"]
 STAGES: tuple[Stage, ...] = ("MAIL", "RCPT", "DATA", "content")
 
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-_OF_THE_SYSTEM = ("4.3.", "4.4.")  # mail system and network status: whoever comes next hears the same
+_OF_THE_SYSTEM = ("4.3.", "4.4.")  # mail system and network status
 _TOO_LARGE = {"5.3.4", "5.2.3"}
 _ADDRESS = re.compile(r"""[^\s<>()"',;:=]+@[^\s<>()"',;:]+""")
 
@@ -31,6 +39,23 @@ class Deferred:
 
     retry_after_s: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The server spoke of its own state though it knew the recipient: it means this one, or all (see above).
+
+    Nothing was sent. `reason` is the bare answer.
+    """
+
+    retry_after_s: int
+    reason: str
+
+    def of_one(self) -> Deferred:
+        return Deferred(self.retry_after_s, f"Posta sunucusu bu alıcı için şimdi kabul etmiyor: {self.reason}")
+
+    def of_all(self) -> GatewayBusy:
+        return GatewayBusy(retry_after_s=self.retry_after_s, reason=self.reason)
 
 
 @dataclass(frozen=True)
@@ -54,18 +79,21 @@ class Answer:
         return f"{self.code} {words}"[:MAX_REASON].strip()
 
 
-def judge(stage: Stage, answer: Answer, recipient: str) -> Verdict | Deferred | None:
+def judge(stage: Stage, answer: Answer, recipient: str) -> Verdict | Deferred | Trouble | None:
     """What the answer at this stage of a mail to one recipient says; None where it may go on.
 
-    Raises GatewayBusy where all must wait (421 always; 4xx to MAIL, which names no recipient; 4.3.x and 4.4.x) and
-    GatewayRefused where the account or its sender is not accepted (530 and 535 always; 5xx to MAIL but for the size).
+    Raises GatewayBusy where all must wait (4xx to MAIL, which names no recipient) and GatewayRefused where the account
+    or its sender is not accepted (530 and 535 always; 5xx to MAIL but for the size).
     """
     code = answer.code
     if 200 <= code < 400:
         return None
     reason = answer.about(recipient)
-    if code == 421 or (400 <= code < 500 and (stage == "MAIL" or _of_the_system(answer))):
-        raise GatewayBusy(retry_after_s=BUSY_S if code == 421 else DEFERRAL_S, reason=reason)
+    trouble = Trouble(BUSY_S if code == 421 else DEFERRAL_S, reason)
+    if stage == "MAIL" and 400 <= code < 500:
+        raise trouble.of_all()
+    if code == 421 or (400 <= code < 500 and _of_the_system(answer)):
+        return trouble
     if 400 <= code < 500:
         return Deferred(DEFERRAL_S, f"Alıcının sunucusu şimdi kabul etmiyor: {reason}")
     if code in (530, 535) or (stage == "MAIL" and code != 552 and _enhanced(answer) not in _TOO_LARGE):

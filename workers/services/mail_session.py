@@ -4,10 +4,13 @@ A mail is offered (MAIL, RCPT, DATA) and, once the server has asked for it, its 
 have been accepted: a connection that proves dead or used up is opened anew, once, and the mail is offered again. From
 the first byte of the content on, an answer that can't be read means `unknown`. smtplib's own `sendmail` does not tell
 these moments apart, so its commands are given one by one.
+
+Whether a server is in trouble is found out over many sessions: a slice takes two seconds, a single mail is a session.
 """
 
 import re
 import smtplib
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
@@ -17,7 +20,7 @@ from typing import Self
 
 from workers.errors import GatewayBusy
 from workers.services import addresses, mail_servers
-from workers.services.mail_answers import STAGES, Answer, Deferred, judge
+from workers.services.mail_answers import DEFERRAL_S, STAGES, Answer, Deferred, Trouble, judge
 from workers.services.sending import Verdict
 
 ACCEPTING_TAKES = 4  # times as long as other answers: content is scanned before; RFC 5321 4.5.3.2.6 wants 10 minutes
@@ -25,7 +28,9 @@ CHUNK_BYTES = 1 << 16
 QUIT_S = 2.0
 LOST = (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, OSError)  # the second: a reply without end
 Step = Callable[[], None]
+Said = Verdict | Deferred | Trouble
 UNKNOWN = Verdict("unknown", reason="Posta sunucusu ileti gönderilirken yanıt vermedi; alıp almadığı bilinmiyor")
+_in_trouble: dict[mail_servers.Server, tuple[str, float]] = {}  # the recipient who heard it first, and when
 
 
 def _nothing() -> None:
@@ -71,24 +76,27 @@ class MailSession:
         the first byte of the content: what it raises keeps the mail from being sent.
 
         A Verdict: done (`provider_id` is the Message-ID), failed (the reason has the server's code) or unknown; or
-        Deferred: this recipient later, the others now. Raises GatewayBusy (the server wants all mail later),
-        GatewayAway (no server, TLS or greeting), GatewayRefused (the account, or its sender), BadAddress.
+        Deferred: this recipient later, the others now. Raises GatewayBusy (the server wants all mail later, see
+        mail_answers), GatewayAway (no server, TLS or greeting), GatewayRefused (the account, its sender), BadAddress.
         """
         sender, recipient, content = _sender(message), addresses.check(to), _content(message)
         try:
-            if refused := self._begin(sender, recipient, len(content), meanwhile):
-                return refused
-            before_content()
-            return self._deliver(content, recipient, _message_id(message))
+            said = self._begin(sender, recipient, len(content), meanwhile)
+            if said is None:
+                before_content()
+                said = self._deliver(content, recipient, _message_id(message))
+            return self._told(said, recipient)
         except BaseException:  # nobody can go on with a conversation that was left between question and answer
             self._drop()
             raise
 
-    def _begin(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Verdict | Deferred | None:
+    def _begin(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Said | None:
         """Offer the mail; on another connection where the present one was dropped while idle or has had its fill."""
         reused = self._smtp is not None
         try:
-            return self._offer(sender, recipient, size, meanwhile)
+            said = self._offer(sender, recipient, size, meanwhile)
+            if not (reused and isinstance(said, Trouble)):
+                return said
         except GatewayBusy:
             if not reused:
                 raise
@@ -100,7 +108,7 @@ class MailSession:
         except LOST as error:
             raise mail_servers.away(self._server, error) from error
 
-    def _offer(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Verdict | Deferred | None:
+    def _offer(self, sender: str, recipient: str, size: int, meanwhile: Step) -> Said | None:
         """MAIL, RCPT and DATA; None when the server waits for the content."""
         self.open()
         features = self._live.esmtp_features
@@ -148,7 +156,7 @@ class MailSession:
                 return
         self._drop()
 
-    def _deliver(self, content: bytes, recipient: str, message_id: str) -> Verdict | Deferred:
+    def _deliver(self, content: bytes, recipient: str, message_id: str) -> Said:
         """Send the content, in chunks, because a timeout counts for all that one call sends; read what became of it."""
         smtp = self._live
         try:
@@ -163,6 +171,19 @@ class MailSession:
             self._drop()
             return UNKNOWN
         return judge("content", answer, recipient) or Verdict("done", provider_id=message_id)
+
+    def _told(self, said: Said, recipient: str) -> Verdict | Deferred:
+        """What it means for this recipient. Raises GatewayBusy where it is trouble of which another heard before, not
+        longer ago than a rest takes, and no mail was accepted since."""
+        if isinstance(said, Trouble):
+            first, since = _in_trouble.pop(self._server, (recipient, 0.0))
+            if first != recipient and time.monotonic() - since < DEFERRAL_S:
+                raise said.of_all()
+            _in_trouble[self._server] = recipient, time.monotonic()
+            return said.of_one()
+        if isinstance(said, Verdict) and said.state == "done":
+            _in_trouble.pop(self._server, None)
+        return said
 
     @property
     def _live(self) -> smtplib.SMTP:

@@ -90,4 +90,7 @@ ENGLISH = {
     "Posta sunucusu en çok {} bayt alıyor, ileti {} bayt": "The mail server takes {} bytes at most, the mail has {}",
     "Posta sunucusu kabul etmedi: {reason}": "The mail server refused it: {reason}",
     "Alıcının sunucusu şimdi kabul etmiyor: {reason}": "The recipient's server does not take it now: {reason}",
+    "Posta sunucusu bu alıcı için şimdi kabul etmiyor: {reason}": (
+        "The mail server does not take it for this recipient now: {reason}"
+    ),
 }
