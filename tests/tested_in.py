@@ -7,7 +7,6 @@ TESTED_IN = {
     "workers/engine/declaring.py": "test_registry.py: what is refused when a kind is declared",
     "workers/engine/ending.py": "test_rescue.py: what stays open when a job ends, and what does not",
     "workers/engine/ends.py": "test_desk_notices.py: what has ended since",
-    "app/desk/acts.py": "test_desk_tasks.py: what people did, and who",
     "app/desk/causes.py": "test_desk_search.py: failures grouped by cause",
     "app/desk/filters.py": "test_desk_search.py: the words of the filter",
     "app/desk/items.py": "test_desk_tasks.py: items, verdicts, sheets",

@@ -33,7 +33,6 @@ HEARD_WITHIN = timedelta(
     minutes=1
 )  # by then the history has been told; or it is gone, and there is nothing to wait for
 pages = Blueprint("desk_tasks", __name__)
-pages.add_app_template_filter(acts.name_of, "act_name")
 pages.add_app_template_filter(filters.word_name, "filter_word")
 
 
