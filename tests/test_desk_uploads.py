@@ -12,9 +12,10 @@ from tests import desk as desks
 from tests.conftest import Service
 from tests.desk import Desk, Visitor, open_desk
 from tests.face import open_face
-from tests.hands import work_off
+from tests.hands import put_row, record_all, work_off
 from tests.imports_made import ACCOUNT_HEAD, account_rows, accounts, counts, read_back, xlsx
 from workers import db
+from workers.db import now
 from workers.engine import find
 from workers.engine.tasks import Task, params_of
 from workers.models import Act, Company, File
@@ -99,6 +100,51 @@ def test_a_sheet_is_tried_then_imported_as_it_was_seen(desk: Desk) -> None:
         [act] = session.scalars(select(Act))
     assert (act.what, act.task_id, act.detail) == ("sheet imported", real.id, "cari.xlsx (accounts)")
     assert "/import" not in desk.member.get(f"/upload/{real.id}").text
+
+
+def test_an_import_that_took_no_row_over_says_so_on_its_page_and_in_its_notice(desk: Desk) -> None:
+    trial = tried(desk.member)
+    form = {"sha256": trial.result["file"]["sha256"], "mode": "all-or-nothing", "form_id": "two"}
+
+    real = ended(desk.member.post(f"/upload/{trial.id}/import", form))
+
+    record_all()
+    page, notices = desk.member.get(f"/upload/{real.id}").text, desk.member.get("/notices").text
+    assert (real.state, counts(real.result)) == ("SUCCESS", (0, 0, 0, 1)), "what programs get stays as it was"
+    assert "Hiçbir satır aktarılmadı: 1 hatalı satır var. Doğru satırlar da alınmadı." in page
+    assert "o dosyayı yükleyin" not in page, "that workbook lacks the good rows"
+    assert "Hiçbir satır aktarılmadı: 1 hatalı satır var" in notices
+    assert "Deneme bitti" in notices
+    assert "Dosya işlendi!" not in notices
+
+
+def test_a_trial_of_all_or_nothing_advises_to_mend_the_whole_file(desk: Desk) -> None:
+    trial = tried(desk.member, mode="all-or-nothing")
+
+    page = desk.member.get(f"/upload/{trial.id}").text
+
+    assert "hiçbiri aktarılmazdı. Hatalı olanları kendi dosyanızda düzeltip" in page
+    assert "o dosyayı yükleyin" not in page, "that workbook lacks the good rows"
+    assert 'role="alert"' not in page
+
+
+def test_an_import_that_left_out_only_its_bad_rows_is_told_as_an_import(desk: Desk) -> None:
+    trial = tried(desk.member)
+    form = {"sha256": trial.result["file"]["sha256"], "mode": "skip-bad", "form_id": "two"}
+
+    real = ended(desk.member.post(f"/upload/{trial.id}/import", form))
+
+    record_all()
+    assert "aktarılmadı" not in desk.member.get(f"/upload/{real.id}").text
+    assert "o dosyayı yükleyin" in desk.member.get(f"/upload/{real.id}").text
+    assert "Dosya işlendi!" in desk.member.get("/notices").text
+
+
+def test_an_import_whose_result_can_not_be_opened_any_more_is_told_all_the_same(desk: Desk) -> None:
+    more = {"kind": "process_excel_upload", "ended_at": now(), "result": b"sealed with a key that is gone"}
+    put_row(scope=str(desk.member.company_id), state="SUCCESS", **more)
+
+    assert "Dosya işlendi!" in desk.member.get("/notices").text
 
 
 def test_nothing_else_than_the_tried_bytes_is_imported(desk: Desk) -> None:

@@ -25,7 +25,8 @@ def sentence(task: Task, lang: str) -> str:
     if task.state != "SUCCESS":
         return (REVOKED if task.state == "REVOKED" else FAILED)[lang]
     kind = registry.kinds().get(task.kind)
-    return (kind.ended if kind else registry.ENDED)[lang]
+    ended = kind.ended if kind else registry.ENDED
+    return (ended(task.result) if callable(ended) else ended)[lang]
 
 
 def detail(task: Task) -> str | None:

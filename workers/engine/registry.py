@@ -56,7 +56,7 @@ class Kind:
     overlap: Literal["skip", "queue", "allow"] = "skip"
     missed: Literal["one", "all", "skip"] = "one"
     accepted: dict[str, str] = field(default_factory=lambda: {"tr": "Sıraya alındı...", "en": "Queued..."})
-    ended: dict[str, str] = field(default_factory=lambda: dict(ENDED))
+    ended: dict[str, str] | Callable[[Any], dict[str, str]] = field(default_factory=lambda: dict(ENDED))
     quiet: bool | None = None
     when: Callable[[], bool] | None = None
     no_return: Callable[[str], bool] | None = None
@@ -208,8 +208,9 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success, on_failure,
     cron, zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; if
     not, there is no run), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its company is told
-    when it succeeded), quiet (nobody is told; the default for maintenance), no_return (asked with the id of a task at a
-    cancel: whether it is past what can be left undone, see noreturn.py). `.delay(**params)` enqueues it.
+    when it succeeded, or a function that makes it of the result, also of one that is unreadable), quiet (nobody is
+    told; the default for maintenance), no_return (asked with the id of a task at a cancel: whether it is past what can
+    be left undone, see noreturn.py). `.delay(**params)` enqueues it.
     """
 
     def declare(function: Function) -> Function:

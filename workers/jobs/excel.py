@@ -15,6 +15,8 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
 EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
 IMPORTED = {"tr": "Dosya işlendi!", "en": "The file was read!"}
+TRIED = {"tr": "Deneme bitti", "en": "The trial has ended"}
+REFUSED = {"tr": "Hiçbir satır aktarılmadı: {} hatalı satır var", "en": "No row was imported (wrong rows: {})"}
 EXPORTED = {"tr": "Tablo hazır!", "en": "The workbook is ready!"}
 ITEM = ("position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 ITEM_HEADINGS = {
@@ -39,7 +41,19 @@ def _is_half_done(task_id: str) -> bool:
     return params["mode"] == "all-or-nothing" and not params["dry_run"]
 
 
-@job(queue="excel", retries=3, accepted=IMPORTING, ended=IMPORTED, no_return=_is_half_done)
+def _end_of(result: dict[str, Any] | None) -> dict[str, str]:
+    """A trial changed nothing, and of all or nothing one bad row leaves nothing: neither may sound like an import."""
+    if not result or "unreadable" in result:  # the key that sealed it is gone
+        return IMPORTED
+    if result["dry_run"]:
+        return TRIED
+    if not result["bad"] or result["new"] or result["changed"] or result["unchanged"]:
+        return IMPORTED
+    count = f"{result['bad']:,}"
+    return {"tr": REFUSED["tr"].format(count.replace(",", ".")), "en": REFUSED["en"].format(count)}
+
+
+@job(queue="excel", retries=3, accepted=IMPORTING, ended=_end_of, no_return=_is_half_done)
 def process_excel_upload(
     file_path: Annotated[str, Ref("file")],
     sheet_name: str | None = None,
