@@ -124,6 +124,36 @@ def test_what_jobs_say_in_turkish_is_told_in_english_to_who_reads_english(messag
     assert worded(message, "en") == english
 
 
+@pytest.mark.parametrize(
+    ("message", "language", "told"),
+    [
+        ("the sheet is empty (Sheet)", "tr", "sayfa boş (Sheet)"),
+        ("the sheet is empty (1,234)", "tr", "sayfa boş (1,234)"),
+        ("“Users”; the sheets are Sheet", "tr", "“Users”; dosyadaki sayfalar: Sheet"),
+        ("the sheet “Company” has no rows", "tr", "“Company” sayfasında başlığın altında satır yok"),
+        ("3. satırdaki başlıklarda cari yok; görülenler: metin boş", "en", "row 3 has no cari among metin boş"),
+        ("The file can't be imported: the sheet is empty (Sheet).", "tr", "Dosya içe aktarılamadı: sayfa boş (Sheet)."),
+    ],
+)
+def test_names_headings_and_cells_stay_as_the_user_wrote_them(message: str, language: str, told: str) -> None:
+    assert worded(message, language) == told
+
+
+def test_a_number_of_ours_is_written_as_the_reader_writes_it() -> None:
+    message = "a sheet has more than 1,000,000 rows; split the file"
+
+    assert worded(message, "tr") == "sayfada 1.000.000 satırdan fazlası var; dosyayı bölün"
+
+
+def test_the_name_of_a_file_that_could_not_be_stored_stays_the_users() -> None:
+    message = errors.StorageFailed(what="the file Sheet", reason="the disk is full").message
+
+    told = worded(message, "tr")
+
+    assert "Sheet dosyası" in told
+    assert "disk dolu" in told
+
+
 def fallen(company_id: int | None, message: str, error_type: str = "MissingRecord") -> str:
     """The id of a task of the company that failed like that."""
     return put_row(scope=str(company_id), state="FAILURE", ended_at=now(), error_type=error_type, error_message=message)

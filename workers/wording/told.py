@@ -16,6 +16,8 @@ HOLE = re.compile(r"\{(\w+)[^}]*\}")
 PART = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*\d|\d")
 THOUSANDS = {"tr": (re.compile(r"\d{1,3}(,\d{3})+"), ",", "."), "en": (re.compile(r"\d{1,3}(\.\d{3})+"), ".", ",")}
 LIST = "summary"  # the hole that holds several, as "field: message; field: message"
+OURS = frozenset(("advice", "fault", "reason", "said", "state", "then", "what", "why"))  # holes that hold our own words
+COUNTS = frozenset(("limit", "size"))  # holes that hold a number of bytes, rows, columns
 LONGEST_CHARS = 2000
 
 
@@ -53,17 +55,18 @@ def _catalogue(language: str) -> Callable[[str], str]:
 
 
 def _filled(sentence: str, parts: dict[str, str], language: str) -> str:
-    """What fills the holes is translated too: mostly it is a reason."""
-    translated = _catalogue(language)(sentence)
+    """A reason that fills a hole is translated too. Names, headings and cell texts belong to the reader: a sheet called
+    “Sheet” stays that, whatever the catalogue makes of the word."""
 
     def part(hole: re.Match[str]) -> str:
-        text = parts[hole[1]]
-        if hole[1] == LIST:
+        name, text = hole[1], parts[hole[1]]
+        if name == LIST:
             return "; ".join(_named(one, language) for one in text.split("; "))
-        number = _number(text, language) if translated != sentence else text
-        return number if number != text else worded(text, language)
+        if name in COUNTS:
+            return _number(text, language)
+        return worded(text, language) if name in OURS else text
 
-    return HOLE.sub(part, translated)
+    return HOLE.sub(part, _catalogue(language)(sentence))
 
 
 def _number(text: str, language: str) -> str:
