@@ -2,9 +2,12 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from tests import desk as desks
 from tests.desk import Desk
+from tests.face import VKNS
 from tests.hands import put_row, row_of, work_off
 from tests.test_desk_tasks import acts_of, words
 from workers.db import now
@@ -34,6 +37,25 @@ def test_a_filter_is_steered_after_it_was_confirmed_and_only_once(desk: Desk) ->
     assert (find(one).scope, find(one).result) == (scope, {"done": 3})
     assert acts_of(one) == [("cancel many", desk.member.user_id, None)]
     assert desk.member.get(first.location).status_code == 200
+
+
+def test_the_filter_is_confirmed_in_the_words_of_the_lists_and_sent_as_it_was_asked(desk: Desk) -> None:
+    company, today = desk.stranger.company_id, now().astimezone(ZoneInfo("Europe/Istanbul"))
+    fault = {"error_type": "UnknownTask", "error_message": "There is no such task. Check the id."}
+    put_row(scope=str(company), state="FAILURE", kind="send_sms", queue="sms", ended_at=now(), **fault)
+    asked = {"state": "FAILURE", "queue": "sms", "kind": "send_sms", "company": str(company)}
+    asked |= {"since": f"{today:%Y-%m-%d}", "until": f"{today:%Y-%m-%d}"}
+    asked |= {"cause": "UnknownTask: There is no such task. Check the id."}
+
+    page = desk.operator.get(f"/tasks/steer?{urlencode({**asked, 'action': 'retry'})}").text
+
+    shown = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert shown == {
+        **{"Durum": "Başarısız", "Kuyruk": "SMS (sms)", "Tür": "Tek SMS", "Şirket": f"Şirket {VKNS[1]}"},
+        **{"İlk gün": f"{today:%d.%m.%Y}", "Son gün": f"{today:%d.%m.%Y}"},
+        "Neden": "UnknownTask: Böyle bir görev yok. Numarayı denetleyin.",
+    }
+    assert asked.items() <= dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)).items()
 
 
 def test_nothing_is_steered_where_nothing_is_found_or_nothing_is_asked(desk: Desk) -> None:

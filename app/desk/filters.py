@@ -13,6 +13,7 @@ from sqlalchemy import select
 from app.auth import caller, company_scope
 from app.desk.search import Wanted
 from app.desk.shown import kind_name, queue_name, state_name
+from app.desk.told import worded
 from workers import settings
 from workers.db import reading
 from workers.engine import registry
@@ -48,6 +49,22 @@ def word_name(word: str) -> str:
         **{"since": _("From day"), "until": _("To day"), "cause": _("Cause")},
     }
     return names.get(word, word)
+
+
+def word_text(text: str, word: str) -> str:
+    """What a word of the filter asks for, as lists write it. The filter has been `asked`, so a day is one."""
+    names = {"state": state_name, "queue": queue_name, "kind": kind_name, "cause": _cause}
+    if word in names:
+        return names[word](text)
+    if word == "company":
+        return company_names({text}).get(text, text)
+    day = _day({word: text}, word) if word in ("since", "until") else None
+    return day.strftime("%d.%m.%Y") if day else text
+
+
+def _cause(cause: str) -> str:
+    error_type, colon, shape = cause.partition(": ")
+    return f"{error_type}{colon}{worded(shape)}"
 
 
 def link(**words: Any) -> str:

@@ -34,6 +34,7 @@ HEARD_WITHIN = timedelta(
 )  # by then the history has been told; or it is gone, and there is nothing to wait for
 pages = Blueprint("desk_tasks", __name__)
 pages.add_app_template_filter(filters.word_name, "filter_word")
+pages.add_app_template_filter(filters.word_text, "filter_text")
 
 
 @pages.get("/tasks")
