@@ -1,5 +1,7 @@
 """Schedules on the desk: shown with what came of them, run now, paused, resumed."""
 
+import re
+
 import pytest
 
 from tests import desk as desks
@@ -35,3 +37,27 @@ def test_a_schedule_is_shown_run_paused_and_resumed(catalogue: Declare, desk: De
     ) == (True, False)
     assert acts() == [("schedule run", "hourly"), ("schedule pause", "hourly"), ("schedule resume", "hourly")]
     assert desk.operator.get("/admin/schedules/nope").status_code == 404
+
+
+def last_run(page: str, name: str) -> str:
+    """The last cell of the schedule's row."""
+    row = page.partition(f'href="/admin/schedules/{name}">')[2].partition("</tr>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", row.rpartition("<td>")[2]).split())
+
+
+def test_a_schedule_that_runs_only_when_there_is_work_says_so_and_seems_not_dead(
+    catalogue: Declare, desk: Desk
+) -> None:
+    catalogue("now_and_then", cron="* * * * *", when=lambda: False)
+
+    before = desk.operator.get("/admin/schedules").text
+    one = desk.operator.get("/admin/schedules/now_and_then").text
+    desk.operator.post("/admin/schedules/now_and_then/run", {"form_id": "once"})
+    after = desk.operator.get("/admin/schedules").text
+
+    assert last_run(before, "now_and_then") == "only when there is work"
+    assert last_run(before, "hourly") == "never"
+    assert last_run(after, "now_and_then").endswith("only when there is work")
+    assert "leaves no record" in before
+    assert "leaves no record" in one
+    assert "leaves no record" not in desk.operator.get("/admin/schedules/hourly").text

@@ -59,6 +59,11 @@ class Schedule:
         """active, paused or set_aside."""
         return "set_aside" if self.fault else "paused" if self.paused else "active"
 
+    @property
+    def idles(self) -> bool:
+        """Whether it runs only when there is something to do; of a time without work there is no record."""
+        return registry.get(self.name).when is not None
+
 
 def register(at: datetime) -> list[tuple[str, str]]:
     """Bring the rows to what the code declares; safe to repeat, and at once from many clocks. What was done to which:
