@@ -12,12 +12,14 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from workers.db import many, writing
+from workers import logs
+from workers.db import many, storable, writing
 from workers.engine import wire
 from workers.engine.seal import Seal
-from workers.engine.tables import history, tasks
+from workers.engine.tables import COUNT_BITS, history, tasks
 from workers.engine.tasks import ENDED, STATES, Task, find
 from workers.errors import QueueDown, SealBroken, UnknownTask
 
@@ -30,6 +32,9 @@ TELLS = {
 }
 KEEP_MS = 3_600_000
 MOST_ATTEMPTS, WORKER_CHARS, TYPE_CHARS = 2**31 - 1, 100, 100  # what the columns hold
+MOST, NUMBERS = 2**COUNT_BITS - 1, (int, float)
+UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
+log = logs.get("events")
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ def record() -> int:
     if not entries:
         return 0
     found = [change for event_id, fields in entries for change in changes(event_id, fields)]
-    with writing() as session:
-        apply(session, found)
+    _write(found)
     last = entries[-1][0].decode()
     oldest_ms = min(int(last.partition("-")[0]), int(time.time() * 1000) - KEEP_MS)
     pipeline = connection.pipeline(transaction=True)
@@ -97,6 +101,25 @@ def record() -> int:
     pipeline.xtrim(STREAM, minid=oldest_ms, approximate=True)
     pipeline.execute()
     return len(entries)
+
+
+def _write(found: list[Change]) -> None:
+    """All in one transaction; if one of them tells what can't be written, each for itself and that one not at all: it
+    would stop the record of all companies. A database that is away or locked raises: it is waited for."""
+    try:
+        with writing() as session:
+            apply(session, found)
+    except UNFIT as error:
+        if len(found) > 1:
+            for change in found:
+                _write([change])
+        else:
+            _leave_out(found[0], error)
+
+
+def _leave_out(change: Change, error: Exception) -> None:
+    told = {"task_id": change.task_id, "state": change.state, "event_id": change.event_id}
+    log.error("change left out", **told, error=type(error).__name__)
 
 
 def apply(session: Session, found: list[Change]) -> None:
@@ -123,10 +146,10 @@ def _brings_up(shape: tuple[str, ...]) -> Any:
 
 
 def _line(change: Change) -> dict[str, Any]:
-    error = _opened(change) if change.state in ("FAILURE", "RETRY") else {}
+    message = _said(_opened(change)) if change.state in ("FAILURE", "RETRY") else None
     return {
         **{"task_id": change.task_id, "event_id": change.event_id, "state": change.state, "at": change.at},
-        **{"attempt": change.attempt, "worker": change.worker or None, "message": error.get("message")},
+        **{"attempt": change.attempt, "worker": change.worker or None, "message": message or None},
     }
 
 
@@ -138,17 +161,31 @@ def _values(change: Change) -> dict[str, Any]:
     if change.state == "SUCCESS":
         values |= {"result": change.payload or None, "error_type": None, "error_message": None, "traceback": None}
     if change.state == "PROGRESS" and change.payload:
-        meta = _opened(change)
-        values.update({name: meta[name] for name in ("current", "total", "status") if name in meta})
+        values |= _reported(_opened(change))
     if change.state in ("FAILURE", "RETRY"):
         error = _opened(change)
         values |= {
-            "error_type": str(error.get("type", "Error"))[:TYPE_CHARS],
-            "error_message": error.get("message", ""),
+            "error_type": storable(str(error.get("type", "Error")))[:TYPE_CHARS],
+            "error_message": _said(error),
         }
         values["traceback"] = Seal.dumps(error["traceback"]) if "traceback" in error else None
     if change.state in ENDED:
         values["ended_at"] = change.at
+    return values
+
+
+def _said(error: dict[str, Any]) -> str:
+    return storable(str(error.get("message") or ""))
+
+
+def _reported(meta: dict[str, Any]) -> dict[str, Any]:
+    """What a report tells, as the columns hold it: others than `report` may have written it."""
+    values: dict[str, Any] = {}
+    for name in ("current", "total"):
+        if isinstance(meta.get(name), NUMBERS):
+            values[name] = int(min(max(meta[name], 0), MOST))
+    if "status" in meta:
+        values["status"] = None if meta["status"] is None else storable(str(meta["status"]))
     return values
 
 

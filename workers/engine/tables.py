@@ -7,6 +7,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 from workers.db import Utc, metadata
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
+Count = Serial  # of bytes, too; SQLite's own integers are as large
+COUNT_BITS = 53  # what a browser counts exactly
 FAULTY = "error IS NOT NULL"
 LIVE = ("ended_at", "scope", "state", "queue", "released", "due_at", "created_at")  # all that is asked of what waits
 
@@ -32,8 +34,8 @@ tasks = Table(
     Column("ended_at", Utc),
     Column("attempts", Integer, nullable=False, default=0),
     Column("max_attempts", Integer, nullable=False),
-    Column("current", Integer, nullable=False, default=0),
-    Column("total", Integer, nullable=False, default=100),
+    Column("current", Count, nullable=False, default=0),
+    Column("total", Count, nullable=False, default=100),
     Column("status", Text),
     Column("result", LargeBinary),
     Column("error_type", String(100)),
