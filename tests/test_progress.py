@@ -1,6 +1,9 @@
 """Progress: what a running job reports is seen, not too often, and never stops a job that may go on."""
 
+import math
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from app.api import status
 from tests.conftest import Service
 from tests.hands import claim, redis_away, settle
-from workers.engine import control, enqueue, find, outcome, progress, running
+from workers.engine import control, enqueue, events, find, outcome, progress, running
 from workers.engine.progress import report
 from workers.engine.running import Cancelled, Lost, Run, Stopping, Yielded, pause_point
 from workers.engine.seal import Seal
@@ -112,6 +115,50 @@ def test_a_status_that_no_database_can_hold_is_told_without_what_is_wrong(run: R
     report(1, 2, "satır\0 \ud800")
 
     assert find(run.task_id).status == "satır ?"
+
+
+ODD = st.one_of(
+    st.none(), st.integers(), st.integers(2**50), st.floats(), st.decimals(), st.fractions(), st.text(), st.booleans()
+)
+
+
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(current=ODD, total=ODD, status=ODD | st.binary())
+def test_no_report_fails_its_job_whatever_it_is_given(run: Run, current: Any, total: Any, status: Any) -> None:
+    report(current, total, status)
+
+    told = Seal.loads(Seal.dumps(run.meta))
+    assert 0 <= told["current"] <= events.MOST
+    assert 0 <= told["total"] <= events.MOST
+    assert isinstance(told["status"], str | None)
+
+
+@pytest.mark.parametrize(
+    ("given_by_the_job", "current", "total", "percent"),
+    [
+        ((3_000_000_000, 4_000_000_000), 3_000_000_000, 4_000_000_000, 75),
+        ((2**63, 2**64), 2**51, 2**52, 50),
+        ((3 * 2**70, 2**72), 3 * 2**50, 2**52, 75),
+        ((math.nan, 10), 0, 10, 0),
+        ((3, math.nan), 3, 0, 0),
+        ((3, math.inf), 3, 0, 0),
+        ((math.inf, 10), 0, 10, 0),
+        ((2.9, Decimal("10.5")), 2, 10, 20),
+    ],
+)
+def test_a_count_of_any_size_is_shown_by_its_true_share_and_what_is_not_finite_as_unknown(
+    run: Run, given_by_the_job: tuple[Any, Any], current: int, total: int, percent: int
+) -> None:
+    report(*given_by_the_job)
+
+    task = find(run.task_id)
+    assert (task.current, task.total, task.percent) == (current, total, percent)
+
+
+def test_a_status_that_is_no_text_is_shown_as_its_text(run: Run) -> None:
+    report(1, 2, 5)
+
+    assert find(run.task_id).status == "5"
 
 
 def test_a_job_that_another_worker_holds_by_now_is_told_so(service: Service, run: Run) -> None:

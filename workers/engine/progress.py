@@ -8,28 +8,46 @@ from redis.exceptions import RedisError
 from workers.db import storable
 from workers.engine import running, wire
 from workers.engine.seal import Seal
+from workers.engine.tables import COUNT_BITS
 from workers.errors import QueueDown, SealBroken
 
 EVERY_S = 0.05
 _last_sent = 0.0
 
 
-def report(current: int, total: int | None, status: str | None = None) -> None:
+def report(current: float, total: float | None, status: object = None) -> None:
     """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out.
 
-    A `total` that nobody knows yet is None; it is kept as 0, below `current`, and shown as null.
+    A `total` that nobody knows yet is None; it is kept as 0, below `current`, and shown as null. Progress fails no job:
+    what is no finite number is unknown, a status is whatever `str` makes of it.
     """
     global _last_sent
     run = running.present.get()
     if run is None or not run.leased:
         return
     running.check()
-    current, known = max(int(current), 0), max(int(total or 0), 0)
-    run.meta = _meta(run.meta, current if total is None else min(current, known), known, status and storable(status))
-    if time.monotonic() - _last_sent < EVERY_S and (total is None or current < known):
+    done, known = _counts(current, total)
+    run.meta = _meta(run.meta, done, known or 0, None if status is None else storable(str(status)))
+    if time.monotonic() - _last_sent < EVERY_S and (known is None or done < known):
         return
     _last_sent = time.monotonic()
     send(run)
+
+
+def _counts(current: float, total: float | None) -> tuple[int, int | None]:
+    """Whole numbers, at most the total; what exceeds the columns is scaled down, so that its share stays true."""
+    done, known = _whole(current) or 0, _whole(total)
+    done = done if known is None else min(done, known)
+    excess = max(max(done, known or 0).bit_length() - COUNT_BITS, 0)
+    return done >> excess, None if known is None else known >> excess
+
+
+def _whole(number: float | None) -> int | None:
+    """None of what is no finite number."""
+    try:
+        return max(int(number), 0)  # type: ignore[arg-type]
+    except (ArithmeticError, TypeError, ValueError):
+        return None
 
 
 def send(run: running.Run) -> None:
