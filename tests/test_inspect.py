@@ -1,7 +1,8 @@
 """Inspect: what runs, waits and works, as it is in Redis right now."""
 
+import math
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> N
     sooner = queues.enqueue("add", {"a": 1}, due_at=now() + timedelta(hours=1))
 
     assert [row["task_id"] for row in inspect.scheduled()] == [sooner.id, later.id]
+
+
+@pytest.mark.parametrize("score", [datetime.max.replace(tzinfo=UTC).timestamp(), 1e300, math.inf])
+def test_what_is_due_outside_the_calendar_is_listed_last_and_without_a_time(service: Service, score: float) -> None:
+    task = queues.enqueue("nothing", due_at=now() + timedelta(hours=1))
+    service.redis.zadd("rq:scheduled:maintenance", {"somebody's": score})
+
+    first, last = inspect.scheduled()
+
+    assert first["task_id"] == task.id
+    assert last == {"task_id": "somebody's", "queue": "maintenance", "due_at": None}
 
 
 def test_queues_count_what_is_in_them_and_change_nothing(service: Service) -> None:

@@ -28,11 +28,19 @@ def scheduled() -> list[dict[str, Any]]:
     """The jobs that wait for their time: retries and delayed tasks, the next first."""
     connection = wire.connect(wire.PUSH_TIMEOUT_S)
     rows = [
-        {"task_id": wire.text(job_id), "queue": queue, "due_at": datetime.fromtimestamp(due, UTC).isoformat()}
+        (due, {"task_id": wire.text(job_id), "queue": queue, "due_at": _instant(due)})
         for queue in registry.QUEUES
         for job_id, due in connection.zrange(f"rq:scheduled:{queue}", 0, LISTED - 1, withscores=True)
     ]
-    return sorted(rows, key=lambda row: row["due_at"])
+    return [row for _, row in sorted(rows, key=lambda both: both[0])]
+
+
+def _instant(seconds: float) -> str | None:
+    """None of what is no time in the calendar: anybody may have written the score."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ArithmeticError, ValueError, OSError):
+        return None
 
 
 @wire.plainly()

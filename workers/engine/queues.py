@@ -33,6 +33,7 @@ ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
 RETRY_INTERVALS = encode(RETRY_INTERVALS_S)
 BREAKER_S = 2.0
+DUE_YEARS = range(1970, 3000)  # what no zone, and no rounding on the way, leads out of the calendar
 ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
 Beside = Callable[[Session, Row], None]
@@ -69,6 +70,7 @@ def enqueue(
     `beside` writes more in the transaction of the row, or refuses it by raising; not of bulks.
     Raises UnknownKind, InvalidInput, TooLarge, DatabaseDown.
     """
+    _refuse_unfit(due_at)
     declared = registry.get(kind)
     checked = declared.check(dict(params or {}))
     request_hash = hashlib.sha256(encode([kind, checked, due_at])).hexdigest() if key is not None else ""
@@ -87,6 +89,12 @@ def enqueue(
         raise
     push(task, data=task["params"])
     return _as_task(task)
+
+
+def _refuse_unfit(due_at: datetime | None) -> None:
+    """What SQL or Redis could not keep, or not give back."""
+    if due_at is not None and not (isinstance(due_at, datetime) and due_at.year in DUE_YEARS):
+        raise InvalidInput([{"field": "due_at", "message": "must be a datetime of the years 1970 to 2999"}])
 
 
 def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given: Any) -> dict[str, Any]:
