@@ -35,3 +35,35 @@ def test_a_time_as_late_as_may_be_is_kept_and_found(service: Service) -> None:
     task = queues.enqueue("nothing", due_at=due_at)
 
     assert queues.find(task.id).next_run_at == due_at
+
+
+@pytest.mark.parametrize(
+    ("field", "unfit"),
+    [
+        *[("scope", unfit) for unfit in ("", 5, "x" * 41, "a\0b", "a\tb", "a\nb", "\ud800")],
+        *[("key", unfit) for unfit in ("", 5, "x" * 256, "a\0b", "\ud800")],
+    ],
+)
+def test_a_company_or_a_key_that_no_column_or_no_stream_could_hold_is_refused(
+    anywhere: Service, field: str, unfit: Any
+) -> None:
+    with pytest.raises(InvalidInput, match=f"{field}: must be a text of 1 to {queues.CHARS[field]} printable"):
+        queues.enqueue("add", {"a": 1}, **{field: unfit})
+
+    assert nothing_is_written(anywhere)
+
+
+def test_the_longest_company_and_key_are_kept_whatever_their_alphabet(anywhere: Service) -> None:
+    scope, key = "ş" * queues.CHARS["scope"], "ğ" * queues.CHARS["key"]
+
+    task = queues.enqueue("add", {"a": 1}, scope=scope, key=key)
+
+    assert queues.find(task.id).scope == scope
+    assert queues.enqueue("add", {"a": 1}, scope=scope, key=key).id == task.id
+
+
+def test_all_that_is_unfit_is_named_at_once(service: Service) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        queues.enqueue("add", {"a": 1}, scope="", key="", due_at=datetime.max)
+
+    assert [problem["field"] for problem in refused.value.problems] == ["scope", "key", "due_at"]

@@ -33,6 +33,7 @@ ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
 RETRY_INTERVALS = encode(RETRY_INTERVALS_S)
 BREAKER_S = 2.0
+CHARS = {"scope": 40, "key": 255}  # what the columns hold; SQLite would take more
 DUE_YEARS = range(1970, 3000)  # what no zone, and no rounding on the way, leads out of the calendar
 ADD_TASK, ADD_KEY, ADD_ITEM = insert(tasks), insert(keys), insert(items)
 Row = dict[str, Any]
@@ -70,7 +71,7 @@ def enqueue(
     `beside` writes more in the transaction of the row, or refuses it by raising; not of bulks.
     Raises UnknownKind, InvalidInput, TooLarge, DatabaseDown.
     """
-    _refuse_unfit(due_at)
+    _refuse_unfit({"scope": scope, "key": key}, due_at)
     declared = registry.get(kind)
     checked = declared.check(dict(params or {}))
     request_hash = hashlib.sha256(encode([kind, checked, due_at])).hexdigest() if key is not None else ""
@@ -91,10 +92,17 @@ def enqueue(
     return _as_task(task)
 
 
-def _refuse_unfit(due_at: datetime | None) -> None:
-    """What SQL or Redis could not keep, or not give back."""
+def _refuse_unfit(texts: dict[str, Any], due_at: Any) -> None:
+    """What SQL, Redis or the stream could not keep, or not give back as it was."""
+    faults = [
+        {"field": name, "message": f"must be a text of 1 to {CHARS[name]} printable characters"}
+        for name, text in texts.items()
+        if text is not None and not (isinstance(text, str) and 0 < len(text) <= CHARS[name] and text.isprintable())
+    ]
     if due_at is not None and not (isinstance(due_at, datetime) and due_at.year in DUE_YEARS):
-        raise InvalidInput([{"field": "due_at", "message": "must be a datetime of the years 1970 to 2999"}])
+        faults.append({"field": "due_at", "message": "must be a datetime of the years 1970 to 2999"})
+    if faults:
+        raise InvalidInput(faults)
 
 
 def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given: Any) -> dict[str, Any]:
