@@ -1,6 +1,6 @@
 """The catalogue: a faulty declaration is refused at once, and wrong parameters are refused field by field."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
@@ -83,9 +83,28 @@ def by_position(number: int, /) -> None:
     """Take a number without a name."""
 
 
+async def awaited(number: int) -> int:
+    """Give the number, once somebody awaits it."""
+    return number
+
+
+async def awaited_by_parts(number: int) -> AsyncIterator[int]:
+    """Give the number, once somebody iterates."""
+    yield number
+
+
+def by_parts(number: int) -> Iterator[int]:
+    """Give the number, once somebody iterates."""
+    yield number
+
+
 @pytest.mark.parametrize(
     ("function", "declared", "advice"),
     [
+        *[
+            (promise, {}, "calling it runs nothing, for it is async or yields; make it a plain def")
+            for promise in (awaited, awaited_by_parts, by_parts)
+        ],
         (letter, {"queue": "fax"}, "queue must be one of pdf, sms, email, excel, maintenance"),
         (letter, {"retries": -1}, "retries must be 0 or more"),
         (anything, {}, "name every parameter"),

@@ -10,6 +10,8 @@ from workers.engine import cron
 if TYPE_CHECKING:
     from workers.engine.registry import Kind
 
+UNRUN = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+
 
 def misspelled(given: Iterable[str], known: Collection[str]) -> Iterator[str]:
     """What is said of each option that there is not."""
@@ -24,10 +26,12 @@ def faults(kind: "Kind", queues: Collection[str], *, taken: bool) -> Iterator[st
     parameters = inspect.signature(kind.function).parameters.values()
     unnamed = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters)
     limits = (kind.soft_limit_s, kind.hard_limit_s)
+    unrun = any(is_such(kind.function) for is_such in UNRUN)
     found = [
         (kind.queue not in queues, f"queue must be one of {', '.join(queues)}"),
         (kind.retries < 0, "retries must be 0 or more"),
         (unnamed, "name every parameter"),
+        (unrun, "calling it runs nothing, for it is async or yields; make it a plain def (asyncio.run() awaits)"),
         (bool(kind.items) and kind.items not in {p.name for p in parameters}, f"it has no parameter {kind.items!r}"),
         (kind.parallel and not kind.items, "parallel needs items"),
         (kind.single and bool(kind.items), "it is either single or has items"),
