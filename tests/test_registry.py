@@ -27,6 +27,7 @@ class Row(TypedDict):
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, registry.Kind]]:
     """A copy of the catalogue, to which a test may add."""
     monkeypatch.setattr(registry, "_kinds", dict(registry.kinds()))
+    monkeypatch.setattr(registry, "_left_out", {})
     settings.use(settings.load(secret_key="k" * 32, max_items=5))
     yield registry._kinds
     settings.use(None)

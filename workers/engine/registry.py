@@ -16,7 +16,7 @@ from typing_extensions import is_typeddict
 from workers import logs, settings
 from workers.engine import declaring
 from workers.engine.seal import encode
-from workers.errors import BadSettings, InvalidInput, NotSerializable, UnknownKind
+from workers.errors import BadSettings, InvalidInput, NotSerializable, SiraError, UnknownKind
 
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
@@ -250,14 +250,25 @@ def kinds() -> dict[str, Kind]:
         with _loading:
             package = importlib.import_module(JOBS_PACKAGE)
             for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
-                try:
-                    importlib.import_module(f"{JOBS_PACKAGE}.{module}")
-                except ImportError as error:
-                    log.error("jobs module left out", module=module, error=str(error))
-                    _left_out[f"module {module}"] = str(error)
+                _read(module)
             _leave_out_unusable()
             _loaded = True
     return _kinds
+
+
+def _read(module: str) -> None:
+    """Whatever is wrong in a module, the others go on; a declaration that is refused says why and ends the process."""
+    name = f"{JOBS_PACKAGE}.{module}"
+    try:
+        importlib.import_module(name)
+    except SiraError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        log.error("jobs module left out", module=module, error=reason)
+        _left_out[f"module {module}"] = reason
+        for kind in [kind for kind in _kinds.values() if kind.function.__module__ == name]:
+            del _kinds[kind.name]  # what is declared above the fault would run without what stands below it
 
 
 def left_out() -> dict[str, str]:
