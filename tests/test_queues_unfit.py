@@ -1,5 +1,6 @@
 """What SQL or Redis could not keep is refused by name before anything is written, on each database alike."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import Service
+from tests.hands import work_off
 from workers.db import reading
-from workers.engine import queues
+from workers.engine import job, queues, registry
 from workers.engine.tables import tasks
 from workers.errors import InvalidInput
 
@@ -67,3 +69,37 @@ def test_all_that_is_unfit_is_named_at_once(service: Service) -> None:
         queues.enqueue("add", {"a": 1}, scope="", key="", due_at=datetime.max)
 
     assert [problem["field"] for problem in refused.value.problems] == ["scope", "key", "due_at"]
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that takes and gives numbers."""
+    monkeypatch.setattr(registry, "_kinds", dict(registry.kinds()))
+
+    @job(queue="sms")
+    def scaled(x: float | None = None, zeros: int = 0) -> dict[str, Any]:
+        """Give the number, the larger the more zeros."""
+        return {"x": x, "scaled": (x or 1.0) * float(f"1e{zeros}")}
+
+
+@pytest.mark.usefixtures("scaled")
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_parameter_that_is_no_finite_number_is_refused_by_name(service: Service, number: float) -> None:
+    with pytest.raises(InvalidInput, match=f"x: JSON can't hold this {number}"):
+        queues.enqueue("scaled", {"x": number})
+
+    assert nothing_is_written(service)
+
+
+@pytest.mark.usefixtures("scaled")
+def test_a_result_that_is_no_finite_number_fails_the_job_and_is_named(service: Service) -> None:
+    task = queues.enqueue("scaled", {"zeros": 400})
+
+    work_off()
+
+    found = queues.find(task.id)
+    assert (found.state, found.attempts) == ("FAILURE", 1)
+    assert found.error == {
+        "type": "NotSerializable",
+        "message": "The job returned inf, which can't be stored. Return what JSON can hold.",
+    }

@@ -1,6 +1,8 @@
 """The seal: what went in comes out, and nothing else ever does."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -61,6 +63,25 @@ def test_dates_and_decimals_become_text_and_sets_become_sorted_lists() -> None:
         "at": "2026-01-05T00:00:00+00:00",
         "ids": [1, 2],
     }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What JSON knows, with a number."""
+
+    name: str
+    number: float | None
+
+
+@pytest.mark.parametrize("value", [{None: None}, ["null", None, {"null": None}], Measured("null", None)])
+def test_what_only_looks_like_an_infinite_number_is_sealed(value: Any) -> None:
+    assert b"null" in unseal(Seal.dumps(value))
+
+
+def test_keys_that_are_no_text_become_it() -> None:
+    value = {1: None, date(2025, 12, 31): {None: 1.5, True: "evet"}}
+
+    assert Seal.loads(Seal.dumps(value)) == {"1": None, "2025-12-31": {"null": 1.5, "true": "evet"}}
 
 
 def test_the_same_value_is_never_sealed_the_same_way_twice() -> None:
@@ -137,6 +158,11 @@ class Opaque:
         ({Opaque(): 1}, "Opaque"),
         (frozenset([Opaque()]), "Opaque"),
         ({1, "a"}, "set"),
+        (math.nan, "nan"),
+        ({"rows": [None, (1.5, -math.inf)], "day": date(2025, 12, 31)}, "-inf"),
+        ([None, {math.nan: 1}], "nan"),
+        ([Measured("null", math.nan)], "nan"),
+        ({"rows": {1: "a", "1": "b"}}, "dict with two keys of the same name"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_by_the_name_of_its_innermost_type(value: Any, named: str) -> None:

@@ -152,7 +152,7 @@ def _unfit(params: dict[str, Any]) -> Iterator[dict[str, str]]:
             encode({name: value})
         except NotSerializable as error:
             what = error.fields["type_name"]
-            yield {"field": name.encode(errors="replace").decode(), "message": f"JSON can't hold this {what}"}
+            yield {"field": str(name).encode(errors="replace").decode(), "message": f"JSON can't hold this {what}"}
 
 
 def _names(hint: Any) -> Iterator[str]:

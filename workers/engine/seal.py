@@ -5,13 +5,16 @@ all open. Names `dumps` and `loads` are what RQ asks of a serializer (`rq worker
 """
 
 import hashlib
+import math
 import os
 import zlib
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic_core import to_json
 
 from workers import settings
 from workers.errors import NotSerializable, SealBroken
@@ -36,11 +39,26 @@ class Seal:
 
 
 def encode(value: Any) -> bytes:
-    """JSON bytes; dates and Decimals become text. Raises NotSerializable naming the type."""
+    """JSON bytes; dates and Decimals become text. Raises NotSerializable naming the type, or the NaN or infinity."""
     try:
-        return orjson.dumps(value, default=_as_text, option=orjson.OPT_NON_STR_KEYS)
+        packed = orjson.dumps(value, default=_as_text)
+    except TypeError:
+        packed = _with_other_keys(value)
+    # orjson writes NaN and infinity as null, in silence; pydantic keeps them apart, for a fraction of a walk's time
+    if b"null" in packed and _nulls(value) != packed.count(b"null") and (number := _not_finite(value)) is not None:
+        raise NotSerializable(type_name=str(number))
+    return packed
+
+
+def _with_other_keys(value: Any) -> bytes:
+    """Keys that are no text become it, as in all JSON; of two that become the same, one would be lost."""
+    try:
+        packed = orjson.dumps(value, default=_as_text, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         raise NotSerializable(type_name=_culprit(value)) from error
+    if len(orjson.dumps(orjson.loads(packed))) < len(packed):
+        raise NotSerializable(type_name="dict with two keys of the same name")
+    return packed
 
 
 def seal(plain: bytes) -> bytes:
@@ -82,6 +100,18 @@ def _as_text(value: Any) -> Any:
     raise TypeError
 
 
+def _nulls(value: Any) -> int:
+    return to_json(value, inf_nan_mode="constants", fallback=str).count(b"null")
+
+
+def _not_finite(value: Any) -> float | None:
+    """The first NaN or infinity inside `value`, which is no deeper than orjson goes."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else value
+    found = (_not_finite(child) for child in _children(value))
+    return next((number for number in found if number is not None), None)
+
+
 def _culprit(value: Any) -> str:
     """The innermost type inside `value` that JSON can't hold; in what is endless, the type where we stop looking."""
     for _ in range(DEPTH_AT_MOST):
@@ -95,6 +125,8 @@ def _culprit(value: Any) -> str:
 def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
+    if is_dataclass(value):
+        return [getattr(value, field.name) for field in fields(value)]
     return list(value) if isinstance(value, list | tuple | set | frozenset) else []
 
 
