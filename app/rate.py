@@ -3,6 +3,7 @@
 Counted in Redis, so that all processes share the count; without Redis each process counts for itself.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -23,6 +24,15 @@ EXEMPT = frozenset({"health.healthz", "health.readyz", "static", None})
 IPV6_PREFIX = 64  # what one customer has at least, so that another address of it is no other network
 REST_S = 2.0  # how long Redis is left alone after it did not answer
 Limits = Sequence[RateLimitItem]
+
+
+class InRedis(RedisStorage):
+    """Counts in Redis, and knows to the millisecond when a window ends: `limits` rounds that down by up to half a
+    second, and who came back then would be refused again."""
+
+    def get_expiry(self, key: str) -> float:
+        client: Any = self.get_connection(True)  # a redis-py client, of which their type knows what they use
+        return max(client.pttl(self.prefixed_key(key)), 0) / 1000 + time.time()
 
 
 class Counts:
@@ -110,7 +120,7 @@ def _counts() -> Counts:
 
 @lru_cache(maxsize=2)
 def _shared(connection: Any) -> FixedWindowRateLimiter:
-    return FixedWindowRateLimiter(RedisStorage("redis://", connection.connection_pool, wrap_exceptions=True))
+    return FixedWindowRateLimiter(InRedis("redis://", connection.connection_pool, wrap_exceptions=True))
 
 
 def _hit(strategy: FixedWindowRateLimiter, limits: Limits, who: str, what: str) -> None:
@@ -120,5 +130,5 @@ def _hit(strategy: FixedWindowRateLimiter, limits: Limits, who: str, what: str) 
 
 
 def _reached(strategy: FixedWindowRateLimiter, limit: RateLimitItem, who: str, what: str) -> LimitReached:
-    wait_s = max(1, int(strategy.get_window_stats(limit, who).reset_time - time.time()))
+    wait_s = max(1, math.ceil(strategy.get_window_stats(limit, who).reset_time - time.time()))
     return LimitReached(what=f"More than {limit.amount:,} {what} in {limit.get_expiry():,} s", retry_after_s=wait_s)

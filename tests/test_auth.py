@@ -218,6 +218,18 @@ def test_a_token_over_its_rate_waits(service: Any) -> None:
     assert face.client.get("/healthz").status_code == 200
 
 
+def test_who_waits_as_long_as_a_refusal_says_is_not_refused_again(service: Any) -> None:
+    face = limited(service, "1/minute")
+    face.ayse.get("/api/tasks")
+    [counted] = service.redis.keys("LIMITS*")
+    service.redis.pexpire(counted, 3_490)
+
+    refused = face.ayse.get("/api/tasks")
+
+    assert refused.status_code == 429
+    assert 1_000 * int(refused.headers["Retry-After"]) >= service.redis.pttl(counted)
+
+
 def test_the_rate_is_shared_by_all_processes(service: Any) -> None:
     face = limited(service, "2/minute")
     other = replace(face.ayse, client=create_app().test_client())
