@@ -69,23 +69,21 @@ def up(port: int | None, concurrency: int, no_sandbox: bool) -> None:
     from app import up as service
 
     chosen = settings.current()
-    if chosen.embedded_redis and not chosen.database_url:
-        _show_the_sample()
+    sample = _show_the_sample if chosen.embedded_redis and not chosen.database_url else None
     with service.sandbox(chosen, wanted=not no_sandbox) as (extra, addresses):
-        sys.exit(
-            service.run(chosen, port=port or chosen.port, concurrency=concurrency, extra=extra, addresses=addresses)
+        code = service.run(
+            chosen, port=port, concurrency=concurrency, extra=extra, addresses=addresses, before_ready=sample
         )
+    sys.exit(code)
 
 
 def _show_the_sample() -> None:
+    """The password is told once: only when the service is there to sign in to."""
     from app import sample
-    from workers import migrations
 
-    migrations.ready()
     sample.load()
     if login := sample.first_login():
         click.echo(f"login: {login[0]} / {login[1]}")
-        sys.stdout.flush()
 
 
 @click.command(cls=Command)

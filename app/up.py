@@ -3,7 +3,7 @@
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -26,11 +26,13 @@ def run(
     concurrency: int | None,
     extra: Sequence[Program] = (),
     addresses: Mapping[str, str] | None = None,
+    before_ready: Callable[[], None] | None = None,
 ) -> int:
     """Run the service until a signal: 0 after it, 1 if the migrations failed, 2 if it can't start here, said on stderr.
 
     Without `port`: PORT; without `concurrency`: what `python -m workers` takes by itself. `extra`: programs that start
     after the migrations, before the workers, which find them by `addresses` in their environment (see `sandbox`).
+    `before_ready` is called once all of them run, so that a start which fails has done nothing of it.
     """
     port = port or settings.port
     logs.setup(production=settings.app_env == "production")
@@ -41,7 +43,13 @@ def run(
         before = [_valkey_program(valkey)] if settings.embedded_redis else []
         service = _service(settings, port=port, concurrency=concurrency, addresses=addresses or {})
         supervisor = Supervisor([*before, *service[:1], *extra, *service[1:]], cwd=PROJECT)
-        return supervisor.run(lambda: print(f"ready http://127.0.0.1:{port}", flush=True))
+
+        def on_ready() -> None:
+            if before_ready:
+                before_ready()
+            print(f"ready http://127.0.0.1:{port}", flush=True)
+
+        return supervisor.run(on_ready)
     except (BadSettings, NoServer) as error:
         print(error.message, file=sys.stderr)
         return 2

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -185,6 +187,51 @@ def test_the_demo_takes_no_setting_from_whoever_starts_it(monkeypatch: pytest.Mo
     assert "theirs" not in told + "".join(env.values())
     assert f"DATA_DIR={tmp_path / 'demo'}\n" in told
     assert (env["MARK"], env["PORT"]) == ("kept", "8123")
+
+
+@pytest.fixture
+def real_up(data_dir: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """The command itself, with nothing configured but where its data lie."""
+    unset = ("REDIS_URL", "DATABASE_URL", "SECRET_KEY")
+    clean = {name: value for name, value in os.environ.items() if name not in unset}
+    command = [sys.executable, "-m", "flask", "up", "--concurrency", "1", "--no-sandbox", "--port"]
+    with ExitStack() as started:
+
+        def start(port: int, folder: Path = data_dir) -> "subprocess.Popen[str]":
+            env = {**clean, "DATA_DIR": str(folder), "WEB_CONCURRENCY": "1"}
+            pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            up = subprocess.Popen([*command, str(port)], cwd=ROOT, env=env, **pipes)
+            started.callback(up.communicate, timeout=40)
+            started.callback(up.terminate)
+            return up
+
+        yield start
+
+
+def test_a_first_up_that_fails_leaves_the_first_login_to_the_next(
+    real_up: Callable[..., "subprocess.Popen[str]"], port: int
+) -> None:
+    with HTTPServer(("127.0.0.1", port), Healthy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        failed = real_up(port)
+        out, _ = failed.communicate(timeout=60)
+        server.shutdown()
+    assert (failed.returncode, out) == (2, "")
+
+    again = real_up(port)
+
+    assert again.stdout is not None
+    assert again.stdout.readline().startswith("login: operator@ornek.example / ")
+    assert again.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
+
+
+def test_up_names_a_folder_that_it_cant_write_to(real_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
+    up = real_up(port, Path("/proc/sira"))
+
+    out, log = up.communicate(timeout=60)
+
+    assert (up.returncode, out, "database" in log) == (2, "", False)
+    assert "DATA_DIR /proc/sira can't be written to" in log
 
 
 def plain(log: str) -> str:
