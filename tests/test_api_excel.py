@@ -127,6 +127,21 @@ def test_each_wrong_field_is_named_before_anything_is_stored(face: Face, given: 
     assert stored() == 0
 
 
+@pytest.mark.parametrize("field", ["file", "import", "mode"])
+def test_what_is_sent_twice_is_refused_and_never_half_taken(face: Face, field: str) -> None:
+    data: dict[str, list[Any]] = {
+        "file": [(io.BytesIO(SHEET), "a.xlsx"), (io.BytesIO(SHEET), "b.xlsx")],
+        "import": ["accounts", "users"],
+        "mode": ["skip-bad", "all-or-nothing"],
+    }
+    data = {name: values if name == field else values[:1] for name, values in data.items()}
+
+    answer = face.ayse.call("POST", "/api/excel/upload-async", data=data, content_type="multipart/form-data")
+
+    assert wrong_fields(answer) == [field]
+    assert stored() == 0
+
+
 def test_a_sheet_that_is_called_as_a_number_keeps_its_name(face: Face) -> None:
     assert upload(face.ayse, SHEET, "accounts", sheet_name="2025", mapping='{"title": "Unvan"}').status_code == 202
 

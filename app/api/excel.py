@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -71,6 +72,9 @@ class UploadForm(BaseModel):
     @classmethod
     def _as_sent(cls, _: Any) -> dict[str, Any]:
         """The fields as text: flask-openapi3 makes a number of a sheet that is called 2025."""
+        sent = Counter(name for part in (request.form, request.files) for name, _ in part.items(multi=True))
+        if twice := sorted(name for name in sent if sent[name] > 1):  # nobody would read the second
+            raise InvalidInput([{"field": name, "message": "must be sent once"} for name in twice])
         return {**request.form.to_dict(), **request.files.to_dict()}
 
     @field_validator("mapping", mode="before")
