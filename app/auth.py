@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, or_, select
 
 from app import lookup
 from workers import db
+from workers.engine.tables import tasks
 from workers.errors import NotAllowed, NotFound, NotSignedIn
 from workers.models import Company, File, Mutabakat, Token, User
 
@@ -27,8 +28,12 @@ _users = User.__table__.c
 _PERSON = select(_users.company_id, _users.role).where(
     _users.id == bindparam("id"), _users.session_epoch == bindparam("epoch"), _users.active
 )
-_RECORDS = {"mutabakat": Mutabakat.__table__.c, "file": File.__table__.c}
-_COMPANY_OF = {name: select(c.company_id).where(c.id == bindparam("id")) for name, c in _RECORDS.items()}
+_RECORDS = {  # id, and whose it is
+    "mutabakat": (Mutabakat.__table__.c.id, Mutabakat.__table__.c.company_id),
+    "file": (File.__table__.c.id, File.__table__.c.company_id),
+    "task": (tasks.c.id, tasks.c.scope),
+}
+_OWNER_OF = {name: select(owner).where(key == bindparam("id")) for name, (key, owner) in _RECORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +130,18 @@ def owned(references: Mapping[str, Iterable[Any]], company_id: int | None) -> No
     """
     for record, ids in references.items():
         for chunk in _chunks(ids):
-            owners = _companies_of(record, chunk)
-            if len(owners) != len(chunk) or (company_id is not None and set(owners) != {company_id}):
+            owners = _owners_of(record, chunk)
+            if len(owners) != len(chunk) or (company_id is not None and set(owners) != {str(company_id)}):
                 raise NotFound()
 
 
-def _companies_of(record: str, ids: list[Any]) -> list[int | None]:
-    """The companies of those ids that exist."""
+def _owners_of(record: str, ids: list[Any]) -> list[str]:
+    """The companies of those ids that exist, as text, as a task has its own ("None": of none)."""
     if len(ids) == 1:
-        return [company_id for (company_id,) in lookup.rows(_COMPANY_OF[record], id=ids[0])]
-    columns = _RECORDS[record]
+        return [str(owner) for (owner,) in lookup.rows(_OWNER_OF[record], id=ids[0])]
+    key, owner = _RECORDS[record]
     with db.reading() as session:
-        return list(session.scalars(select(columns.company_id).where(columns.id.in_(ids))))
+        return [str(found) for found in session.scalars(select(owner).where(key.in_(ids)))]
 
 
 def _chunks(ids: Iterable[Any]) -> Iterator[list[Any]]:

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 
 from tests import face as faces
 from tests.conftest import Service
-from tests.face import Face
+from tests.face import UNKNOWN_TASK, Face
 from tests.imports_made import (
     ACCOUNT_HEAD,
     BALANCE_HEAD,
@@ -24,6 +24,7 @@ from tests.imports_made import (
     xlsx,
 )
 from workers import db
+from workers.engine.queues import enqueue
 from workers.models import File, User
 
 face = faces.face
@@ -89,13 +90,31 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
     assert [row[0] for row in items] == ["Sıra", 1, 2]
     hours = (items[1][-1].replace(tzinfo=UTC) - db.now()) / timedelta(hours=1)
     assert 2.9 < hours <= 3, "by the clock of Istanbul"
-    foreign = face.bora.enqueue("export_sheet", what="items", task_id=bulk)
+    bora = face.bora.company_id
+    foreign = enqueue("export_sheet", {"what": "items", "task_id": bulk, "company_id": bora}, scope=str(bora)).id
     assert ended(face.bora, foreign)["error"]["type"] == "MissingRecord"
 
     with db.writing() as session:
         session.execute(delete(File))
     expired = face.ayse.get(f"/api/tasks/{made[0]}/result")
     assert (expired.status_code, "expired" in expired.json["detail"]) == (409, True)
+
+
+def test_a_task_of_another_company_is_no_task_whose_items_could_be_exported(face: Face) -> None:
+    bulk = face.ayse.enqueue("touch", mutabakat_ids=[face.ayse.letter()])
+    none = face.operator.enqueue("add", a=1)
+    wanted = {"what": "items", "task_id": bulk}
+
+    refused = [
+        face.bora.post("/api/jobs/export_sheet", wanted),
+        face.bora.post("/api/jobs/export_sheet", {**wanted, "task_id": UNKNOWN_TASK}),
+        face.bora.post("/api/jobs/export_sheet", {**wanted, "task_id": none}),
+        face.operator.post("/api/jobs/export_sheet", {**wanted, "company_id": face.bora.company_id}),
+    ]
+
+    assert [answer.status_code for answer in refused] == [404] * 4
+    assert len({answer.data for answer in refused}) == 1
+    assert face.ayse.post("/api/jobs/export_sheet", wanted).status_code == 202
 
 
 def test_an_upload_of_another_company_is_unknown(service: Service, face: Face) -> None:

@@ -88,7 +88,7 @@ def process_excel_upload(
 def export_sheet(
     what: Literal["accounts", "mutabakat", "items"],
     company_id: int,
-    task_id: str | None = None,
+    task_id: Annotated[str, Ref("task")] | None = None,
     language: Language = "tr",
     state: ItemState | None = None,
 ) -> dict[str, Any]:
