@@ -55,6 +55,11 @@ def _unsent(chosen: Settings) -> list[str]:
         (chosen.sms_provider == "sandbox", "SMS_PROVIDER is sandbox, which sends nothing: name a gateway."),
         (not chosen.smtp_url, "SMTP_URL is not set: the sandbox takes mails and sends none."),
         (_is_mailed_in_the_clear(chosen.smtp_url), "SMTP_URL is unencrypted: use tls=starttls or tls=ssl."),
+        *(  # of all: a company with an account of its own uses another than SMS_PROVIDER
+            (_is_asked_in_the_clear(url), f"{name.upper()} is unencrypted, and gets a password: use https.")
+            for name, url in chosen
+            if name.endswith("_base_url")
+        ),
     ]
     return [sentence for wrong, sentence in checks if wrong]
 
@@ -65,6 +70,10 @@ def _is_mailed_in_the_clear(url: str) -> bool:
     except BadSettings:  # said elsewhere
         return False
     return server.tls == "none" and server.host not in LOOPBACK
+
+
+def _is_asked_in_the_clear(url: str) -> bool:
+    return _is_url(url, "http") and urlsplit(url).hostname not in LOOPBACK
 
 
 def _cause(error: SiraError) -> str:

@@ -120,12 +120,15 @@ def test_what_is_unsafe_is_wrong_in_production_only(wrong: Any) -> None:
         ({"smtp_url": ""}, "SMTP_URL is not set"),
         ({"sms_provider": "sandbox"}, "SMS_PROVIDER is sandbox"),
         ({"smtp_url": "smtp://mail.example.com:25?tls=none"}, "SMTP_URL is unencrypted"),
+        ({"twilio_base_url": "http://api.twilio.com"}, "TWILIO_BASE_URL is unencrypted"),
+        ({"netgsm_base_url": "http://api.netgsm.com.tr"}, "NETGSM_BASE_URL is unencrypted"),
     ],
 )
-def test_a_sandbox_in_production_is_found_and_mail_in_the_clear(wrong: Any, change: Any, sentence: str) -> None:
+def test_a_sandbox_in_production_is_found_and_what_goes_in_the_clear(wrong: Any, change: Any, sentence: str) -> None:
     real = {"smtp_url": "smtp://127.0.0.1:25?tls=none", "sms_provider": "twilio", "app_env": "production"}
+    real["twilio_base_url"] = "http://localhost:8025"
 
-    assert not any(word in str(wrong(**real)) for word in ("SMTP_URL", "SMS_PROVIDER"))
+    assert not any(word in str(wrong(**real)) for word in ("SMTP_URL", "SMS_PROVIDER", "_BASE_URL"))
     unsafe = [finding.text for finding in checks.findings(settings.load(**(real | change))) if not finding.fine]
     assert any(sentence in text for text in unsafe)
     assert "production" not in wrong(**(real | change | {"app_env": "development"}))
