@@ -26,9 +26,12 @@ def checked(given: dict[str, Any], *, of: Any = None, also: dict[str, Any] | Non
 
 
 def new_company(given: dict[str, Any]) -> int:
-    """Add a company of these fields (name, vkn, tax_office, …); its id. Raises InvalidInput."""
+    """Add a company of these fields (name, vkn, tax_office, …); its id. Raises InvalidInput, and Conflict if a company
+    has that VKN."""
     cleaned = checked(given, of=CompanyChange, also={"vkn": (Vkn, ...)}).model_dump(exclude_unset=True)
     with db.writing() as session:
+        if twin := session.scalar(select(Company.id).where(Company.vkn == cleaned["vkn"]).limit(1)):
+            raise Conflict(reason=f"company {twin} has the VKN {cleaned['vkn']} already")
         company = Company(**cleaned)
         session.add(company)
         session.flush()

@@ -20,6 +20,15 @@ def test_only_the_id_stands_on_standard_output(service: Service) -> None:
     assert (made.vkn, made.tax_office, made.email, made.phone) == (VKN, "Kadıköy", "a@example.com", None)
 
 
+def test_a_second_company_of_the_same_vkn_is_refused(service: Service) -> None:
+    first = printed(run("companies", "create", "Çağ A.Ş.", "--vkn", VKN))
+
+    again = run("companies", "create", "Çağ Anonim Şirketi", "--vkn", VKN)
+
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert f"company {first} has the VKN {VKN} already" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -30,6 +30,7 @@ def test_a_company_is_added_and_what_is_wrong_stays_typed(desk: Desk) -> None:
     assert ("Öz Işık A.Ş." in shown, "1112223339" in shown, "Beşiktaş" in shown) == (True, True, True)
     assert "Öz Işık A.Ş." in desk.operator.get("/admin/companies").text
     assert desk.operator.post("/admin/companies", NEW).status_code == 409
+    assert desk.operator.post("/admin/companies", {**NEW, "name": "Öz Işık Anonim Şirketi"}).status_code == 409
 
 
 def test_the_letterhead_and_the_limits_are_changed_by_the_apis_rules(desk: Desk) -> None:
