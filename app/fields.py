@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from workers import records
 from workers.services.currencies import CURRENCIES
 from workers.services.tax_numbers import is_tckn, is_vkn
 
@@ -109,6 +110,12 @@ def day(value: Any) -> Any:
         raise ValueError("must be a day such as 2025-12-31") from error
 
 
+def balance_day(found: date) -> date:
+    if not records.is_balance_day(found):
+        raise ValueError("must be from 1990 to a year from today")
+    return found
+
+
 def _of_text(clean: Callable[[str], str]) -> BeforeValidator:
     """Clean before lengths are counted, and leave what is no text to pydantic's own complaint."""
     return BeforeValidator(lambda value: clean(value) if isinstance(value, str) else value)
@@ -127,3 +134,4 @@ Phone = Annotated[str, Field(max_length=40), OneLine]
 Vkn = Annotated[str, AfterValidator(vkn), WithJsonSchema({"type": "string", "pattern": "^[0-9]{10}$"})]
 Tckn = Annotated[str, AfterValidator(tckn), WithJsonSchema({"type": "string", "pattern": "^[0-9]{11}$"})]
 Day = BeforeValidator(day)
+BalanceDay = Annotated[date, Day, AfterValidator(balance_day)]

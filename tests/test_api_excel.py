@@ -112,6 +112,7 @@ def test_a_file_name_that_is_a_path_is_refused(face: Face, name: str) -> None:
         ({"mapping": "{"}, "mapping"),
         ({"mapping": '{"nope": "Unvan"}'}, "mapping.nope"),
         ({"as_of": "31.12.2025"}, "as_of"),
+        ({"as_of": "9999-12-31"}, "as_of"),
         ({"language": "de"}, "language"),
         ({"unknown": "1"}, "unknown"),
         ({"sheet_name": "x" * 101}, "sheet_name"),

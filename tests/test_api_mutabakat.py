@@ -2,6 +2,7 @@
 
 import copy
 import unicodedata
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -120,6 +121,11 @@ def test_one_new_account_posted_many_times_at_once_is_made_once(face_anywhere: F
         assert session.scalar(select(func.count()).select_from(Account)) == 1
 
 
+def test_a_balance_may_be_of_1990_and_of_a_day_within_a_year(face: Face) -> None:
+    for as_of in ("1990-01-01", (date.today() + timedelta(days=364)).isoformat()):
+        assert face.ayse.post("/api/mutabakat", {**LETTER, "as_of": as_of}).status_code == 201, as_of
+
+
 def test_text_is_kept_composed(face: Face) -> None:
     letter = face.ayse.letter(account={"code": "1", "title": unicodedata.normalize("NFD", "Çığır Öğün")})
     assert face.ayse.get(f"/api/mutabakat/{letter}").json["account"]["title"] == "Çığır Öğün"
@@ -153,6 +159,7 @@ def test_companies_abroad_have_no_tax_number_of_ours(face: Face) -> None:
             for value in ("", "2025-13-01", "2025-02-29", "31.12.2025", "2025-12-31T00:00:00", 1767139200, None)
         ),
         *(("as_of", value) for value in ("0000-01-01", "٢٠٢٥-١٢-٣١", "20251231", "2025-W01-1")),
+        *(("as_of", value) for value in ("0001-01-01", "1989-12-31", "9999-12-31", f"{date.today().year + 2}-01-02")),
         *(("reply_by", value) for value in ("2025-12-30", "soon", 1)),
         *(("variant", value) for value in ("", "POZITIF", "other", 1, None)),
         *(("lines", value) for value in ([], LETTER["lines"] * 21, {}, "x", None)),

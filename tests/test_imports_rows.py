@@ -47,6 +47,8 @@ def test_a_balance_is_an_amount_and_its_side(given: dict[str, Any], amount: str,
     [
         ({}, "bakiye"),
         ({"bakiye": Decimal("1"), "as_of": None}, "as_of"),
+        ({"bakiye": Decimal("1"), "as_of": date(1989, 12, 31)}, "as_of"),
+        ({"bakiye": Decimal("1"), "as_of": date(2199, 12, 31)}, "as_of"),
         ({"bakiye": Decimal("1"), "borc": Decimal("5"), "alacak": Decimal("7")}, "bakiye"),
         ({"bakiye": Decimal("-3"), "borc": Decimal("5"), "alacak": Decimal("2")}, "bakiye"),
         ({"bakiye": Decimal("3"), "side": "borc", "borc": Decimal("2"), "alacak": Decimal("5")}, "bakiye"),

@@ -1,6 +1,7 @@
 """Records for the jobs and the API: read as plain dicts, accounts and snapshots written the one way, in few queries."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from workers.models import Account, Mutabakat
 CHUNK = 500
 SENDER = ("name", "vkn", "tax_office", "address", "phone", "email")
 RECEIVER = ("vkn", "tckn", "tax_office", "email", "phone")
+FIRST_DAY, AHEAD = date(1990, 1, 1), timedelta(days=366)
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
     select(M.id, M.company_id, M.as_of, M.reply_by, M.variant, M.created_at, A.code.label("account_code"), M.snapshot)
@@ -31,6 +33,12 @@ def mutabakat(ids: list[int]) -> dict[int, dict[str, Any]]:
             rows = session.execute(BY_IDS, {"ids": ids[start : start + CHUNK]}).mappings()
             found.update({row["id"]: dict(row) for row in rows})
     return found
+
+
+def is_balance_day(day: date) -> bool:
+    """Whether a balance may be of that day: from 1990 to a year from today. Any other was mistyped, and one far ahead
+    would be the newest for good, with which pages open."""
+    return FIRST_DAY <= day <= now().date() + AHEAD
 
 
 def one_number(given: Mapping[str, Any]) -> dict[str, Any]:

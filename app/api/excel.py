@@ -5,7 +5,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify, request
@@ -20,7 +19,7 @@ from app.api.downloads import disposition
 from app.api.enqueueing import accepted, idempotency_key, whose
 from app.api.status import language
 from app.auth import caller
-from app.fields import Day, Input, OneLine, Query
+from app.fields import BalanceDay, Input, OneLine, Query
 from workers import db, files, settings
 from workers.engine import registry
 from workers.engine.queues import enqueue
@@ -64,7 +63,7 @@ class UploadForm(BaseModel):
     dry_run: bool = Field(False, description="Count what it would do, and do nothing")
     mode: Literal["skip-bad", "all-or-nothing"] = "skip-bad"
     mapping: dict[str, Heading] | None = Field(None, description='JSON: {"title": "Firma"}; the rest is found')
-    as_of: Annotated[date, Day] | None = Field(None, description="The day of balances whose sheet has no such column")
+    as_of: BalanceDay | None = Field(None, description="The day of balances whose sheet has no such column")
     language: Literal["tr", "en"] | None = Field(None, description="Of the reasons; default: Accept-Language")
     company_id: int | None = Field(None, description="For operators: whose records they are (members: their own)")
 

@@ -10,7 +10,7 @@ from app.api import documented, letters
 from app.api.documented import enqueues, problems
 from app.api.enqueueing import accept, whose
 from app.auth import caller, record_id
-from app.fields import Amount, Currency, Day, Email, Input, OneLine, Phone, Tckn, Vkn
+from app.fields import Amount, BalanceDay, Currency, Day, Email, Input, OneLine, Phone, Tckn, Vkn
 from workers.errors import InvalidInput
 
 api = documented.blueprint("mutabakat", "Mutabakat: reconciliation letters", "/api/mutabakat")
@@ -51,7 +51,7 @@ class LetterIn(Input):
     """A new letter: what an account owes (borc) or is owed (alacak) in your books at a day."""
 
     account: AccountIn
-    as_of: Annotated[date, Day]
+    as_of: BalanceDay
     lines: list[LineIn] = Field(min_length=1, max_length=20, description="One for each currency")
     reply_by: Annotated[date, Day] | None = Field(None, description="Not before as_of")
     variant: Literal["pozitif", "negatif", "bakiyesiz"] = Field(

@@ -66,11 +66,19 @@ def _net(values: dict[str, Any]) -> Decimal | None:
 def faults(values: dict[str, Any]) -> list[tuple[str, Words]]:
     """What is wrong with a row beside its single cells, by column."""
     found = accounts.faults(values)
-    if values.get("as_of") is None:
-        found.append(("as_of", ("Tarih yok: sütun ekleyin ya da as_of verin", "No date: add a column or give as_of")))
+    if words := _day_fault(values.get("as_of")):
+        found.append(("as_of", words))
     if words := _amount_fault(values):
         found.append(("bakiye", words))
     return found
+
+
+def _day_fault(as_of: date | None) -> Words | None:
+    if as_of is None:
+        return "Tarih yok: sütun ekleyin ya da as_of verin", "No date: add a column or give as_of"
+    if not records.is_balance_day(as_of):
+        return "Tarih 1990'dan önce ya da bir yıldan ileride", "The date is before 1990 or more than a year ahead"
+    return None
 
 
 def _amount_fault(values: dict[str, Any]) -> Words | None:
