@@ -127,14 +127,17 @@ def refuse_invalid(error: ValidationError) -> None:
     """flask-openapi3's callback: pydantic's findings as InvalidInput."""
     raise errors.InvalidInput(
         [
-            {"field": ".".join(map(str, found["loc"])) or "body", "message": _sentence(found["msg"])}
+            {"field": ".".join(map(str, found["loc"])) or "body", "message": _sentence(found)}
             for found in error.errors(include_url=False, include_input=False, include_context=False)
         ]
     )
 
 
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _sentence(found: Any) -> str:
+    """Pydantic's words, but for those that name a class of ours. (A body that is something else has been refused.)"""
+    if found["type"] == "model_type":
+        return "must be a JSON object" if found["loc"] else "is empty; send a JSON object"
+    return found["msg"].removeprefix("Value error, ")
 
 
 def _headers(error: errors.SiraError) -> dict[str, str]:

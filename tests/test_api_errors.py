@@ -10,7 +10,7 @@ import pytest
 from app import create_app
 from tests import face as faces
 from tests.conftest import Service
-from tests.face import UNKNOWN_TASK, Face, open_face
+from tests.face import LETTER, UNKNOWN_TASK, Face, open_face
 from tests.proxy import Proxy
 from workers import logs, settings
 from workers.engine import queues
@@ -65,6 +65,15 @@ def test_too_many_items_are_422_and_name_the_field(face: Face) -> None:
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "mutabakat_ids")
     none = face.ayse.post("/api/mutabakat/generate-bulk-pdfs-async", {"mutabakat_ids": []})
     assert (none.status_code, none.json["errors"][0]["field"]) == (422, "mutabakat_ids")
+
+
+def test_what_is_no_object_where_one_must_be_is_told_without_the_name_of_a_class(face: Face) -> None:
+    empty = face.ayse.call("POST", "/api/mutabakat", data=b"", content_type="application/json")
+    inside = face.ayse.post("/api/mutabakat", {**LETTER, "account": "120.01"})
+
+    assert [answer.status_code for answer in (empty, inside)] == [422, 422]
+    assert empty.json["errors"] == [{"field": "body", "message": "is empty; send a JSON object"}]
+    assert inside.json["errors"] == [{"field": "account", "message": "must be a JSON object"}]
 
 
 @pytest.mark.parametrize(
