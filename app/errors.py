@@ -91,7 +91,14 @@ def from_http(error: HTTPException) -> Response | HTTPException:
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
     if gate.is_page():
         return gate.refusal(error.code, "", headers=headers)
-    return problem(error.code, type="about:blank", title=error.name, detail=error.description, headers=headers)
+    detail = _too_many_bytes() if error.code == 413 else error.description
+    return problem(error.code, type="about:blank", title=error.name, detail=detail, headers=headers)
+
+
+def _too_many_bytes() -> str:
+    """Werkzeug refuses both by the same error."""
+    limit, field_limit = request.max_content_length or 0, request.max_form_memory_size or 0
+    return f"A request may have {limit:,} bytes at most, and a field of a form {field_limit:,}. Send less at once."
 
 
 def from_unexpected(error: Exception) -> Response:

@@ -94,7 +94,10 @@ def test_too_many_bytes_are_413(face: Face, service: Service) -> None:
     client = create_app().test_client()
     signed = {"Authorization": "Bearer ayse-token"}
     body = b'{"a": "' + b"x" * 2**20 + b'"}'
-    assert client.post("/api/jobs/add", data=body, content_type="application/json", headers=signed).status_code == 413
+    refused = client.post("/api/jobs/add", data=body, content_type="application/json", headers=signed)
+    assert refused.status_code == 413
+    assert "1,048,576 bytes at most" in refused.json["detail"]
+    assert "Send less at once" in refused.json["detail"]
     chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = client.post(
         "/api/jobs/add",
