@@ -23,9 +23,13 @@ def inspect(view: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     for row in rows:
-        click.echo("  ".join(f"{name}={value}" for name, value in row.items() if value is not None))
+        click.echo("  ".join(f"{name}={_plain(value)}" for name, value in row.items() if value is not None))
     if not rows:
         say(f"Nothing is {view}.")
+
+
+def _plain(value: Any) -> Any:
+    return ",".join(value) if isinstance(value, list) else value
 
 
 @click.command(cls=Command)

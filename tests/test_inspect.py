@@ -30,6 +30,15 @@ def test_a_running_job_is_active_and_a_waiting_one_reserved(service: Service, tm
     assert [(row["state"], row["current_job"]) for row in workers] == [("busy", running.id)]
 
 
+def test_what_can_be_counted_is_a_number_and_queues_are_a_list(service: Service) -> None:
+    worker = service.run_worker("pdf", "sms")
+
+    (row,) = wait_until(lambda: [row for row in inspect.stats() if "worker" in row], what="a worker that is registered")
+
+    assert (row["successful_job_count"], row["failed_job_count"]) == (0, 0)
+    assert ([row["pid"]], sorted(row["queues"])) == (worker.children(), ["pdf", "sms"])
+
+
 def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> None:
     later = queues.enqueue("nothing", due_at=now() + timedelta(hours=2))
     sooner = queues.enqueue("add", {"a": 1}, due_at=now() + timedelta(hours=1))

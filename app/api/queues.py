@@ -102,9 +102,9 @@ def _worker(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": row["worker"],
         "state": row["state"],
-        "queues": (row["queues"] or "").split(",") if row["queues"] else [],
+        "queues": row["queues"],
         "current_task": row["current_job"],
-        "done": int(row["successful_job_count"] or 0),
-        "failed": int(row["failed_job_count"] or 0),
+        "done": row["successful_job_count"],
+        "failed": row["failed_job_count"],
         "last_seen_at": row["last_heartbeat"],
     }

@@ -46,8 +46,7 @@ def processes() -> list[Process]:
     for row in inspect.workers():
         named = NAME.fullmatch(row["worker"])
         where = (row["hostname"] or "", named["pid"] if named else row["worker"])
-        queues = (row["queues"] or "").split(",")
-        found.setdefault(where, Process(*where, queues)).slots.append(_slot(row, running.get(row["worker"], {})))
+        found.setdefault(where, Process(*where, row["queues"])).slots.append(_slot(row, running.get(row["worker"], {})))
     return [found[where] for where in sorted(found)]
 
 
@@ -55,21 +54,21 @@ def _slot(row: dict[str, Any], runs: dict[str, Any]) -> Slot:
     task_id = row["current_job"] or runs.get("task_id")
     return Slot(
         name=row["worker"],
-        pid=int(row["pid"]) if row["pid"] else None,
+        pid=row["pid"],
         state=row["state"] or "",
         since=row["birth"],
         task_id=task_of(task_id) if task_id else None,
         kind=runs.get("kind"),
         task_since=runs.get("started_at"),
-        done=int(row["successful_job_count"] or 0),
-        failed=int(row["failed_job_count"] or 0),
+        done=row["successful_job_count"],
+        failed=row["failed_job_count"],
         memory_bytes=_memory(row["hostname"], row["pid"]),
     )
 
 
-def _memory(host: str | None, pid: str | None) -> int | None:
+def _memory(host: str | None, pid: int | None) -> int | None:
     """What the process holds in memory, in bytes; shared pages count in each."""
     if host == os.uname().nodename and pid:
         with suppress(OSError, IndexError, ValueError):
-            return int(Path(f"/proc/{int(pid)}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return None

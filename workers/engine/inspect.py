@@ -6,6 +6,7 @@ from typing import Any
 from workers.engine import registry, steering, wire
 
 LISTED = 1000
+COUNTS = ("successful_job_count", "failed_job_count")
 BORN = ("hostname", "pid", "birth", "version", "python_version")
 
 
@@ -66,8 +67,7 @@ def workers() -> list[dict[str, Any]]:
     for key in sorted(connection.smembers("rq:workers")):
         found = {wire.text(name): _text(value) for name, value in connection.hgetall(key).items()}
         if found:
-            names = ("state", "queues", "successful_job_count", "failed_job_count", "last_heartbeat", *BORN)
-            row = {"worker": wire.text(key).removeprefix("rq:worker:"), **{n: found.get(n) for n in names}}
+            row = {"worker": wire.text(key).removeprefix("rq:worker:"), **_worker(found)}
             running = [wire.text(both).partition(":")[0] for both in connection.smembers(key + b":executions")]
             rows.append({**row, "current_job": running[0] if running else None})
     return rows
@@ -121,6 +121,14 @@ def registered() -> list[dict[str, Any]]:
         {"kind": kind.name, "queue": kind.queue, "retries": kind.retries, "summary": kind.summary}
         for kind in sorted(registry.kinds().values(), key=lambda kind: kind.name)
     ]
+
+
+def _worker(found: dict[str, str | None]) -> dict[str, Any]:
+    """What RQ keeps of a worker, of which it makes text."""
+    told: dict[str, Any] = {name: found.get(name) for name in ("state", "last_heartbeat", *BORN)}
+    numbers = {name: int(found.get(name) or 0) for name in COUNTS}
+    queues = [name for name in (found.get("queues") or "").split(",") if name]
+    return {**told, **numbers, "queues": queues, "pid": int(found.get("pid") or 0) or None}
 
 
 def _text(value: bytes | None) -> str | None:
