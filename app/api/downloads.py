@@ -60,8 +60,9 @@ def disposition(filename: str) -> str:
     """An attachment of that name (RFC 6266): plain ASCII for old clients, RFC 8187 for the rest.
 
     >>> disposition("Mutabakat Çınar.pdf")
-    'attachment; filename="Mutabakat Cnar.pdf"; filename*=UTF-8\\'\\'Mutabakat%20%C3%87%C4%B1nar.pdf'
+    'attachment; filename="Mutabakat Cinar.pdf"; filename*=UTF-8\\'\\'Mutabakat%20%C3%87%C4%B1nar.pdf'
     """
-    plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    dotted = filename.replace("ı", "i")  # the one Turkish letter that is not another with a mark
+    plain = unicodedata.normalize("NFKD", dotted).encode("ascii", "ignore").decode()
     plain = "".join(char for char in plain if char.isprintable() and char not in '"\\/;%')
     return f"attachment; filename=\"{plain or 'file'}\"; filename*=UTF-8''{quote(filename, safe='')}"
