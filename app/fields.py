@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from workers import records
 from workers.services.currencies import CURRENCIES
-from workers.services.tax_numbers import is_tckn, is_vkn
+from workers.services.tax_numbers import is_dummy, is_tckn, is_vkn
 
 MAX_AMOUNT = 10**15
 EXACT_FLOAT_BELOW = 10**13  # below it two decimals have at most 15 digits, which a double keeps exactly
@@ -92,15 +92,23 @@ def email(text: str) -> str:
 
 
 def vkn(text: str) -> str:
+    _refuse_dummy(text, 10)
     if not is_vkn(text):
         raise ValueError("is no VKN: 10 digits, and the last one must check")
     return text
 
 
 def tckn(text: str) -> str:
+    _refuse_dummy(text, 11)
     if not is_tckn(text):
         raise ValueError("is no TCKN: 11 digits, and the last two must check")
     return text
+
+
+def _refuse_dummy(text: str, digits: int) -> None:
+    """Its check digits may be right, so that nobody would find what is wrong with it."""
+    if len(text) == digits and text.isdecimal() and is_dummy(text):
+        raise ValueError("is a dummy number that belongs to nobody")
 
 
 def day(value: Any) -> Any:

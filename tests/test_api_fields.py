@@ -2,6 +2,7 @@
 
 import unicodedata
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,20 @@ def test_json_numbers_mean_what_they_show_or_are_refused(kurus: int) -> None:
         assert number >= fields.EXACT_FLOAT_BELOW
     else:
         assert Decimal(kept) == Decimal(kurus) / 100
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "sentence"),
+    [
+        *((fields.vkn, text, "dummy") for text in ("1234567890", "0123456789", "0000000019")),
+        *((fields.vkn, text, "no VKN") for text in ("4540536921", "454053692", "", "aaaaaaaaaa")),
+        (fields.tckn, "11111111110", "dummy"),
+        (fields.tckn, "17291716061", "no TCKN"),
+    ],
+)
+def test_a_dummy_tax_number_is_called_so_and_not_miscounted(check: Any, text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        check(text)
 
 
 @given(st.text())

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Literal
 
-_FAKES = frozenset({"0123456789", "1234567890"})  # they pass the check, but are what people type to get past a form
+_DUMMIES = frozenset({"0123456789", "1234567890"})  # they pass the check, but are what people type to get past a form
 _ZEROS = "000000"  # what starts with them is a row number that happens to pass
 
 
@@ -13,7 +13,7 @@ def is_vkn(text: str) -> bool:
     >>> is_vkn("4540536920"), is_vkn("4540536921")
     (True, False)
     """
-    if len(text) != 10 or not (text.isascii() and text.isdecimal()) or _is_fake(text):
+    if len(text) != 10 or not (text.isascii() and text.isdecimal()) or is_dummy(text):
         return False
     first, middle, last = _vkn_sums()
     return int(text[9]) == -(first[text[:3]] + middle[text[3:6]] + last[text[6:9]]) % 10
@@ -39,15 +39,16 @@ def is_tckn(text: str) -> bool:
     >>> is_tckn("10000000146"), is_tckn("10000000147")
     (True, False)
     """
-    if not re.fullmatch(r"[1-9][0-9]{10}", text) or _is_fake(text):
+    if not re.fullmatch(r"[1-9][0-9]{10}", text) or is_dummy(text):
         return False
     digits = list(map(int, text))
     tenth = (sum(digits[0:9:2]) * 7 - sum(digits[1:8:2])) % 10
     return digits[9] == tenth and digits[10] == sum(digits[:10]) % 10
 
 
-def _is_fake(text: str) -> bool:
-    return text in _FAKES or text.startswith(_ZEROS) or text[:9] == text[0] * 9
+def is_dummy(digits: str) -> bool:
+    """Whether these digits, which may check, are known to be nobody's."""
+    return digits in _DUMMIES or digits.startswith(_ZEROS) or digits[:9] == digits[0] * 9
 
 
 def classify(text: str) -> tuple[Literal["vkn", "tckn"], str] | None:
