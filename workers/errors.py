@@ -37,7 +37,7 @@ class InvalidInput(SiraError):
     def __init__(self, problems: list[dict[str, str]]) -> None:
         """`problems`: one `{"field": "lines.0.amount", "message": "…"}` for each thing that is wrong."""
         self.problems = problems
-        super().__init__(summary="; ".join(f"{p['field']}: {p['message']}" for p in problems[:5]))
+        super().__init__(summary="; ".join(f"{p['field']}: {p['message'].removesuffix('.')}" for p in problems[:5]))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (InvalidInput, (self.problems,))

@@ -45,8 +45,8 @@ def _refuse_missing(order: Order, sheet: "Sheet") -> None:
     the company keeps for its files need not be in each."""
     there = {fold(name) for names in (sheet.headers, *sheet.heads) for name in names}
     asked, known = order.mapping or {}, {column.name for column in order.meaning.columns}
-    if unknown := sorted(asked.keys() - known):
-        tr, en = f"{', '.join(unknown)} diye bir alan yok", f"there is no column {', '.join(unknown)} to import"
+    if unknown := ", ".join(sorted(asked.keys() - known)):
+        tr, en = f"{unknown} diye bir alan yok", f"there is no column {unknown} to import"
         raise SheetRefused(reason=tr, en=en)
     missing = [name for name in asked.values() if name and fold(name) not in there]
     if missing:

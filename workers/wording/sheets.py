@@ -9,6 +9,11 @@ SHEETS = {
     "“{wanted}”; dosyadaki sayfalar: {seen}": "“{wanted}”; the sheets are {seen}",
     "{row}. satırdaki başlıklarda {missing} yok; görülenler: {seen}": "row {row} has no {missing} among {seen}",
     "aranan sütunlar: {wanted}; dosyanın ilk satırları: {seen}": "wanted are {wanted}; the first rows are {seen}",
+    "{alias} hangi sütunda belli değil: {seen}; yüklerken o sütunu seçin ya da ötekilerin başlığını değiştirin": (
+        "each of {seen} may be {alias}; name the right one at the upload, or rename the others"
+    ),
+    "{named} başlığı sayfada yok; görülenler: {seen}": "no column is called {named}; seen are {seen}",
+    "{unknown} diye bir alan yok": "there is no column {unknown} to import",
     # what it is
     "dosya boş": "the file is empty",
     "sayfa boş ({names})": "the sheet is empty ({names})",

@@ -76,9 +76,12 @@ def _number(text: str, language: str) -> str:
 
 
 def _named(text: str, language: str) -> str:
-    """`field: message`, the field as it is."""
+    """`field: message`, the field as it is. Where several stand in a row they have lost their full stops."""
     field, colon, message = text.partition(": ")
-    return f"{field}{colon}{worded(message, language)}" if colon else worded(text, language)
+    if not colon:
+        return worded(text, language)
+    told = worded(message, language)
+    return f"{field}: {told if told != message else worded(f'{message}.', language).removesuffix('.')}"
 
 
 @lru_cache(maxsize=4096)
