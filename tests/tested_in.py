@@ -51,6 +51,7 @@ TESTED_IN = {
     "workers/engine/helpers.py": "test_bulk.py: helpers beside the task's own job",
     "workers/engine/keeper.py": "test_rescue.py: leases, deaths, limits",
     "workers/engine/running.py": "test_progress.py: what is asked of a running job",
+    "workers/engine/signals.py": "test_faults_signals.py: only the job that they are for feels them",
     "workers/engine/steering.py": "test_api_queues.py: queues that stand still",
     "workers/engine/tables.py": "test_migrations.py: the tables of the code are those of the migrations",
     "workers/engine/wire.py": "test_queues.py: with and without Redis",

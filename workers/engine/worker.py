@@ -23,7 +23,7 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, wire
+from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, signals, wire
 from workers.engine.claim import KINDS, Claim, orders
 from workers.engine.fleet import Fleet, Orders
 from workers.engine.helpers import calls_back, task_of
@@ -136,12 +136,10 @@ class Worker(RQWorker):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
 
     def _listen(self) -> None:
-        signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGUSR1, lambda *_: running.ask(running.Cancelled))
-        signal.signal(signal.SIGUSR2, self._on_put_back)
-        signal.signal(signal.SIGALRM, lambda *_: running.ask(SoftTimeLimitExceeded))
+        handlers: dict[int, Any] = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
+        handlers |= {signal.SIGUSR1: lambda *_: running.ask(running.Cancelled), signal.SIGUSR2: self._on_put_back}
+        handlers |= {signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded)}
+        signals.take(handlers, self._wake_w)
 
     def _on_stop(self, *_: Any) -> None:
         """Claim nothing more; a running bulk ends its slice at the next item."""
@@ -156,9 +154,7 @@ class Worker(RQWorker):
         running.ask(running.Stopping)
 
     def _leave(self) -> None:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
-            signal.signal(number, signal.SIG_IGN)  # a late one must not end in disorder what ends by itself
+        signals.let_go()
         self._sayer.close()
         self._waiter.hand_on()
         os.close(self._wake_r)
