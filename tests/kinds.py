@@ -1,6 +1,7 @@
 """Job kinds that only the tests know; a worker started by tests/worker.py runs them."""
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, no_return, report
 from workers.engine.tasks import params_of
-from workers.errors import LimitReached
+from workers.errors import LimitReached, SiraError
 
 
 @job(queue="maintenance", retries=0)
@@ -195,6 +196,10 @@ def leave(how: str) -> None:
         os.waitpid(pid, 0)
     if how == "odd error":
         raise Odd()
+    if how == "untold":
+        raise Untold()
+    if how == "endless":
+        raise Retry(max=2, interval=math.inf)
 
 
 class Odd(Exception):
@@ -204,6 +209,13 @@ class Odd(Exception):
 
     def __str__(self) -> str:
         raise ValueError
+
+
+class Untold(SiraError):
+    """It has no {such} field, nor any other."""
+
+    def __init__(self) -> None:
+        """Forget what the family needs."""
 
 
 @job(queue="sms", retries=0)

@@ -1,8 +1,10 @@
 """What comes of an execution: every way to end, decided as a value before anything is written."""
 
 import json
+import math
 from base64 import b64decode
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from workers.engine.outcome import KEEP_S, LOSSES_AT_MOST, RETRY_INTERVALS_S, Ou
 from workers.engine.seal import Seal
 from workers.errors import (
     DatabaseDown,
+    GatewayBusy,
     MissingRecord,
     NotSerializable,
     SiraError,
@@ -98,6 +101,21 @@ def test_a_failure_is_tried_again_while_that_can_help(
     assert decided.lost == ""
 
 
+class Undecided(Exception):
+    """Nobody can say whether it is final."""
+
+    @property
+    def final(self) -> bool:
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_say_whether_it_is_final_is_tried_again_and_described_as_itself() -> None:
+    decided = outcome.failed(Undecided("no"), retries_left=1, retries=1)
+
+    assert decided.name == "retry"
+    assert Seal.loads(decided.error)["type"] == "Undecided"
+
+
 @pytest.mark.parametrize("make", [Retry, RQRetry])
 @pytest.mark.parametrize(
     ("tries", "asked", "name", "pause_s"),
@@ -128,10 +146,43 @@ def test_a_retry_can_be_asked_for_after_part_of_a_second_and_with_a_reason() -> 
     assert Seal.loads(decided.error) == {"type": "Retry", "message": "the gateway is busy"}
 
 
-@pytest.mark.parametrize("asked", [{"max": 0}, {"interval": -1}, {"interval": [1, -1]}])
+ENDLESS = [{"interval": math.inf}, {"interval": [1, math.nan]}, {"interval": 1e300}]
+
+
+@pytest.mark.parametrize("asked", [{"max": 0}, {"interval": -1}, {"interval": [1, -1]}, *ENDLESS])
 def test_a_retry_that_makes_no_sense_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"max|interval"):
         Retry(**asked)
+
+
+@pytest.mark.parametrize("pause_s", [math.inf, math.nan, 1e300])
+def test_a_pause_of_rqs_own_retry_that_makes_no_sense_is_an_error_and_no_pause(pause_s: float) -> None:
+    with pytest.raises(ValueError, match="makes no sense"):
+        outcome.asked_again(RQRetry(max=2, interval=[pause_s]), tries=1)  # type: ignore[list-item]
+
+
+class Refused(Exception):
+    """The answer of a called service as `requests` and `httpx` give it."""
+
+    def __init__(self, retry_after: object) -> None:
+        self.response = SimpleNamespace(headers={"Retry-After": retry_after})
+
+
+@pytest.mark.parametrize(
+    ("error", "pause_s"),
+    [
+        (Refused("5"), 5),
+        (Refused("2.5"), 2.5),
+        (Refused("1e9"), outcome.RETRY_AFTER_AT_MOST_S),
+        (GatewayBusy(retry_after_s=7, reason="HTTP 429"), 7),
+        (GatewayBusy(retry_after_s="7", reason="HTTP 429"), 7),
+        *((Refused(written), 0) for written in ("nan", "inf", "-inf", "1e400", "-5", "soon", "", None)),
+        *((GatewayBusy(retry_after_s=asked, reason="x"), 0) for asked in ("soon", math.nan, math.inf, -1, None)),
+    ],
+)
+def test_a_called_service_may_say_anything_of_when_to_come_back(error: Exception, pause_s: float) -> None:
+    assert outcome.asked_pause_ms(error) == pause_s * 1000
+    assert outcome.failed(error, retries_left=1, retries=1).name == "retry"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Service, wait_until
-from tests.hands import claim
+from tests.hands import at_once, claim
 from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue, wire
 from workers.engine.wire import LEASE_MS
+from workers.engine.worker import Worker
 
 
 def lines(path: Path) -> int:
@@ -50,6 +51,23 @@ def test_a_poison_job_is_failed_at_its_fourth_death_and_others_go_on(service: Se
 
     assert poison.wait(20).state == "FAILURE"
     assert lines(path) == 4
+
+
+def test_a_child_that_leaves_on_an_error_of_the_engine_counts_its_job_as_lost(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(_: int) -> None:
+        with pytest.raises(ZeroDivisionError):
+            Worker(["sms"], name="slot").work_kept(burst=True)
+
+    monkeypatch.setattr(Worker, "_perform", lambda *_: 1 / 0)
+    task = enqueue("add", {"a": 1})
+
+    at_once(1, work)
+    assert rescue.dead_child("slot", outcome.child_lost("exit code 1")) == 1
+
+    assert (find(task.id).state, find(task.id).error["type"]) == ("RETRY", "WorkerLost")  # type: ignore[index]
+    assert service.redis.hmget(f"rq:job:{task.id}", "sira_losses", "retries_left") == [b"1", b"2"]
 
 
 def test_a_dead_fleet_takes_its_children_with_it_and_another_gives_their_work_back(

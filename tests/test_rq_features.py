@@ -227,3 +227,16 @@ def test_a_worker_told_so_runs_jobs_of_rqs_own_class_and_serializer(service: Ser
     assert status(bad) == JobStatus.FAILED
     assert [result.type for result in bad.results()] == [Result.Type.FAILED, Result.Type.RETRIED]
     assert "ValueError: broken" in str(bad.latest_result().exc_string)
+
+
+@pytest.mark.parametrize("field", ["timeout", "retries_left", "created_at", "data"])
+def test_a_job_of_rqs_own_class_whose_hash_is_spoilt_fails_and_the_next_one_runs(service: Service, field: str) -> None:
+    theirs = Queue("maintenance", connection=service.redis, serializer=JSONSerializer)
+    spoilt, good = theirs.enqueue(plain, "ada"), theirs.enqueue(plain, "ada")
+    service.redis.hset(spoilt.key, field, "abc")
+
+    at_once(1, lambda _: Worker(["maintenance"], job_class=RQJob, serializer=JSONSerializer).work_kept(burst=True))
+
+    assert service.redis.hget(spoilt.key, "status") == b"failed"
+    assert Result.fetch_latest(spoilt).exc_string
+    assert status(good) == JobStatus.FINISHED

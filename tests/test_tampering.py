@@ -141,14 +141,17 @@ def test_a_job_that_cannot_be_read_gives_way_to_the_task_that_sql_knows(service:
     assert find(task.id).result == {"sum": 3}
 
 
-@pytest.mark.parametrize("how", ["exit", "odd error"])
+ODD_WAYS = {"exit": "SystemExit", "odd error": "Odd", "untold": "AttributeError", "endless": "ValueError"}
+
+
+@pytest.mark.parametrize("how", ODD_WAYS)
 def test_a_function_that_is_left_in_an_odd_way_fails_and_keeps_its_worker(service: Service, how: str) -> None:
     task, pid = enqueue("leave", {"how": how}), os.getpid()
 
     work_off()
 
     ended: Any = find(task.id)
-    assert (ended.state, ended.error["type"]) == ("FAILURE", {"exit": "SystemExit", "odd error": "Odd"}[how])
+    assert (ended.state, ended.error["type"]) == ("FAILURE", ODD_WAYS[how])
     assert os.getpid() == pid
 
 

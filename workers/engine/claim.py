@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from workers.engine import registry, wire
 from workers.engine.helpers import task_of
+from workers.engine.running import Run
 
 KINDS = "sira_kinds"  # of a worker's hash
 
@@ -33,6 +34,10 @@ class Claim:
     def ended_as(self) -> tuple[str, str, str]:
         return self.job_id, self.execution, self.queue
 
+    def left(self, run: Run) -> int:
+        """The retries that are left: behind the point of no return one, of which the claim may not know yet."""
+        return self.retries_left or int(run.past_return)
+
     def is_known_elsewhere(self, connection: Any, kind: str) -> bool:
         """Whether another worker of this queue knows the kind, which this one lacks."""
         try:
@@ -49,7 +54,7 @@ class Claim:
         try:
             pauses = json.loads(connection.hget(f"rq:job:{self.job_id}", "retry_intervals") or b"[]")
             return [float(pause) for pause in pauses]
-        except (RedisError, ValueError, TypeError):
+        except (RedisError, ValueError, TypeError, OverflowError):
             return []
 
 

@@ -8,8 +8,9 @@ import zlib
 from base64 import b64encode
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq.callbacks import execute_failure_callback, execute_success_callback
-from rq.exceptions import NoSuchJobError
 from rq.job import JobStatus
 from rq.job import Retry as RQRetry
 from rq.job_lifecycle import format_exc_info
@@ -25,8 +26,10 @@ def perform(worker: Any, job_id: str, attempts: int) -> tuple[Any, Outcome]:
     """The job (None if it is gone) and what came of it."""
     try:
         job = worker.job_class.fetch(job_id, connection=worker.connection, serializer=worker.serializer)
-    except (NoSuchJobError, ValueError) as error:
-        return None, outcome.failed(error, retries_left=0, retries=0)
+    except (RedisConnectionError, RedisTimeoutError):
+        return None, Outcome("back")
+    except Exception:  # it is gone, or its hash holds what RQ can't read
+        return None, _failure(format_exc_info(sys.exc_info()))
     try:
         timeout_s = job.timeout or worker.queue_class.DEFAULT_TIMEOUT
         with worker.death_penalty_class(timeout_s, JobTimeoutException, job_id=job.id):
@@ -66,9 +69,12 @@ def _failed(worker: Any, job: Any) -> Outcome:
         error = sys.exc_info()
     worker.handle_exception(job, *error)
     if job.should_retry:
-        return Outcome("retry", delay_ms=int(job.get_retry_interval() * 1000))
+        return Outcome("retry", delay_ms=outcome.pause_ms(job.get_retry_interval()))
     if worker.disable_default_exception_handler:
         return Outcome("failed", ttl_s=FAILURE_TTL_S)
     job._exc_info = format_exc_info(error)
-    packed = b64encode(zlib.compress(job._exc_info.encode()))
-    return Outcome("failed", ttl_s=FAILURE_TTL_S, result=packed)
+    return _failure(job._exc_info)
+
+
+def _failure(told: str) -> Outcome:
+    return Outcome("failed", ttl_s=FAILURE_TTL_S, result=b64encode(zlib.compress(told.encode())))

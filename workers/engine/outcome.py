@@ -1,5 +1,6 @@
 """What comes of one execution, decided here as a value and written by one script (lua/settle.lua)."""
 
+import math
 import random
 import time
 import traceback
@@ -22,6 +23,7 @@ PASS_MS = (500, 1500)
 WAITS_AT_MOST = 15  # with pauses to a minute: a deploy may take ten minutes
 DATABASE_WAITS_AT_MOST = 60
 RETRY_AFTER_AT_MOST_S = 86_400
+PAUSE_AT_MOST_S = 366 * 86_400
 JITTER = 0.2
 TRACEBACK_CHARS, MESSAGE_CHARS = 20_000, 20_000
 
@@ -35,6 +37,8 @@ class Retry(RQRetry, Exception):
     def __init__(self, max: int = 3, interval: Any = 0, *, reason: str = "The job asked to be tried again.") -> None:
         pauses: Any = [interval] if isinstance(interval, float) else interval
         RQRetry.__init__(self, max=max, interval=pauses)
+        for pause_s in self.intervals:
+            pause_ms(pause_s)
         Exception.__init__(self, reason)
 
 
@@ -74,13 +78,21 @@ def failed(
     sealed = Seal.dumps(description(error))
     if isinstance(error, DatabaseDown) and retries and waits < DATABASE_WAITS_AT_MOST:
         return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
-    if retries_left > 0 and not getattr(error, "final", False):
-        pause_ms = back_off_ms(retries - retries_left)
+    if retries_left > 0 and not _is_final(error):
+        own_ms = back_off_ms(retries - retries_left)
         if pauses_s:
-            pause_ms = int(pauses_s[max(len(pauses_s) - retries_left, 0)] * 1000)
-        delay_ms = max(pause_ms, asked_pause_ms(error))
+            own_ms = pause_ms(pauses_s[max(len(pauses_s) - retries_left, 0)])
+        delay_ms = max(own_ms, asked_pause_ms(error))
         return Outcome("retry", delay_ms=delay_ms, error=sealed, payload=sealed)
     return Outcome("failed", error=sealed, payload=sealed)
+
+
+def _is_final(error: BaseException) -> bool:
+    """What it says itself, which may be an error, too."""
+    try:
+        return bool(getattr(error, "final", False))
+    except Exception:
+        return False
 
 
 def missing_here(error: BaseException, *, waits: int, elsewhere: bool = False) -> Outcome:
@@ -99,14 +111,15 @@ def _wait_ms(waits: int) -> int:
 
 
 def asked_again(retry: RQRetry, *, tries: int) -> Outcome:
-    """The job asked for it: its own count and intervals hold. `tries` counts the attempts made, this one included."""
+    """The job asked for it: its own count and intervals hold. `tries` counts the attempts made, this one included.
+    Raises ValueError for a pause that makes no sense."""
     reason = storable(str(retry)) if isinstance(retry, Exception) else "The job asked to be tried again."
     sealed = Seal.dumps({"type": "Retry", "message": reason})
     if tries > retry.max:
         return Outcome("failed", error=sealed, payload=sealed)
     intervals: list[float] = list(retry.intervals or [0])
     delay_s = intervals[min(tries, len(intervals)) - 1]
-    return Outcome("retry", delay_ms=int(delay_s * 1000), error=sealed, payload=sealed)
+    return Outcome("retry", delay_ms=pause_ms(delay_s), error=sealed, payload=sealed)
 
 
 def lost(
@@ -127,14 +140,22 @@ def lost(
     return Outcome(decided.name, decided.delay_ms, error=decided.error, payload=decided.payload, lost="1")
 
 
+def pause_ms(seconds: float) -> int:
+    """Milliseconds of a pause that a job asks for. Raises ValueError for one that makes no sense, as an endless one."""
+    if not 0 <= seconds <= PAUSE_AT_MOST_S:
+        raise ValueError(f"interval: a pause of {seconds} s makes no sense")
+    return int(seconds * 1000)
+
+
 def asked_pause_ms(error: BaseException) -> int:
-    """How long a called service asked us to wait: `retry_after_s` of our errors, Retry-After of an HTTP answer."""
-    seconds = error.fields.get("retry_after_s") if isinstance(error, SiraError) else None
+    """How long a called service asked us to wait: `retry_after_s` of our errors, Retry-After of an HTTP answer. It may
+    have written anything there: 0 for what is no number of seconds."""
     try:
-        seconds = float(seconds or error.response.headers.get("Retry-After") or 0)  # type: ignore[attr-defined]
+        asked = error.fields.get("retry_after_s") if isinstance(error, SiraError) else None
+        seconds = float(asked or error.response.headers.get("Retry-After"))  # type: ignore[attr-defined]
     except Exception:  # it has no such answer, or one that asks for a date
-        seconds = float(seconds or 0)
-    return int(min(max(seconds, 0.0), RETRY_AFTER_AT_MOST_S) * 1000)
+        return 0
+    return pause_ms(min(seconds, RETRY_AFTER_AT_MOST_S)) if 0 < seconds < math.inf else 0
 
 
 def child_lost(reason: str) -> SiraError:

@@ -95,9 +95,12 @@ class Worker(RQWorker):
         self.register_birth()
         self._listen()
         try:
-            return self._loop(burst, max_jobs, max_idle_s)
-        finally:
-            self._leave()
+            done = self._loop(burst, max_jobs, max_idle_s)
+        except BaseException:
+            self._leave(in_order=False)
+            raise
+        self._leave()
+        return done
 
     def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
@@ -153,7 +156,8 @@ class Worker(RQWorker):
         self._stop_asked = True
         running.ask(running.Stopping)
 
-    def _leave(self) -> None:
+    def _leave(self, *, in_order: bool = True) -> None:
+        """In disorder the job is left to who rescues it, as that of a child that was killed: it may be to blame."""
         signals.let_go()
         self._sayer.close()
         self._waiter.hand_on()
@@ -161,8 +165,9 @@ class Worker(RQWorker):
         os.close(self._wake_w)
         try:
             self.connection.hdel(self.key, "sira_ahead")
-            self._give_back_strays(None)
-            self.register_death()
+            if in_order:
+                self._give_back_strays(None)
+                self.register_death()
         except (RedisError, QueueDown):
             log.warning("worker left without saying so", worker=self.name)
 
@@ -221,7 +226,10 @@ class Worker(RQWorker):
         """Run the job; whatever happens in there becomes an Outcome."""
         started, pid = time.monotonic(), os.getpid()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
-        decided = self._decide(claim, run)
+        try:
+            decided = self._decide(claim, run)
+        except BaseException as error:  # of the deciding itself
+            decided = outcome.failed(error, retries_left=claim.left(run), retries=claim.retries)
         if os.getpid() != pid:
             os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
         decided = ending.of(claim, decided)
@@ -255,8 +263,7 @@ class Worker(RQWorker):
         except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end
             if isinstance(error, SoftTimeLimitExceeded):
                 db.close()
-            left = claim.retries_left or int(run.past_return)  # what the claim knew of it is older
-            waits, pauses_s = claim.waits, claim.pauses_s(self.connection)
+            left, waits, pauses_s = claim.left(run), claim.waits, claim.pauses_s(self.connection)
             return outcome.failed(error, retries_left=left, retries=claim.retries, pauses_s=pauses_s, waits=waits)
 
     def _cancelled(self, claim: Claim) -> Outcome:
