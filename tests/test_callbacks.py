@@ -10,11 +10,12 @@ from rq import Queue
 from tests import kinds
 from tests.conftest import Service, wait_until
 from tests.hands import claim, record_all, settle, work_off
-from workers.engine import callbacks, ending, enqueue, find, outcome, registry
+from workers.engine import callbacks, clock, ending, enqueue, find, outcome, registry
 from workers.engine.control import cancel
 from workers.engine.helpers import calls_back
 from workers.engine.job import Job
 from workers.engine.seal import Seal
+from workers.errors import DatabaseDown
 
 
 def lines(path: Path) -> list[str]:
@@ -84,6 +85,26 @@ def test_a_failing_callback_changes_nothing(service: Service, monkeypatch: pytes
 
     assert find(task.id).state == "SUCCESS"
     assert waiting(service) == []
+
+
+def test_a_call_waits_for_a_database_that_is_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def away(_: str) -> None:
+        raise DatabaseDown
+
+    enqueue("tell_success", {"path": str(tmp_path / "told")})
+    with monkeypatch.context() as outage:
+        outage.setattr(callbacks, "find", away)
+        work_off()
+    [call] = calls(service)
+    assert service.redis.hget(call, "status") == b"scheduled"
+
+    service.redis.zadd("rq:scheduled:maintenance", {call.removeprefix("rq:job:"): 0})
+    clock.tick()
+    work_off()
+
+    assert lines(tmp_path / "told") == ["success SUCCESS"]
 
 
 def test_a_callback_that_hangs_holds_up_nobody_and_is_ended(service: Service, tmp_path: Path) -> None:

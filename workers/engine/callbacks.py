@@ -51,15 +51,18 @@ def _calls_nobody(kind: Kind | None, ended_as: str) -> bool:
 
 
 def make(kind: Kind, params: dict[str, Any]) -> None:
-    """Call, as the job says."""
+    """Call, as the job says. Raises DatabaseDown: that is no failure of the callback's, and the job waits for it."""
     called = getattr(kind, ENDS[params["ended_as"]])
+    if called is None:
+        return
     try:
-        if called is not None:
-            called(find(params["task_id"]))
+        task = find(params["task_id"])
     except UnknownTask:
-        pass
+        return
+    try:
+        called(task)
     except (Exception, SoftTimeLimitExceeded):
-        log.exception("callback failed", task_id=params["task_id"])
+        log.exception("callback failed", task_id=task.id)
 
 
 def after_foreign_end(task: Task) -> None:
