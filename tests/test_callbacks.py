@@ -77,14 +77,20 @@ def test_a_task_that_a_rescuer_ends_calls(service: Service, tmp_path: Path) -> N
     wait_until(lambda: lines(tmp_path / "told") == ["WorkerLost"], what="the call")
 
 
-def test_a_failing_callback_changes_nothing(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kinds, "append", lambda *_: 1 / 0)
+@pytest.mark.parametrize("raised", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_failing_callback_changes_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, raised: type[BaseException]
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(kinds, "append", fail)
     task = enqueue("tell_success", {"path": str(tmp_path / "told")})
 
     work_off()
 
     assert find(task.id).state == "SUCCESS"
-    assert waiting(service) == []
+    assert [service.redis.hget(key, "status") for key in calls(service)] == [b"finished"]
 
 
 def test_a_call_waits_for_a_database_that_is_away(

@@ -11,12 +11,12 @@ from typing import Any
 
 from workers import logs
 from workers.db import now
-from workers.engine import registry, wire
+from workers.engine import registry, running, wire
 from workers.engine.helpers import CALLS
 from workers.engine.job import sealed_data
 from workers.engine.registry import Kind
 from workers.engine.tasks import ID, Task, find
-from workers.errors import SoftTimeLimitExceeded, UnknownTask
+from workers.errors import UnknownTask
 
 ENDS = {"finished": "on_success", "failed": "on_failure"}
 STATES = {"SUCCESS": "finished", "FAILURE": "failed"}
@@ -61,7 +61,9 @@ def make(kind: Kind, params: dict[str, Any]) -> None:
         return
     try:
         called(task)
-    except (Exception, SoftTimeLimitExceeded):
+    except running.Leave:
+        raise
+    except BaseException:  # sys.exit() in a callback, too
         log.exception("callback failed", task_id=task.id)
 
 
