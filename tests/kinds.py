@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import multiprocessing
 import os
 import signal
 import time
@@ -196,6 +197,15 @@ def leave(how: str) -> None:
         os.waitpid(pid, 0)
     if how == "odd error":
         raise Odd()
+    if how == "signals":
+        for number in (signal.SIGALRM, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+    if how == "ended copy":
+        copy = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
+        copy.start()
+        copy.terminate()
+        copy.join()
+        assert copy.exitcode == -signal.SIGTERM
     if how == "untold":
         raise Untold()
     if how == "endless":

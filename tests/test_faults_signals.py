@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests import faults
-from tests.conftest import wait_until
+from tests.conftest import Service, wait_until
 from tests.faults import Crew, alive, lines, runs, sized
+from tests.hands import work_off
 from workers.engine import enqueue, find
 
 crew = faults.crew
@@ -25,6 +26,23 @@ def test_a_cancel_that_was_meant_for_an_earlier_job_ends_nobody_else(crew: Crew)
     release.touch()
 
     assert task.wait(20).state == "SUCCESS"
+
+
+def test_signals_that_a_job_has_taken_for_itself_are_taken_back_before_the_next(service: Service) -> None:
+    taken, limited = enqueue("leave", {"how": "signals"}), enqueue("overrun", {"tidy": True})
+
+    work_off()
+
+    assert [find(task.id).state for task in (taken, limited)] == ["SUCCESS", "SUCCESS"]
+    assert find(limited.id).result == "tidied"
+
+
+def test_a_copy_that_a_job_has_forked_can_be_ended_as_any_process(service: Service) -> None:
+    task = enqueue("leave", {"how": "ended copy"})
+
+    work_off()
+
+    assert find(task.id).state == "SUCCESS"
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2], ids=["cancel", "stop"])

@@ -226,6 +226,7 @@ class Worker(RQWorker):
         """Run the job; whatever happens in there becomes an Outcome."""
         started, pid = time.monotonic(), os.getpid()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
+        signals.take_again()
         try:
             decided = self._decide(claim, run)
         except BaseException as error:  # of the deciding itself
