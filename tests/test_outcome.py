@@ -4,6 +4,7 @@ import json
 import math
 from base64 import b64decode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,11 +177,20 @@ class Refused(Exception):
         (Refused("1e9"), outcome.RETRY_AFTER_AT_MOST_S),
         (GatewayBusy(retry_after_s=7, reason="HTTP 429"), 7),
         (GatewayBusy(retry_after_s="7", reason="HTTP 429"), 7),
+        (Refused("Sat, 01 Jan 2033 00:00:00 GMT"), 90),
+        (Refused("Sat, 01 Jan 2033 00:00:00 -0000"), 90),
+        (Refused("Sun, 01 Jan 2040 00:00:00 GMT"), outcome.RETRY_AFTER_AT_MOST_S),
+        (Refused("Sat, 01 Jan 2000 00:00:00 GMT"), 0),
+        (Refused("Sat, 99 Jan 2000 00:00:00 GMT"), 0),
         *((Refused(written), 0) for written in ("nan", "inf", "-inf", "1e400", "-5", "soon", "", None)),
         *((GatewayBusy(retry_after_s=asked, reason="x"), 0) for asked in ("soon", math.nan, math.inf, -1, None)),
     ],
 )
-def test_a_called_service_may_say_anything_of_when_to_come_back(error: Exception, pause_s: float) -> None:
+def test_a_called_service_may_say_anything_of_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, pause_s: float
+) -> None:
+    monkeypatch.setattr(outcome, "now", lambda: datetime(2032, 12, 31, 23, 58, 30, tzinfo=UTC))
+
     assert outcome.asked_pause_ms(error) == pause_s * 1000
     assert outcome.failed(error, retries_left=1, retries=1).name == "retry"
 
