@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rq import Queue, Retry
+from rq import Callback, Queue, Retry
+from rq.command import send_stop_job_command
 from rq.job import Dependency, JobStatus
 from rq.job import Job as RQJob
 from rq.rate_limit import RateLimit
@@ -17,9 +20,10 @@ from rq.suspension import resume, suspend
 
 from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
-from tests.hands import at_once, work_off
+from tests.hands import FORK, at_once, work_off
 from workers.engine import clock, enqueue, find
 from workers.engine.job import Job
+from workers.engine.keeper import Periods
 from workers.engine.seal import Seal
 from workers.engine.worker import Worker
 
@@ -227,6 +231,43 @@ def test_a_worker_told_so_runs_jobs_of_rqs_own_class_and_serializer(service: Ser
     assert status(bad) == JobStatus.FAILED
     assert [result.type for result in bad.results()] == [Result.Type.FAILED, Result.Type.RETRIED]
     assert "ValueError: broken" in str(bad.latest_result().exc_string)
+
+
+def linger(path: str) -> None:
+    Path(path).write_text("begun")
+    time.sleep(30)
+
+
+def note_stop(job: RQJob, _: Any) -> None:
+    Path(job.kwargs["path"]).write_text("stopped")
+
+
+def note_stop_and_fail(job: RQJob, _: Any) -> None:
+    note_stop(job, _)
+    raise ValueError
+
+
+@pytest.mark.parametrize("called", [note_stop, note_stop_and_fail])
+def test_a_stopped_job_of_rqs_own_class_ends_at_once_and_its_callback_is_called(
+    service: Service, tmp_path: Path, called: Any
+) -> None:
+    theirs = Queue("maintenance", connection=service.redis, serializer=JSONSerializer)
+    path = tmp_path / "told"
+    job = theirs.enqueue(linger, path=str(path), on_stopped=Callback(called))
+    next_one = theirs.enqueue(plain, "ada")
+    worker = Worker(["maintenance"], job_class=RQJob, serializer=JSONSerializer)
+    process = FORK.Process(target=worker.work, kwargs={"burst": True}, daemon=True)
+    process.start()
+    wait_until(path.exists)
+
+    began = time.monotonic()
+    send_stop_job_command(service.redis, job.id, serializer=JSONSerializer)
+    wait_until(lambda: status(job) == JobStatus.CANCELED)
+
+    assert time.monotonic() - began < Periods().cancel_grace_s, "not by force"
+    assert path.read_text() == "stopped"
+    wait_until(lambda: status(next_one) == JobStatus.FINISHED)
+    process.join(20)
 
 
 @pytest.mark.parametrize("field", ["timeout", "retries_left", "created_at", "data"])

@@ -6,44 +6,67 @@ Claim, lease and end are ours, so such a job is lost as little as ours are; it h
 import sys
 import zlib
 from base64 import b64encode
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from rq.callbacks import execute_failure_callback, execute_success_callback
+from rq.callbacks import execute_failure_callback, execute_stopped_callback, execute_success_callback
 from rq.job import JobStatus
 from rq.job import Retry as RQRetry
 from rq.job_lifecycle import format_exc_info
 from rq.timeouts import JobTimeoutException
 
 from workers.engine import outcome
+from workers.engine.claim import Claim
 from workers.engine.outcome import Outcome
+from workers.engine.running import Leave, Run, clear, present
 
 FAILURE_TTL_S = 365 * 86_400
 
 
-def perform(worker: Any, job_id: str, attempts: int) -> tuple[Any, Outcome]:
-    """The job (None if it is gone) and what came of it."""
+def perform(worker: Any, claim: Claim, run: Run) -> Outcome:
+    """What came of the job, which stands in the claim from here on, unless it is gone. Raises Leave."""
     try:
-        job = worker.job_class.fetch(job_id, connection=worker.connection, serializer=worker.serializer)
+        job = worker.job_class.fetch(claim.job_id, connection=worker.connection, serializer=worker.serializer)
     except (RedisConnectionError, RedisTimeoutError):
-        return None, Outcome("back")
+        return Outcome("back")
     except Exception:  # it is gone, or its hash holds what RQ can't read
-        return None, _failure(format_exc_info(sys.exc_info()))
+        return _failure(format_exc_info(sys.exc_info()))
+    claim.foreign = job
     try:
-        timeout_s = job.timeout or worker.queue_class.DEFAULT_TIMEOUT
-        with worker.death_penalty_class(timeout_s, JobTimeoutException, job_id=job.id):
-            value = job.perform()
+        value = _value(worker, job, run)
         job._result = value
         if isinstance(value, RQRetry):
             if value.enqueue_at_front:
                 worker.connection.hset(job.key, "enqueue_at_front_on_retry", 1)
-            return job, outcome.asked_again(value, tries=attempts)
+            return outcome.asked_again(value, tries=claim.attempts)
         job._status = JobStatus.FINISHED
         execute_success_callback(job, worker.death_penalty_class, value)
-        return job, _finished(worker, job, value)
+        return _finished(worker, job, value)
+    except Leave:
+        raise
     except BaseException:  # sys.exit() in a job, too
-        return job, _failed(worker, job)
+        return _failed(worker, job)
+
+
+def _value(worker: Any, job: Any, run: Run) -> Any:
+    """What its function gives. A cancel and the end of a stop leave it there and then, but none of its callbacks."""
+    timeout_s, run.leased = job.timeout or worker.queue_class.DEFAULT_TIMEOUT, False
+    with worker.death_penalty_class(timeout_s, JobTimeoutException, job_id=job.id):
+        token = present.set(run)
+        try:
+            return job.perform()
+        finally:
+            run.left = True
+            present.reset(token)
+            clear()
+
+
+def stopped(worker: Any, job: Any) -> None:
+    """Call its `on_stopped`; if that fails, RQ has said so in the log."""
+    with suppress(Exception):
+        execute_stopped_callback(job, worker.death_penalty_class)
 
 
 def told(job: Any, ended: Outcome) -> None:

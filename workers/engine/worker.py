@@ -147,8 +147,7 @@ class Worker(RQWorker):
     def _on_stop(self, *_: Any) -> None:
         """Claim nothing more; a running bulk ends its slice at the next item."""
         self._stop_asked = True
-        run = running.present.get()
-        if run is not None:
+        if run := running.present.get():
             run.slice_ends = 0.0
 
     def _on_put_back(self, *_: Any) -> None:
@@ -240,10 +239,9 @@ class Worker(RQWorker):
         return decided
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
-        if not issubclass(self.job_class, Job):
-            claim.foreign, decided = foreign.perform(self, claim.job_id, claim.attempts)
-            return decided
         try:
+            if not issubclass(self.job_class, Job):
+                return foreign.perform(self, claim, run)
             result = self._call(claim, run)
             if isinstance(result, RQRetry):
                 return outcome.asked_again(result, tries=claim.attempts)
@@ -273,6 +271,8 @@ class Worker(RQWorker):
             meant = self.connection.hexists(f"rq:job:{claim.job_id}", "sira_cancel")
         except RedisError:
             meant = False
+        if meant and claim.foreign is not None:
+            foreign.stopped(self, claim.foreign)
         return Outcome("revoked" if meant else "back")
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
