@@ -1,4 +1,5 @@
-"""The reconciler: jobs that a stock worker popped and died with, and items that somebody died in closing."""
+"""The reconciler: jobs that a stock worker popped and died with, that another tool ended while they ran, and items that
+somebody died in closing."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Service
-from tests.hands import claim, record_all, row_of, work_off
+from tests.hands import claim, record_all, row_of, settle, work_off
 from tests.test_ledger import states
 from tests.test_reconcile import AT_ONCE, change, queued
 from workers.db import now
-from workers.engine import control, doctor, enqueue, find, ledger
+from workers.engine import control, doctor, enqueue, find, ledger, outcome
+from workers.engine.job import Job
 from workers.engine.reconcile import close_ended, reconcile
 
 
@@ -55,6 +57,46 @@ def test_a_job_that_was_missed_once_and_runs_now_is_left_alone(service: Service)
     assert reconcile(missing_for=AT_ONCE) == 0
 
     assert (queued(service, "sms"), row_of(task.id)["missing_at"]) == ([], None)
+
+
+def test_a_running_task_that_rqs_own_tools_cancel_has_ended_and_is_not_run_a_second_time(
+    anywhere: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engine.reconcile.NEVER_PUSHED_FOR", AT_ONCE)
+    task = enqueue("add", {"a": 1})
+    held = claim("sms")
+    record_all()
+    Job.fetch(task.id, connection=anywhere.redis).cancel()
+    shown = find(task.id).state
+
+    assert [reconcile(missing_for=AT_ONCE) for _ in range(2)] == [0, 0]
+
+    assert (shown, row_of(task.id)["state"], queued(anywhere, "sms")) == ("REVOKED", "REVOKED", [])
+    assert settle(*held, "sms", outcome.finished({"sum": 3})), "its worker still holds it"
+    record_all()
+    assert (find(task.id).state, anywhere.redis.hget(f"rq:job:{task.id}", "status")) == ("REVOKED", b"canceled")
+    control.retry(task.id)
+    work_off()
+    assert find(task.id).result == {"sum": 3}
+
+
+def test_a_redis_that_fell_back_to_the_run_before_a_retry_gets_the_retry_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engine.reconcile.NEVER_PUSHED_FOR", AT_ONCE)
+    task = enqueue("fail")
+    work_off()
+    first_end = service.redis.hgetall(f"rq:job:{task.id}")
+    control.retry(task.id)
+    claim("email")
+    record_all()
+    service.redis.delete(f"rq:job:{task.id}")
+    service.redis.hset(f"rq:job:{task.id}", mapping=first_end)
+
+    assert (row_of(task.id)["state"], find(task.id).state) == ("STARTED", "STARTED")
+    assert reconcile() == 1
+
+    assert queued(service, "email") == [task.id]
 
 
 @pytest.mark.parametrize("pushed", [True, False])

@@ -22,7 +22,7 @@ from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks
-from workers.engine.tasks import ENDED, Task, find
+from workers.engine.tasks import ENDED, Task, ended_elsewhere, find
 
 CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)
@@ -75,13 +75,13 @@ def _hashes(rows: list[RowMapping]) -> list[dict[bytes, bytes]]:
     connection = wire.connect()
     pipeline = connection.pipeline(transaction=False)
     for row in rows:
-        pipeline.hmget(f"rq:job:{row['id']}", "status", "sira_event")
+        pipeline.hmget(f"rq:job:{row['id']}", "status", "sira_event", "sira_state")
     hashes = []
     for row, found in zip(rows, pipeline.execute(raise_on_error=False), strict=True):
         if isinstance(found, ResponseError):
             connection.delete(f"rq:job:{row['id']}")
-        status, event = (None, None) if isinstance(found, Exception) else found
-        hashes.append({b"status": status, b"event": event or b"0-0"} if status else {})
+        status, event, state = (None, None, None) if isinstance(found, Exception) else found
+        hashes.append({b"status": status, b"event": event or b"0-0", b"sira_state": state or b""} if status else {})
     return hashes
 
 
@@ -89,12 +89,14 @@ def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
     """Does Redis still hold the end of a run before a retry, because it never got the retry's push?"""
     if found.get(b"status") not in ENDS or padded(wire.text(found[b"event"])) >= row["event_id"]:
         return False
+    if ended_elsewhere(row["state"], found):
+        return False
     retried_at = datetime.fromtimestamp(int(row["event_id"].partition("-")[0]) / 1000, UTC)
     return retried_at < now() - NEVER_PUSHED_FOR
 
 
 def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
-    """An end that is newer than the row and that the recorder has not written: foreign tools tell no events."""
+    """An end that no event tells of, and so no recorder writes: foreign tools tell none."""
     if found[b"status"] == b"rate_limited":
         wire.run(wire.connect(), "vacate", row["id"])
     told = padded(wire.text(found[b"event"])) > row["event_id"]

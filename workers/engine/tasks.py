@@ -2,6 +2,7 @@
 
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 COUNTED = ("pending", "done", "failed", "skipped", "unknown")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
+SEARCHED = (tasks.c.status, tasks.c.error_message)
 log = logs.get("tasks")
 
 
@@ -99,8 +101,7 @@ def find(task_id: str) -> Task:
         row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().first()
         if row is None or not row["released"]:
             raise UnknownTask()
-        task = _from_row(row, detailed=True)
-        task = _counted(session, [row], [task])[0]
+        task = _counted(session, [row], [_from_row(row, detailed=True)])[0]
     return task if task.ended else _merge_live([task])[0]
 
 
@@ -137,7 +138,7 @@ def search(
     for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind), (tasks.c.state, state)):
         query = query.where(column == value) if value is not None else query
     if q:
-        query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in _SEARCHED)))
+        query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in SEARCHED)))
     if cursor is not None:
         query = query.where(tasks.c.id < _checked(cursor))
     found = listed(query)
@@ -152,9 +153,6 @@ def listed(query: Select[Any], *, counted: bool = True, detailed: bool = False) 
         page = [_from_row(row, detailed=detailed) for row in rows]
         page = _counted(session, rows, page) if counted else page
     return _merge_live(page)
-
-
-_SEARCHED = (tasks.c.status, tasks.c.error_message)
 
 
 def _checked(cursor: str) -> str:
@@ -218,20 +216,26 @@ def _look(alive: list[Task]) -> dict[str, tuple[dict[bytes, bytes], Any, Any, An
 def _merged(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
     """What Redis says, if it is later. Anybody may have written into the hash: what can't be read says nothing."""
     try:
-        if job and _order(job.get(b"sira_event", b"").decode()) >= _order(task.event_id):
-            return _laid_over(task, job, results, position, due)
+        told = job.get(b"sira_event", b"").decode()
+        if job and (_order(told) >= _order(task.event_id) or ended_elsewhere(task.state, job)):
+            latest = max(task.event_id, told, key=_order)
+            return _laid_over(replace(task, event_id=latest), job, results, position, due)
     except Exception as error:
         log.warning("job can't be read", task_id=task.id, error=type(error).__name__)
     return task
 
 
+def ended_elsewhere(state: str, job: dict[bytes, bytes]) -> bool:
+    """Has another tool ended what runs? It tells no event. An end of ours would be that of a run before a retry."""
+    status, told = (wire.text(job.get(name, b"")) for name in (b"status", b"sira_state"))
+    return state in ("STARTED", "PROGRESS") and status in BY_RQ_STATUS and told not in ENDED
+
+
 def _laid_over(task: Task, job: dict[bytes, bytes], results: Any, position: Any, due: float | None) -> Task:
-    event_id, meta = job.get(b"sira_event", b"").decode(), _progress(job)
-    state = _state(job, meta)
+    state = _state(job, meta := _progress(job))
     task = replace(
         task,
         state=state,
-        event_id=event_id,
         current=meta.get("current", 0),
         total=meta.get("total", 100),
         status=meta.get("status"),
@@ -253,8 +257,6 @@ def _ended(task: Task, job: dict[bytes, bytes], results: Any) -> Task:
 
 
 def _result(results: Any) -> Any:
-    from base64 import b64decode
-
     packed = results[0][1].get(b"return_value") if results else None
     return _opened(b64decode(packed)) if packed else None
 
@@ -266,9 +268,7 @@ def _state(job: dict[bytes, bytes], meta: dict[str, Any]) -> str:
         return BY_RQ_STATUS[status]
     if status == "started":
         return "PROGRESS" if meta else "STARTED"
-    if told == "PROGRESS" and not meta:
-        return "PENDING"
-    return told if told in ("PROGRESS", "RETRY") else "PENDING"
+    return told if told == "RETRY" or (told == "PROGRESS" and meta) else "PENDING"
 
 
 def _progress(job: dict[bytes, bytes]) -> dict[str, Any]:
