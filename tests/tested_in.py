@@ -49,7 +49,6 @@ TESTED_IN = {
     "workers/services/sms_rows.py": "test_sms.py: bad rows, duplicates, previews",
     "app/unsubscribe.py": "test_email.py: one click",
     "workers/engine/helpers.py": "test_bulk.py: helpers beside the task's own job",
-    "workers/engine/keeper.py": "test_rescue.py: leases, deaths, limits",
     "workers/engine/running.py": "test_progress.py: what is asked of a running job",
     "workers/engine/signals.py": "test_faults_signals.py: only the job that they are for feels them",
     "workers/engine/steering.py": "test_api_queues.py: queues that stand still",

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -20,7 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import clock, commands, control, events, outcome, reconcile, rescue, wire
-from workers.errors import Conflict, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
+from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
@@ -74,7 +74,7 @@ class Keeper:
         slow.join(LEAVE_S)
         with contextlib.suppress(Exception):
             self._record()
-            self._hand_over()
+            self._hand_over("recorder", "reconciler")
 
     def _work_slowly(self) -> None:
         periods = self.periods
@@ -108,8 +108,9 @@ class Keeper:
                     self._redis_is_away(error)
                 else:
                     log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
-            except Exception:
-                log.exception("duty failed", duty=getattr(duty, "__name__", ""))
+            except Exception as error:
+                tell = log.warning if isinstance(error, DatabaseDown) else log.exception  # its trace says nothing more
+                tell("duty failed", duty=getattr(duty, "__name__", ""), error=str(error))
                 self._due[duty] = time.monotonic() + max(period_s, 1.0)
 
     def _redis_is_away(self, error: Exception) -> None:
@@ -204,16 +205,31 @@ class Keeper:
             rescue.left_by_stock_workers()
 
     def _record(self) -> None:
-        if self._holds("recorder"):
-            while events.record() == events.BATCH:
+        with self._on_duty("recorder") as ours:
+            while ours and events.record() == events.BATCH:
                 pass
 
     def _reconcile(self) -> None:
         """A walk over a long backlog takes seconds; it is made so seldom that it costs a twentieth at most."""
-        if time.monotonic() >= self._reconcile_from and self._holds("reconciler"):
-            began = time.monotonic()
-            reconcile.reconcile()
-            self._reconcile_from = time.monotonic() + 20 * (time.monotonic() - began)
+        if time.monotonic() < self._reconcile_from:
+            return
+        with self._on_duty("reconciler") as ours:
+            if ours:
+                began = time.monotonic()
+                reconcile.reconcile()
+                self._reconcile_from = time.monotonic() + 20 * (time.monotonic() - began)
+
+    @contextlib.contextmanager
+    def _on_duty(self, duty: str) -> Iterator[bool]:
+        """Whether the duty is ours. Who fails at it gives it up: another may reach the database that we can't."""
+        ours = self._holds(duty)
+        try:
+            yield ours
+        except (RedisError, QueueDown):
+            raise
+        except Exception:
+            self._hand_over(duty)
+            raise
 
     def _holds(self, duty: str) -> bool:
         """One keeper in the whole service does this duty; if it dies, another takes over when the lease ends."""
@@ -226,9 +242,9 @@ class Keeper:
         connection.pexpire(key, lease_ms)
         return True
 
-    def _hand_over(self) -> None:
-        """Leave our duties to whoever comes next, at once."""
+    def _hand_over(self, *duties: str) -> None:
+        """Leave those of these duties that are ours to whoever comes next, at once."""
         connection = wire.connect()
-        for duty in ("recorder", "reconciler"):
+        for duty in duties:
             if connection.get(f"sira:duty:{duty}") == self.me.encode():
                 connection.delete(f"sira:duty:{duty}")
