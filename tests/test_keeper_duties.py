@@ -4,14 +4,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
 
 import pytest
 
-from tests.conftest import Service
+from tests.conftest import Service, wait_until
 from tests.hands import claim, row_of
 from workers import settings
-from workers.engine import enqueue
-from workers.engine.keeper import Keeper
+from workers.db import now
+from workers.engine import enqueue, events, keeper, queues
+from workers.engine.keeper import Keeper, Periods
 
 NO_DATABASE = "postgresql://sira@127.0.0.1:1/nowhere"
 
@@ -35,6 +38,18 @@ def no_database(service: Service) -> Iterator[None]:
         settings.use(service.settings)
 
 
+@contextmanager
+def working(keeper: Keeper) -> Iterator[None]:
+    """The keeper does what may wait for SQL, beside the test."""
+    slow = Thread(target=keeper._work_slowly, daemon=True)
+    slow.start()
+    try:
+        yield
+    finally:
+        keeper._stop = True
+        slow.join(10)
+
+
 @pytest.mark.parametrize(("duty", "holder"), [("_record", "recorder"), ("_reconcile", "reconciler")])
 def test_a_keeper_that_cannot_reach_its_database_leaves_its_duties_to_one_that_can(
     service: Service, pipe: int, duty: str, holder: str
@@ -49,3 +64,24 @@ def test_a_keeper_that_cannot_reach_its_database_leaves_its_duties_to_one_that_c
 
     assert service.redis.get(f"sira:duty:{holder}") == healthy.me.encode()
     assert row_of(task.id)["state"] == "STARTED"
+
+
+def test_a_backlog_without_an_end_keeps_no_other_duty_waiting(
+    service: Service, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "record", lambda: events.BATCH)
+    due = enqueue("nothing", due_at=now() + timedelta(seconds=1))
+
+    with working(Keeper(pipe)):
+        wait_until(lambda: service.redis.lrange("rq:queue:maintenance", 0, -1) == [due.id.encode()])
+
+
+def test_a_recorder_that_is_behind_goes_on_without_a_pause(
+    service: Service, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "RECORD_FOR_S", 0.0)
+    for _ in range(3 * events.BATCH + 1):
+        last = service.redis.xadd(events.STREAM, {"c1": f"{queues.new_id()}\tSTARTED\t\tsms\t1\tw"})
+
+    with working(Keeper(pipe, Periods(record_s=3_600.0))):
+        wait_until(lambda: service.redis.get(events.RECORDED) == last)

@@ -24,7 +24,7 @@ from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLim
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
-PAUSE_S, RETRY_S, LEAVE_S = 0.1, 0.5, 2.0
+PAUSE_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 0.1, 0.5, 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Keeper:
         self._to_stop: list[str] = []
         self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None]] = []
         self._rest = ""
-        self._stop = False
+        self._stop = self._behind = False
         self._rescue_from = self._reconcile_from = 0.0
         self._due: dict[Callable[[], None], float] = {}
 
@@ -90,7 +90,10 @@ class Keeper:
                     (self._reconcile, periods.reconcile_s),
                 ]
             )
-            time.sleep(PAUSE_S)
+            if self._behind:
+                self._due.pop(self._record)
+            else:
+                time.sleep(PAUSE_S)
         with contextlib.suppress(Exception):
             self._bury()
 
@@ -205,9 +208,13 @@ class Keeper:
             rescue.left_by_stock_workers()
 
     def _record(self) -> None:
+        """A long backlog piece by piece: what else this thread has to do must not wait for its end."""
+        self._behind, until = False, time.monotonic() + RECORD_FOR_S
         with self._on_duty("recorder") as ours:
             while ours and events.record() == events.BATCH:
-                pass
+                if time.monotonic() >= until:
+                    self._behind = True
+                    return
 
     def _reconcile(self) -> None:
         """A walk over a long backlog takes seconds; it is made so seldom that it costs a twentieth at most."""
