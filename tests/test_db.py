@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from workers.engine.queues import new_id
 from workers.engine.tables import history, keys
 from workers.errors import DatabaseDown
 
+KERNEL = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 WRITERS, TRANSACTIONS = 4, 50
 ROW: dict[str, Any] = {"scope": "", "key": "k", "request_hash": "0", "task_id": new_id(), "created_at": db.now()}
 
@@ -164,6 +166,17 @@ def test_a_server_that_goes_away_is_down_and_comes_back_by_itself(anywhere: Serv
         session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
     assert rows() == 0
+
+
+@pytest.mark.parametrize("anywhere", ["postgresql"], indirect=True)
+def test_a_connection_that_goes_silent_is_given_up_by_the_kernel_within_fifteen_seconds(anywhere: Service) -> None:
+    with db.reading() as session:
+        held = session.connection().connection.driver_connection
+        with socket.socket(fileno=os.dup(held.fileno())) as wire:
+            told = {name: wire.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KERNEL}
+
+    assert told["TCP_KEEPIDLE"] + told["TCP_KEEPINTVL"] * told["TCP_KEEPCNT"] <= 15, "an answer that never comes"
+    assert 0 < told["TCP_USER_TIMEOUT"] <= 15_000, "a question that nobody takes"
 
 
 def test_wrong_sql_is_its_authors_error_and_not_a_database_that_is_away(anywhere: Service) -> None:

@@ -32,6 +32,10 @@ NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exi
 QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
 QUIET |= {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 FROZEN_FOR_S = 8
+# A route that has gone silent tells nobody, and who waits for its answer waits for ever. So the kernel asks after 5 s
+# of silence whether the other end lives, and gives up what is not acknowledged within 10 s. A query may take any time.
+GIVES_UP = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+GIVES_UP |= {"tcp_user_timeout": 10_000}
 _engines: dict[tuple[settings.Settings, int], Engine] = {}
 
 
@@ -138,7 +142,7 @@ def _open(url: str) -> Engine:
         event.listen(made, "begin", _begin_sqlite)
         return made
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 30, **QUIET}
-    made = create_engine(url, connect_args={"connect_timeout": 5}, **options)
+    made = create_engine(url, connect_args=GIVES_UP, **options)
     event.listen(made, "connect", _prepare_postgresql)
     return made
 
