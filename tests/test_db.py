@@ -141,8 +141,11 @@ def test_a_database_that_cannot_be_opened_is_down(chosen: None, tmp_path: Path, 
         session.execute(text("SELECT 1"))
 
 
-def test_a_database_that_can_only_be_read_is_down_for_writers_alone(service: Service) -> None:
-    event.listen(db.engine(), "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+def test_a_database_that_can_only_be_read_is_down_for_writers_alone(anywhere: Service) -> None:
+    kind = db.engine().dialect.name
+    only_reads = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}[kind]
+    db.close()
+    event.listen(db.engine(), "connect", lambda connection, _: (connection.execute(only_reads), connection.commit()))
 
     with pytest.raises(DatabaseDown), db.writing() as session:
         session.execute(insert(keys), ROW)

@@ -32,6 +32,7 @@ NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exi
 QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
 QUIET |= {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 FROZEN_FOR_S = 8
+TAKES_NO_WRITES = "25006"  # of PostgreSQL: its host lets it only read, for the disk is full or another leads
 # A route that has gone silent tells nobody, and who waits for its answer waits for ever. So the kernel asks after 5 s
 # of silence whether the other end lives, and gives up what is not acknowledged within 10 s. A query may take any time.
 GIVES_UP = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -191,6 +192,7 @@ def _translated() -> Iterator[None]:
         if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
             raise  # SQLite's word for wrong SQL, which no waiting mends; other databases have a class for it
         unusable = type(error) is DatabaseError  # SQLite's word for a file that is damaged or no database at all
+        unusable = unusable or getattr(error.orig, "sqlstate", None) == TAKES_NO_WRITES
         if unusable or isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             raise DatabaseDown() from error
         raise
