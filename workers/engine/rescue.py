@@ -32,7 +32,7 @@ def dead_child(worker: str, error: SiraError | None, ended_by_us: EndedByUs | No
 def expired(spared: Collection[str] = ()) -> int:
     """Give back what workers held whose lease has run out: their machine is gone or cut off. Not of the `spared`, which
     are known to live: after a machine has slept, all its leases have run out at once."""
-    lost = wire.run(wire.connect(), "lost", "", AT_ONCE)
+    lost = wire.run(wire.connect(), "lost", "", AT_ONCE, wire.LEASE_MS)
     gone = [claim for claim in lost if text(claim[3]) not in spared]
     return _settle(gone, outcome.child_lost("its machine does not answer"), child_died=False)
 

@@ -1,5 +1,5 @@
 -- The claims whose worker is gone: of one dead slot, or all whose lease has run out.
--- ARGV: worker ('' = by lease), at most n
+-- ARGV: worker ('' = by lease), at most n; by lease also: lease_ms
 -- Returns: {{id, execution, queue, worker, losses so far, 1 if to be cancelled, retries left, retries in all}, …}; settling them is the caller's, and fenced.
 local claims, now = {}, now_ms()
 if ARGV[1] ~= '' then
@@ -8,6 +8,11 @@ if ARGV[1] ~= '' then
     claims[#claims + 1] = (read('rq:job:' .. id, 'origin')[1] or '') .. ':' .. both
   end
 else
+  -- A server whose clock was ahead has stamped these, and was replaced: a dead one among them must not live that long.
+  local latest = now + tonumber(ARGV[3])
+  for _, claim in ipairs(redis.call('ZRANGEBYSCORE', 'sira:leases', '(' .. latest, '+inf')) do
+    redis.pcall('ZADD', 'sira:leases', latest, claim) -- a full server refuses it, which keeps nobody from being rescued
+  end
   claims = redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'LIMIT', 0, ARGV[2])
 end
 local lost = {}
