@@ -2,20 +2,25 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.conftest import Service, wait_until
-from workers.engine import enqueue, find, wire
+from workers.engine import enqueue, find, waiting, wire
 from workers.engine.claim import Claim
 from workers.engine.registry import QUEUES
-from workers.engine.waiting import Waiter
+from workers.engine.waiting import Turn, Waiter
 from workers.engine.wire import LEASE_MS
 
 
 @contextmanager
-def waiter(service: Service, *queues: str, renewed_ms_ago: int = 0) -> Iterator[tuple[Waiter, int]]:
+def waiter(
+    service: Service, *queues: str, renewed_ms_ago: int = 0, turn: Turn | None = None
+) -> Iterator[tuple[Waiter, int]]:
     """A waiter of the worker `w`, and where a signal would write to wake it."""
     sayer, (wake_r, wake_w) = wire.Sayer(service.redis, "exchange"), os.pipe()
     sayer.run("w", LEASE_MS, "", "", 0)  # from now on the server knows the script
@@ -23,7 +28,7 @@ def waiter(service: Service, *queues: str, renewed_ms_ago: int = 0) -> Iterator[
     born = {"birth": "today", "sira_ahead": seconds * 1000 + 6_000 - renewed_ms_ago}
     service.redis.hset("rq:worker:w", mapping=born)
     one = Waiter(
-        service.redis, list(queues), wake_r, lambda queue: sayer.command("w", LEASE_MS, "ahead", "1", 1, queue)
+        service.redis, list(queues), wake_r, lambda queue: sayer.command("w", LEASE_MS, "ahead", "1", 1, queue), turn
     )
     yield one, wake_w
     one.close()
@@ -133,7 +138,62 @@ def test_a_worker_survives_that_its_waiting_connections_are_cut(service: Service
     assert wait_until(worker.children)
 
 
-def waiting(service: Service) -> int:
+def test_a_line_that_was_cut_without_a_word_is_asked_anew(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere, end = socket.socketpair()
+    with waiter(service, "maintenance") as (one, _), nowhere, end:
+        assert one.wait(0.05) == (False, None)
+        os.dup2(nowhere.fileno(), next(iter(one._asked)))
+        with monkeypatch.context() as later:
+            later.setattr(waiting, "SILENT_S", 0.0, raising=False)
+            assert one.wait(0.05) == (False, None)
+
+        task = enqueue("nothing")
+
+        _, claimed = one.wait(5)
+        assert claimed
+        assert Claim(claimed).job_id == task.id
+
+
+def test_a_line_that_answered_while_its_worker_was_at_work_is_not_cut(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with waiter(service, "maintenance") as (one, _):
+        assert one.wait(0.05) == (False, None)
+        task = enqueue("nothing")
+        wait_until(lambda: not service.redis.llen("rq:queue:maintenance"))
+        monkeypatch.setattr(waiting, "SILENT_S", 0.0)
+
+        _, claimed = one.wait(5)
+
+        assert claimed
+        assert Claim(claimed).job_id == task.id
+
+
+def test_however_often_the_turn_was_handed_on_it_wakes_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = Turn()
+    for _ in range(1_000):
+        turn.hand_on()
+    monkeypatch.setattr(turn, "take", lambda: False)
+    with waiter(service, "maintenance", turn=turn) as (one, _):
+        assert one.wait(5) == (False, None)
+
+        with pytest.raises(BlockingIOError):
+            os.read(turn.hint, 1)
+
+
+def test_who_has_other_work_leaves_the_turn_to_the_next(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = Turn()
+    turn.hand_on()
+    monkeypatch.setattr(turn, "take", lambda: False)
+    with waiter(service, "maintenance", turn=turn) as (one, wake_w):
+        os.write(wake_w, b"x")
+
+        assert one.wait(5) == (True, None)
+
+    assert os.read(turn.hint, 1) == b"."
+
+
+def asked(service: Service) -> int:
     """How many connections wait in Redis for work."""
     return int(service.redis.info("clients")["blocked_clients"])
 
@@ -141,15 +201,15 @@ def waiting(service: Service) -> int:
 def test_a_push_wakes_one_child_of_a_fleet_and_not_the_herd(service: Service) -> None:
     service.run_worker(concurrency=4)
 
-    wait_until(lambda: waiting(service) == len(QUEUES))
+    wait_until(lambda: asked(service) == len(QUEUES))
     time.sleep(0.5)
 
-    assert waiting(service) == len(QUEUES), "one of the four waits for all"
+    assert asked(service) == len(QUEUES), "one of the four waits for all"
 
 
 def test_when_the_child_that_waits_for_all_is_killed_or_busy_another_takes_its_turn(service: Service) -> None:
     worker = service.run_worker(concurrency=3)
-    wait_until(lambda: waiting(service) == len(QUEUES))
+    wait_until(lambda: asked(service) == len(QUEUES))
     for pid in worker.children()[:2]:
         os.kill(pid, signal.SIGKILL)
 

@@ -12,6 +12,7 @@ job, the next takes its turn.
 import fcntl
 import os
 import select
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from tempfile import TemporaryFile
@@ -21,7 +22,7 @@ from redis.exceptions import RedisError
 
 from workers.engine.line import Command, Line
 
-ASK_AGAIN_S = 20
+ASK_AGAIN_S, SILENT_S = 20, 25.0  # how long the server leaves a question open, and when its line must be dead
 
 
 class Turn:
@@ -57,7 +58,7 @@ class Waiter:
     ) -> None:
         self._lines, self._wake_fd, self._ahead = {queue: Line(redis) for queue in queues}, wake_fd, ahead
         self._turn, self._ours = turn or Turn(), False
-        self._asked: dict[int, str] = {}
+        self._asked: dict[int, tuple[str, float]] = {}
 
     def wait(self, timeout_s: float) -> tuple[bool, list[Any] | None]:
         """Whether something may have come (also when Redis is away, which the next claim will notice), and the job that
@@ -84,12 +85,23 @@ class Waiter:
         return self._ours
 
     def _ask(self) -> None:
-        """Ask where nothing is asked."""
+        """Ask where nothing is asked, or asked in vain."""
+        self._hang_up_on_the_dead()
+        asked = {queue for queue, _ in self._asked.values()}
         for queue, line in self._lines.items():
-            if queue not in self._asked.values():
+            if queue not in asked:
                 key = f"rq:queue:{queue}"
                 line.send(("BLMOVE", key, key, "LEFT", "LEFT", ASK_AGAIN_S), self._ahead(queue))
-                self._asked[line.fileno()] = queue
+                self._asked[line.fileno()] = queue, time.monotonic()
+
+    def _hang_up_on_the_dead(self) -> None:
+        """A route that was cut tells nobody; what was answered and is not read yet came while we worked."""
+        before = time.monotonic() - SILENT_S
+        if old := {source for source, (_, asked_at) in self._asked.items() if asked_at < before}:
+            answered, _, _ = select.select(old, [], [], 0)
+            for source in old.difference(answered):
+                queue, _ = self._asked.pop(source)
+                self._lines[queue].close()
 
     def _heard(self, timeout_s: float, *hints: int) -> tuple[bool, list[Any] | None]:
         """What came while we wait, or while another waits for all: what was asked before is answered all the same."""
@@ -98,15 +110,15 @@ class Waiter:
         for source in ready:
             if source in self._asked:
                 came, claimed = True, self._answer(source) or claimed
-            else:
+            elif source == self._wake_fd or not came:  # who goes to work leaves the hints to those who can use them
                 came = came or source == self._wake_fd
                 with suppress(BlockingIOError):
-                    os.read(source, 1 if source in hints else 4096)
+                    os.read(source, 4096)
         return came, claimed
 
     def _answer(self, source: int) -> list[Any] | None:
         """What was claimed."""
-        line = self._lines[self._asked.pop(source)]
+        line = self._lines[self._asked.pop(source)[0]]
         line.read()
         return line.read()[1] or None
 
