@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,29 @@ def test_the_clock_runs_beside_others_and_ends_with_0(service: Service) -> None:
     for process in clocks:
         process.send_signal(signal.SIGTERM)
     assert [process.wait(10) for process in clocks] == [0, 0]
+
+
+def test_a_clock_that_is_told_to_stop_at_any_moment_of_its_wait_stops(service: Service) -> None:
+    assert at_once(24, stops_when_told_at) == [0] * 24
+
+
+def stops_when_told_at(step: int) -> int:
+    """What a clock ends with that gets its SIGTERM at that step of its wait; killed if it does not end."""
+    steps = count()
+
+    def told(*_: Any) -> Any:
+        if next(steps) == step:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGTERM)
+        return told
+
+    class Told(Clock):
+        def _pass(self) -> None:
+            sys.settrace(told)
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(20)
+    return Told(every_s=0.01).run()
 
 
 def test_a_due_schedule_becomes_one_task_and_its_next_time_is_kept(service: Service, catalogue: Declare) -> None:

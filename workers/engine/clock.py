@@ -9,8 +9,8 @@ keys, and its sorted set as a mirror (mirror.py).
 
 import inspect
 import os
+import select
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ class Clock(Scheduler):
     def __init__(self, *, every_s: float = EVERY_S, lease_s: float = LEASE_S) -> None:
         me = f"{os.uname().nodename}-{os.getpid()}"
         super().__init__(connection=wire.connect(), interval=every_s, job_class=Job, name=me)
-        self._lease_s, self._stop = lease_s, threading.Event()
+        self._lease_s, self._stop = lease_s, False
         self._lease = Lock(self.connection, LEASE, timeout=lease_s, thread_local=False)
         self._registered, self._settled_to, self._told = False, "", ""
 
@@ -63,7 +63,7 @@ class Clock(Scheduler):
         """Pass after pass until SIGTERM; with `burst` one pass."""
         self._install_signal_handlers()
         self._pass()
-        while not burst and not self._stop.wait(self._interval):
+        while not burst and not self._stops_within(self._interval):
             self._pass()
         with suppress(RedisError, QueueDown):
             self.remove_lock()
@@ -71,8 +71,18 @@ class Clock(Scheduler):
         return 0
 
     def _install_signal_handlers(self) -> None:
+        """A handler may come between any two steps of this thread, also where it holds a lock: it takes none."""
+        self._wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+            signal.signal(number, self._on_stop)
+
+    def _on_stop(self, *_: Any) -> None:
+        self._stop = True
+
+    def _stops_within(self, seconds: float) -> bool:
+        select.select([self._wake_r], [], [], seconds)
+        return self._stop
 
     def _pass(self) -> None:
         """Whatever goes wrong is told once and tried again at the next pass: a clock does not stop."""
