@@ -1,14 +1,16 @@
 """The fleet and its command line: what is refused at start, how children are replaced, how it ends."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import at_once
-from workers.engine import enqueue, find
+from workers.engine import enqueue, find, fleet
 from workers.engine.fleet import Fleet, Orders
 from workers.engine.worker import Worker
 
@@ -108,6 +110,31 @@ def test_a_child_that_is_too_large_from_the_start_does_one_job_before_it_is_repl
     assert idle != first
     time.sleep(0.5)
     assert worker.children() == idle, "it does not spin"
+
+
+def test_a_keeper_that_dies_at_its_start_is_forked_again_after_a_pause_that_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    births = tmp_path / "births"
+
+    class Stillborn:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def run(self) -> None:
+            with births.open("a") as file:
+                print(time.monotonic(), file=file)
+            os._exit(1)
+
+    def work(_: str) -> None:
+        wait_until(lambda: births.exists() and len(births.read_text().splitlines()) >= 3)
+
+    monkeypatch.setattr(fleet, "Keeper", Stillborn)
+
+    assert at_once(1, lambda _: Fleet(Orders(work, once=True)).run()) == [0]
+
+    first, second, third, *_ = map(float, births.read_text().splitlines())
+    assert (second - first >= fleet.RESTART_FROM_S, third - second >= 2 * fleet.RESTART_FROM_S) == (True, True)
 
 
 def test_two_fleets_of_one_host_and_process_id_have_names_of_their_own() -> None:

@@ -28,7 +28,7 @@ RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 
 @dataclass
 class Slot:
-    """One child: its number, its generation, its process, and when it may be forked again."""
+    """One child, or the keeper (0): its number, its generation, its process, and when it may be forked again."""
 
     number: int
     generation: int = 0
@@ -60,7 +60,7 @@ class Fleet:
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
         self.slots = [Slot(number) for number in range(1, orders.concurrency + 1)]
-        self.keeper_pid = 0
+        self.keeper = Slot(0, name="keeper")
         self._me = f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}-{os.urandom(2).hex()}"
         self._stop_at = 0.0
         self._say_again_at = 0.0
@@ -98,12 +98,13 @@ class Fleet:
         return idle and bool(self._stop_at or all(slot.done for slot in self.slots))
 
     def _fork_keeper(self) -> None:
-        self.keeper_pid = self._fork(lambda: Keeper(self._told_r, self.orders.periods).run(), "keeper")
+        self.keeper.born = time.monotonic()
+        self.keeper.pid = self._fork(lambda: Keeper(self._told_r, self.orders.periods).run(), "keeper")
 
     def _fork_missing(self) -> None:
         if self._stop_at:
             return
-        if not self.keeper_pid:
+        if not self.keeper.pid and time.monotonic() >= self.keeper.not_before:
             self._fork_keeper()
             for slot in self.slots:
                 if slot.pid:
@@ -148,16 +149,17 @@ class Fleet:
 
     def _reap(self) -> None:
         """Our own children only: in somebody else's process there may be others."""
-        for pid in [self.keeper_pid, *(slot.pid for slot in self.slots)]:
+        for pid in [slot.pid for slot in (self.keeper, *self.slots)]:
             if pid:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     self._buried(pid, os.waitstatus_to_exitcode(status))
 
     def _buried(self, pid: int, code: int) -> None:
-        if pid == self.keeper_pid:
-            self.keeper_pid = 0
+        if pid == self.keeper.pid:
+            self.keeper.pid = 0
             log.warning("keeper ended", code=code)
+            self._plan_restart(self.keeper, code)
         for slot in self.slots:
             if slot.pid == pid:
                 slot.pid = 0
@@ -191,13 +193,13 @@ class Fleet:
 
     def _leave(self) -> int:
         """The keeper goes last: it gives back what killed children held, and records the rest."""
-        if self.keeper_pid:
+        if self.keeper.pid:
             os.close(self._told_w)
             deadline = time.monotonic() + 3.0
-            while time.monotonic() < deadline and os.waitpid(self.keeper_pid, os.WNOHANG) == (0, 0):
+            while time.monotonic() < deadline and os.waitpid(self.keeper.pid, os.WNOHANG) == (0, 0):
                 time.sleep(0.02)
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self.keeper_pid, signal.SIGKILL)
+                os.kill(self.keeper.pid, signal.SIGKILL)
         return 0
 
 
