@@ -66,9 +66,8 @@ def test_a_column_that_is_named_with_the_upload_is_there_or_the_file_is_refused(
 
 
 def test_a_column_that_the_company_keeps_for_its_files_need_not_be_in_each(face: Face) -> None:
-    own, mapping = face.ayse.company_id, {"mapping": {"bakiye": "Kalan"}}
-    assert face.ayse.call("PUT", "/api/excel/mappings/mutabakat", json=mapping).status_code == 200
-
+    own, path = face.ayse.company_id, "/api/excel/mappings/mutabakat"
+    assert face.ayse.call("PUT", path, json={"mapping": {"bakiye": "Kalan"}}).status_code == 200
     run(own, xlsx(("Cari Kodu", "Unvan", "Tarih", "Bakiye"), ("1", "Çınar", DAY, 10)), "mutabakat")
 
     assert letters(own)[0]["snapshot"]["lines"][0]["amount"] == "10.00"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Service, wait_until
-from tests.hands import at_once, claim
-from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue, wire
+from tests.hands import at_once, claim, expire_leases
+from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
 
@@ -18,12 +18,6 @@ from workers.engine.worker import Worker
 def lines(path: Path) -> int:
     """How many lines a file has; none where it is not there yet."""
     return len(path.read_text().splitlines()) if path.exists() else 0
-
-
-def expire_leases(service: Service) -> None:
-    """What the clock does in 30 s, done at once."""
-    for member in service.redis.zrange("sira:leases", 0, -1):
-        service.redis.zadd("sira:leases", {member: 1})
 
 
 def test_the_job_of_a_killed_child_is_tried_again_within_seconds(service: Service, tmp_path: Path) -> None:
@@ -274,35 +268,3 @@ def test_what_a_dead_stock_worker_held_comes_back_and_what_a_living_one_holds_is
     service.run_worker()
     assert wait_until(lambda: find(left).result) == {"sum": 3}
     assert find(left).attempts == 1
-
-
-def test_leases_are_renewed_while_the_server_is_full(service: Service) -> None:
-    enqueue("add", {"a": 1})
-    claim("sms", "slot")
-    service.redis.hset("rq:worker:slot", "birth", "x")
-    expire_leases(service)
-    service.redis.config_set("maxmemory", 1)
-    try:
-        busy = wire.run(service.redis, "renew", LEASE_MS, 90, "slot")
-    finally:
-        service.redis.config_set("maxmemory", 0)
-
-    assert len(busy) == 1
-    assert rescue.expired() == 0
-
-
-def test_a_lease_stamped_by_a_clock_that_was_ahead_lasts_no_longer_than_any_other(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = enqueue("add", {"a": 1})
-    claim("sms", "dead")
-    [lease] = service.redis.zrange("sira:leases", 0, -1)
-    seconds, _ = service.redis.time()
-    service.redis.zadd("sira:leases", {lease: (seconds + 1_800) * 1_000})
-
-    assert rescue.expired() == 0
-    assert service.redis.zscore("sira:leases", lease) <= (seconds + 60) * 1_000
-
-    monkeypatch.setattr(wire, "LEASE_MS", 1)
-    wait_until(rescue.expired, what="the end of a lease that is cut to a millisecond")
-    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]

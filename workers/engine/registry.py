@@ -290,8 +290,7 @@ def _leave_out_unusable() -> None:
 
 def get(name: str) -> Kind:
     """The kind of that name; raises UnknownKind."""
-    kind = kinds().get(name)
-    if kind is None:
+    if (kind := kinds().get(name)) is None:
         raise UnknownKind()
     return kind
 
