@@ -8,7 +8,7 @@ ending    makes an end ready             callbacks  calls who wants to know of i
 noreturn  behind which a task is seen through
 outgoing  messages, sent once            declared flights journal  what was to go out, goes out, had begun
 clock     what is due, with no double    schedules  rows of cron=, steered; occurrences due cron mirror beneath it
-seal job wire line tables lua/           beneath all of them
+seal job wire line signals tables lua/   beneath all of them
 """
 
 from workers.engine.bulk import items
