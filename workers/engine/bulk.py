@@ -90,7 +90,8 @@ class Items:
 
     def _alive(self) -> set[str]:
         """The executions of this task that hold a lease."""
-        alive = {wire.text(lease).partition(":")[2] for lease in wire.connect().zrange("sira:leases", 0, -1)}
+        leases = map(wire.text, wire.connect().zrange("sira:leases", 0, -1))
+        alive = {":".join(lease.rsplit(":", 2)[1:]) for lease in leases}
         return {tag for tag in alive if tag.startswith(self.run.task_id)}
 
     def _call_helpers(self, size: int) -> None:

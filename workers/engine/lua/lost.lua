@@ -5,7 +5,8 @@ local claims, now = {}, now_ms()
 if ARGV[1] ~= '' then
   for _, both in ipairs(redis.call('SMEMBERS', 'rq:worker:' .. ARGV[1] .. ':executions')) do
     local id = string.match(both, '^[^:]+') or ''
-    claims[#claims + 1] = (read('rq:job:' .. id, 'origin')[1] or '') .. ':' .. both
+    local queue = read('rq:job:' .. id, 'origin')[1] or ''
+    claims[#claims + 1] = {queue .. ':' .. both, queue, both}
   end
 else
   -- A server whose clock was ahead has stamped these, and was replaced: a dead one among them must not live that long.
@@ -13,14 +14,17 @@ else
   for _, claim in ipairs(redis.call('ZRANGEBYSCORE', 'sira:leases', '(' .. latest, '+inf')) do
     redis.pcall('ZADD', 'sira:leases', latest, claim) -- a full server refuses it, which keeps nobody from being rescued
   end
-  claims = redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'LIMIT', 0, ARGV[2])
+  for _, claim in ipairs(redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'LIMIT', 0, ARGV[2])) do
+    claims[#claims + 1] = {claim, string.match(claim, '^(.*):([^:]+:[^:]+)$')} -- the name of a queue may have colons
+  end
 end
 local lost = {}
-for _, claim in ipairs(claims) do
-  local queue, id, execution = string.match(claim, '^([^:]*):([^:]+):(.+)$')
+for _, each in ipairs(claims) do
+  local claim, queue, both = each[1], each[2], each[3] or ''
+  local id, execution = string.match(both, '^([^:]+):([^:]+)$')
   if not id then -- no claim of ours, whoever wrote it
     redis.call('ZREM', 'sira:leases', claim)
-    redis.call('SREM', 'rq:worker:' .. ARGV[1] .. ':executions', string.match(claim, '^[^:]*:(.*)$') or '')
+    redis.call('SREM', 'rq:worker:' .. ARGV[1] .. ':executions', both)
     queue, id, execution = '', '', ''
   end
   local worker = redis.call('HGET', 'rq:execution:' .. id .. ':' .. execution, 'worker_name') or ARGV[1]
