@@ -1,6 +1,7 @@
 """Limits: pace, caps, and a company's share of a queue, whatever the depth of its backlog."""
 
 import math
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests import messaging
 from tests.conftest import Service, wait_until
+from tests.hands import work_off
 from tests.messaging import Office, configure, letters, phone
-from workers.engine import enqueue, find, limits, running, wire
+from workers.db import now
+from workers.engine import clock, enqueue, find, limits, running, wire
 from workers.engine.control import cancel
 from workers.engine.limits import Caps
 from workers.engine.reconcile import reconcile
@@ -173,6 +176,20 @@ def test_a_companys_own_k_lets_more_of_it_run_side_by_side(service: Service) -> 
     assert statuses(service, bulks(4, "1")) == ["queued"] * 3 + ["rate_limited"]
     limits.set_share("1", None)
     assert statuses(service, bulks(1, "1")) == ["rate_limited"]
+
+
+def test_what_was_planned_for_the_same_moment_keeps_to_the_companys_share(service: Service) -> None:
+    limits.set_share("1", 2)
+    params, soon = {"lines": ["x"], "path": "/dev/null"}, now() + timedelta(hours=1)
+    tasks = [enqueue("write_lines", params, scope="1", due_at=soon) for _ in range(4)]
+    assert statuses(service, tasks) == ["scheduled"] * 4
+
+    service.redis.zadd("rq:scheduled:excel", {task.id: 0 for task in tasks})
+    clock.tick()
+
+    assert statuses(service, tasks) == ["queued"] * 2 + ["rate_limited"] * 2
+    work_off()
+    assert {find(task.id).state for task in tasks} == {"SUCCESS"}
 
 
 def test_places_held_by_what_foreign_tools_deleted_are_given_to_who_waits(service: Service) -> None:

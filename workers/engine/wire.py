@@ -28,7 +28,7 @@ PRELUDES = {
     "cancel": ("clock", "after", "settle"),
     "renew": ("clock",),
     "lost": ("clock",),
-    "promote": ("clock",),
+    "promote": ("clock", "after"),
     "pace": ("clock",),
     "rest": ("clock",),
     "leave": (),

@@ -5,6 +5,33 @@ local function enqueue(id, queue, now, at_front)
   redis.call(at_front == '1' and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, id)
 end
 
+-- Free the slot of a rate limit and fill it with who waits for it, the oldest first (as in rq.rate_limit).
+local function free_slot(id, limit, concurrency, now)
+  local allowed, waiting = 'rq:rl:' .. limit .. ':allowed', 'rq:rl:' .. limit .. ':rate_limited'
+  redis.call('ZREM', allowed, id)
+  while redis.call('ZCARD', allowed) < math.max(whole(concurrency), 1) do
+    local next = redis.call('ZPOPMIN', waiting)
+    if #next == 0 then return end
+    local job = redis.call('HMGET', 'rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')
+    if job[1] and job[2] == 'rate_limited' then
+      redis.call('ZADD', allowed, now / 1000, next[1])
+      enqueue(next[1], job[1], now, job[3])
+    end
+  end
+end
+
+-- A job whose time has come goes into its queue; one with a rate limit waits beside it for a slot, if only for this
+-- moment (as in rq.scheduler). One that began before goes first: bulks are ended one after the other, also if they rest.
+local function ready(id, queue, now, at_front, limit, concurrency, began)
+  if not limit then return enqueue(id, queue, now, at_front) end
+  redis.call('SADD', 'rq:rl-keys', limit) -- by these a stock worker fills the slots that it frees
+  redis.call('HSET', 'rq:rl:' .. limit, 'concurrency', math.max(whole(concurrency), 1))
+  redis.call('HSET', 'rq:job:' .. id, 'status', 'rate_limited', 'origin', queue)
+  if at_front == '1' then redis.call('HSET', 'rq:job:' .. id, 'enqueue_at_front', 1) end
+  redis.call('ZADD', 'rq:rl:' .. limit .. ':rate_limited', began and 0 or now / 1000, id)
+  free_slot(id, limit, concurrency, now)
+end
+
 -- RQ's own key has two colons here.
 local function dependencies_of(id)
   return 'rq:job::' .. id .. ':dependencies'
@@ -23,10 +50,11 @@ end
 local function wake_dependents(id, now)
   local dependents = redis.call('SMEMBERS', 'rq:job:' .. id .. ':dependents')
   for _, dependent in ipairs(dependents) do
-    local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
+    local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front',
+      'rate_limit_key', 'rate_limit_concurrency')
     if job[1] == 'deferred' and met(dependent, job[3]) then
       redis.call('ZREM', 'rq:deferred:' .. job[2], dependent)
-      enqueue(dependent, job[2], now, job[4])
+      ready(dependent, job[2], now, job[4], job[5], job[6])
     end
   end
   return #dependents > 0
@@ -47,19 +75,4 @@ local function rerun(id, queue, now, repeats_left, intervals)
     enqueue(id, queue, now)
   end
   return true
-end
-
--- Free the slot of a rate limit and fill it with who waits for it, the oldest first (as in rq.rate_limit).
-local function free_slot(id, limit, concurrency, now)
-  local allowed, waiting = 'rq:rl:' .. limit .. ':allowed', 'rq:rl:' .. limit .. ':rate_limited'
-  redis.call('ZREM', allowed, id)
-  while redis.call('ZCARD', allowed) < math.max(whole(concurrency), 1) do
-    local next = redis.call('ZPOPMIN', waiting)
-    if #next == 0 then return end
-    local job = redis.call('HMGET', 'rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')
-    if job[1] and job[2] == 'rate_limited' then
-      redis.call('ZADD', allowed, now / 1000, next[1])
-      enqueue(next[1], job[1], now, job[3])
-    end
-  end
 end

@@ -18,12 +18,16 @@ local function also(...)
   for _, each in ipairs({...}) do fields[#fields + 1] = each end
 end
 
--- Whether the company's share of the queue (RQ's rate limit, times its own K) is taken: then the job waits beside it.
-local function over_share()
-  local limit, scope = given.rate_limit_key, given.sira_scope or ''
-  if not limit then return false end
-  local concurrency = tonumber(given.rate_limit_concurrency) * tonumber(redis.call('HGET', 'sira:shares', scope) or 1)
+-- The company's share of the queue: RQ's rate limit, times its own K.
+local limit, concurrency = given.rate_limit_key, nil
+if limit then
+  concurrency = tonumber(given.rate_limit_concurrency) * tonumber(redis.call('HGET', 'sira:shares', given.sira_scope or '') or 1)
   also('rate_limit_concurrency', concurrency)
+end
+
+-- Whether the share is taken: then the job waits beside the queue.
+local function over_share()
+  if not limit then return false end
   local full = redis.call('ZCARD', 'rq:rl:' .. limit .. ':allowed') >= concurrency
   redis.call('ZADD', 'rq:rl:' .. limit .. (full and ':rate_limited' or ':allowed'), now / 1000, id)
   return full
