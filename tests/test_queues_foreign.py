@@ -1,19 +1,33 @@
 """Queues that are not ours, whatever their names: what stock tools put there is kept as safe as what is in ours."""
 
+from datetime import timedelta
+
 import pytest
-from rq import Queue, Retry
+from rq import Queue, Repeat, Retry
 from rq.job import Job as RQJob
+from rq.serializers import DefaultSerializer
 
 from tests.conftest import Service
-from tests.hands import claim
+from tests.hands import at_once, claim
 from tests.test_rescue import expire_leases
 from workers.engine import outcome, rescue
+from workers.engine.worker import Worker
 
 NAME = "high:prio"
 
 
 def plain() -> str:
     return "done"
+
+
+def broken() -> None:
+    raise ValueError("broken")
+
+
+def work(jobs: int) -> None:
+    """Run a worker for this queue alone, with its keeper, until so many jobs were run."""
+    options = {"job_class": RQJob, "serializer": DefaultSerializer}
+    at_once(1, lambda _: Worker([NAME], **options).work(max_jobs=jobs, max_idle_time=15))
 
 
 @pytest.fixture
@@ -41,3 +55,27 @@ def test_a_job_of_a_queue_with_a_colon_is_given_back_when_its_worker_dies(
 
     assert status(job) == {"its child": "scheduled", "its machine": "queued"}[how]
     assert (service.redis.zcard("sira:leases"), service.redis.zcard(f"rq:wip:{NAME}")) == (0, 0)
+
+
+def test_what_is_due_in_a_queue_that_is_not_ours_is_moved_by_the_keeper_of_whoever_serves_it(queue: Queue) -> None:
+    planned = queue.enqueue_in(timedelta(0), plain)
+    retried = queue.enqueue(broken, retry=Retry(max=1, interval=1))
+    repeated = queue.enqueue(plain, repeat=Repeat(times=1, interval=1))
+
+    work(jobs=5)
+
+    assert [status(job) for job in (planned, retried, repeated)] == ["finished", "failed", "finished"]
+    assert [len(job.results()) for job in (planned, retried, repeated)] == [1, 2, 2]
+
+
+def test_what_is_left_in_a_queue_that_is_not_ours_is_tidied_by_that_keeper(service: Service, queue: Queue) -> None:
+    left, seconds = queue.enqueue(plain), service.redis.time()[0]
+    service.redis.lpop(queue.key)
+    service.redis.hset(left.key, "status", "started")
+    service.redis.zadd(f"rq:wip:{NAME}", {f"{left.id}:execution": seconds - 1})
+    service.redis.zadd(f"rq:finished:{NAME}", {"expired": seconds - 1})
+
+    work(jobs=1)
+
+    assert status(left) == "finished"
+    assert service.redis.zrange(f"rq:finished:{NAME}", 0, -1) == [left.id.encode()]

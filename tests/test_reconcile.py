@@ -270,7 +270,7 @@ def test_ids_of_jobs_that_have_expired_leave_their_registry(service: Service) ->
     past, future = int(time.time()) - 5, int(time.time()) + 500
     service.redis.zadd("rq:finished:sms", {"gone": past, "kept": future, "kept for good": "+inf"})
 
-    reconcile.reconcile()
+    reconcile.forget_expired()
 
     assert service.redis.zrange("rq:finished:sms", 0, -1) == [b"kept", b"kept for good"]
 

@@ -11,7 +11,7 @@ import inspect
 import os
 import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,11 +36,11 @@ AT_ONCE = 500
 log = logs.get("clock")
 
 
-def tick() -> int:
+def tick(queues: Iterable[str] = registry.QUEUES) -> int:
     """Move due retries and delayed tasks, how many; and pause what has drained. Every keeper does the same."""
     connection = wire.connect()
     steering.settle(connection)
-    return int(wire.run(connection, "promote", AT_ONCE, *registry.QUEUES))
+    return int(wire.run(connection, "promote", AT_ONCE, *queues))
 
 
 def run() -> int:

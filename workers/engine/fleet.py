@@ -45,12 +45,14 @@ class Orders:
     """What a fleet is to do: `work` is called in a child with its worker's name, and ends when it is to be replaced.
 
     `once`: a child that ends in order is not replaced, only one that dies. `name`: of the worker, if there is just one.
+    `queues`: what it serves beside ours.
     """
 
     work: Callable[[str], None]
     concurrency: int = 1
     once: bool = False
     name: str = ""
+    queues: tuple[str, ...] = ()
     periods: Periods = field(default_factory=Periods)
 
 
@@ -99,7 +101,8 @@ class Fleet:
 
     def _fork_keeper(self) -> None:
         self.keeper.born = time.monotonic()
-        self.keeper.pid = self._fork(lambda: Keeper(self._told_r, self.orders.periods).run(), "keeper")
+        orders = self.orders
+        self.keeper.pid = self._fork(lambda: Keeper(self._told_r, orders.periods, orders.queues).run(), "keeper")
 
     def _fork_missing(self) -> None:
         if self._stop_at:

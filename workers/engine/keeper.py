@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
-from workers.engine import clock, commands, control, events, outcome, reconcile, rescue, wire
+from workers.engine import clock, commands, control, events, outcome, reconcile, registry, rescue, wire
 from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
@@ -44,8 +44,9 @@ class Keeper:
     """`pipe` is where the fleet writes lines of JSON: `["born", name, pid]`, `["dead", name, pid, reason]`, and
     `["stopped", …]` of a child that went while its fleet stops: a deploy uses no attempt, also one that used force."""
 
-    def __init__(self, pipe: int, periods: Periods | None = None) -> None:
+    def __init__(self, pipe: int, periods: Periods | None = None, queues: Iterable[str] = ()) -> None:
         self.pipe, self.periods = pipe, periods or Periods()
+        self.queues = tuple(dict.fromkeys((*registry.QUEUES, *queues)))  # a worker may serve some of other names
         self.me = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(2).hex()}"
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, rescue.EndedByUs] = {}
@@ -84,9 +85,10 @@ class Keeper:
                     (self._bury, 0.0),
                     (self._stop_jobs, 0.0),
                     (control.hurry_what_is_known_now, math.inf),
-                    (clock.tick, periods.promote_s),
+                    (self._promote, periods.promote_s),
                     (self._rescue, periods.rescue_s),
                     (self._record, periods.record_s),
+                    (self._forget_expired, periods.reconcile_s),
                     (self._reconcile, periods.reconcile_s),
                 ]
             )
@@ -202,10 +204,16 @@ class Keeper:
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.kill(self._alive[worker], number)
 
+    def _promote(self) -> None:
+        clock.tick(self.queues)
+
+    def _forget_expired(self) -> None:
+        reconcile.forget_expired(self.queues)
+
     def _rescue(self) -> None:
         if time.monotonic() >= self._rescue_from:
             rescue.expired(spared=set(self._alive))
-            rescue.left_by_stock_workers()
+            rescue.left_by_stock_workers(self.queues)
 
     def _record(self) -> None:
         """A long backlog piece by piece: what else this thread has to do must not wait for its end."""

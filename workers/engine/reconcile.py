@@ -6,6 +6,7 @@ twice, a minute apart. The push script looks again, so that a mistaken push chan
 stock worker popped and died with: it says `queued` and stands in no list.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -58,7 +59,6 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
     pushed += _put_back(waiting, missing_for)
     close_ended()
     drop_unreleased()
-    forget_expired()
     if pushed:
         log.warning("tasks pushed again", count=pushed)
     return pushed
@@ -191,15 +191,15 @@ def drop_unreleased() -> int:
     return len(found)
 
 
-def forget_expired() -> None:
+def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
     """Take ids out of the registries of ends whose hashes have expired, and workers that are gone out of theirs; in RQ
     each worker does it now and then."""
     connection = wire.connect()
     seconds, _ = connection.time()
     pipeline = connection.pipeline(transaction=False)
-    for queue in registry.QUEUES:
+    for queue in queues:
         for ends in ("finished", "failed", "canceled"):
             pipeline.zremrangebyscore(f"rq:{ends}:{queue}", "-inf", seconds)
     pipeline.execute()
-    for queue in registry.QUEUES:
+    for queue in queues:
         clean_worker_registry(Queue(queue, connection=connection))

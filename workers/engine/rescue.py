@@ -1,6 +1,6 @@
 """Death: who notices that a worker is gone, and what becomes of the job it held."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -37,12 +37,12 @@ def expired(spared: Collection[str] = ()) -> int:
     return _settle(gone, outcome.child_lost("its machine does not answer"), child_died=False)
 
 
-def left_by_stock_workers() -> int:
+def left_by_stock_workers(queues: Iterable[str] = registry.QUEUES) -> int:
     """Put back what a stock `rq worker` held that has not been heard of for longer than RQ itself waits. (Its registry
     has no end for what ours hold.)"""
     connection, rescued = wire.connect(), 0
     seconds, _ = connection.time()
-    for queue in registry.QUEUES:
+    for queue in queues:
         for both in connection.zrangebyscore(f"rq:wip:{queue}", "-inf", seconds):
             job_id = both.partition(b":")[0]
             if wire.run(connection, "mend", job_id, queue, "1"):

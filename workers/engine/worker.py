@@ -82,7 +82,7 @@ class Worker(RQWorker):
             jobs = self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
             done[:] = (int.from_bytes(done[:]) + jobs).to_bytes(8)
 
-        Fleet(Orders(work, once=True, name=self.name)).run()
+        Fleet(Orders(work, once=True, name=self.name, queues=tuple(self.queue_names()))).run()
         return any(done[:])
 
     def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> int:
