@@ -119,6 +119,15 @@ def test_a_repeated_job_runs_as_often_as_it_says(service: Service, queue: Queue,
     wait_until(lambda: path.exists() and len(path.read_text().split()) == 3)
 
 
+def test_dependents_of_a_repeated_job_wait_for_its_first_run_only(service: Service, queue: Queue) -> None:
+    parent = queue.enqueue("nothing", repeat=Repeat(times=2, interval=3600))
+    child = queue.enqueue("add", a=1, depends_on=parent)
+
+    work_off()
+
+    assert (status(parent), status(child)) == (JobStatus.SCHEDULED, JobStatus.FINISHED)
+
+
 def test_a_rate_limit_lets_the_next_one_in_when_a_slot_is_free(service: Service, queue: Queue) -> None:
     limit = RateLimit("one at a time", concurrency=1)
     jobs = [queue.enqueue("nothing", rate_limit=limit) for _ in range(4)]

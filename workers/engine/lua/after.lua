@@ -60,12 +60,13 @@ local function wake_dependents(id, now)
   return #dependents > 0
 end
 
--- The next run of a job enqueued with Repeat; true if there is one.
+-- The next run of a job enqueued with Repeat, after dependents have seen the end of this one; true if there is one.
 local function rerun(id, queue, now, repeats_left, intervals)
   if whole(repeats_left) < 1 then return false end
   local key, read, list = 'rq:job:' .. id, pcall(cjson.decode, intervals or '[0]')
   if not read or type(list) ~= 'table' then list = {} end
-  redis.call('HSET', key, 'repeats_left', whole(repeats_left) - 1)
+  redis.call('HSET', key, 'status', 'finished', 'repeats_left', whole(repeats_left) - 1)
+  wake_dependents(id, now)
   local wait = tonumber(table.remove(list, 1) or 0) or 0
   if #list > 0 then redis.call('HSET', key, 'repeat_intervals', cjson.encode(list)) end
   if wait > 0 then

@@ -100,7 +100,6 @@ local function settle(o)
   local gone
   if o.outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
     redis.call('HSET', key, 'sira_state', STATES[o.outcome])
-    wake_dependents(o.id, now)
   elseif STATUS[o.outcome] then
     gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s), held[16])
   else
