@@ -21,7 +21,7 @@ from rq.suspension import resume, suspend
 from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import FORK, at_once, claim, settle, work_off
-from workers.engine import clock, enqueue, find, outcome
+from workers.engine import clock, enqueue, find, outcome, wire
 from workers.engine.job import Job
 from workers.engine.keeper import Periods
 from workers.engine.outcome import Outcome
@@ -184,6 +184,17 @@ def test_retries_and_their_intervals_are_rqs(service: Service, queue: Queue) -> 
     wait_until(lambda: status(job) == JobStatus.FAILED)
     job.refresh()
     assert job.retries_left == 0
+
+
+def test_retries_are_left_to_a_kind_that_goes_on_slice_by_slice(service: Service, queue: Queue) -> None:
+    job = queue.enqueue("write_lines", lines=["a"], path="/dev/null", retry=Retry(max=2))
+
+    settle(*claim("maintenance"), "maintenance", Outcome("yield"))
+    assert job.refresh() or job.retries_left == 2
+
+    _, execution = claim("maintenance")
+    assert wire.run(service.redis, "anew", job.id, execution, 1) == 1
+    assert job.refresh() or job.retries_left == 2
 
 
 def test_a_result_lives_as_long_as_it_was_asked_to(service: Service, queue: Queue) -> None:

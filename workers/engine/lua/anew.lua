@@ -9,5 +9,7 @@ if ARGV[3] == '' then
 end
 if (redis.call('HGET', key, 'sira_settled') or '0') == ARGV[3] then return 0 end
 redis.call('HDEL', key, 'sira_losses')
-redis.call('HSET', key, 'sira_settled', ARGV[3], 'retries_left', redis.call('HGET', key, 'sira_retries') or 0)
+redis.call('HSET', key, 'sira_settled', ARGV[3])
+local retries = redis.call('HGET', key, 'sira_retries')
+if retries then redis.call('HSET', key, 'retries_left', retries) end -- RQ's own Retry has no such number
 return 1

@@ -94,7 +94,7 @@ local function settle(o)
   if o.lost then add(key, 'sira_losses', 1) end
   if o.outcome == 'yield' then
     redis.call('HDEL', key, 'sira_losses')
-    redis.call('HSET', key, 'retries_left', held[14] or 0)
+    if held[14] then redis.call('HSET', key, 'retries_left', held[14]) end -- RQ's own Retry has no such number
   end
   if RESULT_TYPE[came] then keep_result(o, came, held[3], now) end
   local gone
