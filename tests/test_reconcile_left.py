@@ -11,7 +11,7 @@ from tests.hands import claim, record_all, row_of, settle, work_off
 from tests.test_ledger import states
 from tests.test_reconcile import AT_ONCE, change, queued
 from workers.db import now
-from workers.engine import control, doctor, enqueue, find, ledger, outcome
+from workers.engine import control, doctor, enqueue, find, ledger, outcome, wire
 from workers.engine.job import Job
 from workers.engine.reconcile import close_ended, reconcile
 
@@ -97,6 +97,32 @@ def test_a_redis_that_fell_back_to_the_run_before_a_retry_gets_the_retry_again(
     assert reconcile() == 1
 
     assert queued(service, "email") == [task.id]
+
+
+def test_a_job_that_nobody_holds_comes_back_when_that_was_seen_twice_a_minute_apart(anywhere: Service) -> None:
+    lost, held = enqueue("add", {"a": 1}), enqueue("add", {"a": 2})
+    (_, execution), _ = claim("sms", "one"), claim("sms", "another")
+    record_all()
+    anywhere.redis.zrem("sira:leases", f"sms:{lost.id}:{execution}")
+
+    assert [reconcile(), reconcile()] == [0, 0]
+    change(lost.id, missing_at=now() - timedelta(seconds=61))
+    assert reconcile() == 1
+
+    assert (queued(anywhere, "sms"), row_of(held.id)["missing_at"]) == ([lost.id], None)
+    work_off()
+    assert find(lost.id).result == {"sum": 3}
+
+
+def test_a_running_job_whose_lease_was_deleted_gets_it_back_from_its_keeper(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    claim("sms", "mine")
+    leases = service.redis.zrange("sira:leases", 0, -1)
+    service.redis.delete("sira:leases")
+
+    wire.run(service.redis, "renew", wire.LEASE_MS, 90, "mine")
+
+    assert service.redis.zrange("sira:leases", 0, -1) == leases
 
 
 @pytest.mark.parametrize("pushed", [True, False])

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from tests.conftest import Service
 from tests.hands import claim, record_all, settle, work_off
@@ -139,6 +140,45 @@ def test_a_job_that_cannot_be_read_gives_way_to_the_task_that_sql_knows(service:
     work_off()
 
     assert find(task.id).result == {"sum": 3}
+
+
+def test_a_job_ends_also_where_its_own_keys_are_of_a_wrong_type(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    job_id, execution = claim("sms")
+    for key in (f"rq:results:{task.id}", f"rq:job:{task.id}:dependents"):
+        service.redis.set(key, "x")
+
+    assert settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
+
+    assert (find(task.id).state, find(task.id).result) == ("SUCCESS", {"sum": 3})
+
+
+def test_an_end_that_could_not_be_written_is_still_its_workers_to_write(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    job_id, execution = claim("sms")
+    service.redis.set("rq:finished:sms", "x")
+
+    with pytest.raises(ResponseError):
+        settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
+    assert service.redis.zrange("sira:leases", 0, -1) == [f"sms:{task.id}:{execution}".encode()]
+    service.redis.delete("rq:finished:sms")
+
+    assert settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
+    assert find(task.id).state == "SUCCESS"
+    assert service.redis.zcard("sira:leases") == 0
+
+
+def test_an_end_is_written_while_the_server_is_full(service: Service) -> None:
+    tasks = [enqueue("add", {"a": 1}) for _ in OUTCOMES]
+    claimed = [claim("sms", f"worker-{number}") for number, _ in enumerate(OUTCOMES)]
+    service.redis.config_set("maxmemory", 1)
+    try:
+        for (job_id, execution), ended in zip(claimed, OUTCOMES.values(), strict=True):
+            assert settle(job_id, execution, "sms", ended)
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+    assert [find(task.id).state for task in tasks][:3] == ["SUCCESS", "FAILURE", "RETRY"]
 
 
 ODD_WAYS = {"exit": "SystemExit", "odd error": "Odd", "untold": "AttributeError", "endless": "ValueError"}

@@ -41,12 +41,11 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
 def _nobody_has(mend: bool) -> Iterator[Finding]:
     """Jobs that wait in no list, or are started by somebody who holds no lease."""
     connection = wire.connect()
-    leases = {text(lease).rpartition(":")[0].rpartition(":")[2] for lease in connection.zrange("sira:leases", 0, -1)}
     for queue in registry.QUEUES:
         listed = {
             "queued": {text(job_id) for job_id in connection.lrange(f"rq:queue:{queue}", 0, -1)},
             "scheduled": {text(job_id) for job_id in connection.zrange(f"rq:scheduled:{queue}", 0, -1)},
-            "started": leases,
+            "started": set(map(text, reconcile.leased())),
             "rate_limited": set(),
         }
         for task_id, status in _statuses(queue):

@@ -3,7 +3,8 @@
 It runs in one keeper at a time. First it folds into SQL what Redis knows (ends that no event told of), then it pushes
 what Redis lacks: at once if no event ever spoke of the task (its push never arrived), else only if it was missing
 twice, a minute apart. The push script looks again, so that a mistaken push changes nothing. So it is with a job that a
-stock worker popped and died with: it says `queued` and stands in no list.
+stock worker popped and died with: it says `queued` and stands in no list; and with one that says `started` and that
+nobody holds.
 """
 
 from collections.abc import Collection
@@ -33,7 +34,7 @@ TOLD_WITHIN = timedelta(minutes=10)  # how late the recorder may write that a ta
 REASONS = {"REVOKED": ending.REASONS["revoked"], "FAILURE": ending.REASONS["failed"]}
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
-Waiting = tuple[str, str, datetime | None]  # id, queue, when it was first missed
+Waiting = tuple[str, str, datetime | None, bytes]  # id, queue, when it was first missed, status
 _closed_to = datetime.min.replace(tzinfo=UTC)
 log = logs.get("reconciler")
 
@@ -48,9 +49,9 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 pushed += bool(push(row, replace_ended=True))
             elif found and found[b"status"] not in KNOWN:
                 pushed += _is_due(row, missing_for) and bool(push(row, replace_ended=True))
-            elif found.get(b"status") == b"queued":
-                if len(waiting) < LISTED_AT_MOST:
-                    waiting.append((row["id"], row["queue"], row["missing_at"]))
+            elif found.get(b"status") in (b"queued", b"started"):
+                if found[b"status"] == b"started" or len(waiting) < LISTED_AT_MOST:
+                    waiting.append((row["id"], row["queue"], row["missing_at"], found[b"status"]))
             elif found:
                 _fold(row, found)
             elif _is_due(row, missing_for):
@@ -130,14 +131,14 @@ def _is_due(row: RowMapping, missing_for: timedelta) -> bool:
 
 
 def _put_back(waiting: list[Waiting], missing_for: timedelta) -> int:
-    """Put back what stands in no list, looked at twice: a stock worker may have popped it in this moment. The oldest
-    are enough, for it was popped before all that still wait."""
+    """Put back what stands in no list or is held by nobody, looked at twice: a stock worker may have popped it in this
+    moment. Of those that wait the oldest are enough, for it was popped before all that still do."""
     connection = wire.connect()
     lists = [connection.lrange(f"rq:queue:{queue}", 0, LISTED_AT_MOST) for queue in registry.QUEUES]
-    listed, put_back = set(chain(*lists)), 0
-    suspect = {one[0] for one in _still_queued([one for one in waiting if one[0].encode() not in listed])}
-    for task_id, queue, missing_at in waiting:
-        lost = task_id in suspect and wire.run(connection, "mend", task_id, queue, 0) == b"waiting"
+    listed, put_back = set(chain(leased(), *lists)), 0
+    suspect = {one[0] for one in _still_so([one for one in waiting if one[0].encode() not in listed])}
+    for task_id, queue, missing_at, _ in waiting:
+        lost = task_id in suspect and wire.run(connection, "mend", task_id, queue, 0) is not None
         if lost and missing_at and missing_at < now() - missing_for:
             put_back += wire.run(connection, "mend", task_id, queue, 1) is not None
         elif lost != bool(missing_at):
@@ -145,13 +146,18 @@ def _put_back(waiting: list[Waiting], missing_for: timedelta) -> int:
     return put_back
 
 
-def _still_queued(waiting: list[Waiting]) -> list[Waiting]:
-    """Those that nobody has claimed since their hashes were read: of a quick queue few."""
+def leased() -> set[bytes]:
+    """The ids of the jobs that somebody holds."""
+    return {lease.rpartition(b":")[0].rpartition(b":")[2] for lease in wire.connect().zrange("sira:leases", 0, -1)}
+
+
+def _still_so(waiting: list[Waiting]) -> list[Waiting]:
+    """Those that nobody has claimed or ended since their hashes were read: of a quick queue few."""
     pipeline = wire.connect().pipeline(transaction=False)
     for task_id, *_ in waiting:
         pipeline.hget(f"rq:job:{task_id}", "status")
     told = pipeline.execute(raise_on_error=False)
-    return [one for one, status in zip(waiting, told, strict=True) if status == b"queued"]
+    return [one for one, status in zip(waiting, told, strict=True) if status == one[3]]
 
 
 def close_ended() -> None:

@@ -32,6 +32,12 @@ local function ready(id, queue, now, at_front, limit, concurrency, began)
   free_slot(id, limit, concurrency, now)
 end
 
+-- None of what stands there and is no set.
+local function members(key)
+  local found = redis.pcall('SMEMBERS', key)
+  return found.err and {} or found
+end
+
 -- RQ's own key has two colons here.
 local function dependencies_of(id)
   return 'rq:job::' .. id .. ':dependencies'
@@ -39,7 +45,7 @@ end
 
 -- A parent that is gone counts as met, one that failed only if the dependent allows it (as in rq.job.dependencies_are_met).
 local function met(id, allow_failures)
-  for _, parent in ipairs(redis.call('SMEMBERS', dependencies_of(id))) do
+  for _, parent in ipairs(members(dependencies_of(id))) do
     local status = redis.call('HGET', 'rq:job:' .. parent, 'status')
     if status and status ~= 'finished' and not (allow_failures == '1' and status == 'failed') then return false end
   end
@@ -48,7 +54,7 @@ end
 
 -- True if there are any.
 local function wake_dependents(id, now)
-  local dependents = redis.call('SMEMBERS', 'rq:job:' .. id .. ':dependents')
+  local dependents = members('rq:job:' .. id .. ':dependents')
   for _, dependent in ipairs(dependents) do
     local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front',
       'rate_limit_key', 'rate_limit_concurrency')

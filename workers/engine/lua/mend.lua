@@ -31,7 +31,10 @@ end
 if not (found and mends) then return found end
 local worker = job[3] or ''
 if job[2] then executions[#executions + 1] = job[2] end
-for _, execution in ipairs(executions) do release(queue, id, execution, worker) end
+for _, execution in ipairs(executions) do
+  unlist(queue, id, execution)
+  release(queue, id, execution, worker)
+end
 if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
 redis.call('HDEL', key, 'sira_execution', 'worker_name')
 if found == 'running' and job[2] then redis.call('HSET', key, 'sira_between', 1) end -- a stock worker counted nothing

@@ -17,7 +17,7 @@ for i = 3, #ARGV do
     local id = string.match(both, '^[^:]+') or ''
     local job = read('rq:job:' .. id, 'origin', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_execution', 'sira_retries')
     if job[1] and both == id .. ':' .. (job[5] or '') then
-      redis.call('ZADD', 'sira:leases', 'XX', now + tonumber(ARGV[1]), job[1] .. ':' .. both)
+      redis.call('ZADD', 'sira:leases', now + tonumber(ARGV[1]), job[1] .. ':' .. both)
       redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
       redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
       local limit = whole(job[4])

@@ -5,11 +5,14 @@ local STATES = {finished = 'SUCCESS', failed = 'FAILURE', revoked = 'REVOKED', r
 local STATUS = {finished = 'finished', failed = 'failed', revoked = 'canceled'}
 local RESULT_TYPE = {finished = 1, failed = 2, revoked = 3, retry = 4}
 
+local function unlist(queue, id, execution)
+  redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
+end
+
 local function release(queue, id, execution, worker)
   local both = id .. ':' .. execution
   redis.call('DEL', 'rq:execution:' .. both)
   redis.call('ZREM', 'rq:executions:' .. id, execution)
-  redis.call('ZREM', 'rq:wip:' .. queue, both)
   redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
   redis.call('SREM', 'rq:worker:' .. worker .. ':executions', both)
 end
@@ -65,6 +68,7 @@ local function later(id, queue, outcome, now, delay_ms)
 end
 
 -- `came`: the outcome that the worker told; what has returned a value is so kept also where somebody had cancelled it.
+-- What stands there and is no stream is taken away: no end of a job may hang on it.
 local function keep_result(o, came, claimed, now)
   local entry = {'type', RESULT_TYPE[came], 'worker_name', o.worker, 'execution_id', o.execution,
     'execution_started_at', (tonumber(claimed) or now) / 1000, 'execution_ended_at', now / 1000}
@@ -72,7 +76,12 @@ local function keep_result(o, came, claimed, now)
     entry[#entry + 1] = came == 'finished' and 'return_value' or 'exc_string'
     entry[#entry + 1] = o.result
   end
-  redis.call('XADD', 'rq:results:' .. o.id, 'MAXLEN', '10', '*', unpack(entry))
+  local key = 'rq:results:' .. o.id
+  local kept = redis.pcall('XADD', key, 'MAXLEN', '10', '*', unpack(entry))
+  if type(kept) == 'table' and kept.err then
+    redis.call('DEL', key)
+    redis.call('XADD', key, 'MAXLEN', '10', '*', unpack(entry))
+  end
 end
 
 -- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64; of a foreign failure its traceback), error (sealed), payload (sealed), lost (a worker died)
@@ -85,12 +94,13 @@ local function settle(o)
     'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
   local cancelled = held[15] == 'canceled'
   if held[1] == o.execution and not STATUS[o.outcome] and (cancelled or held[2]) then return 2 end
-  release(o.queue, o.id, o.execution, o.worker)
-  if held[1] ~= o.execution then return 0 end
+  unlist(o.queue, o.id, o.execution) -- first: after one write that needs no memory a full server lets the others pass
+  if held[1] ~= o.execution then
+    release(o.queue, o.id, o.execution, o.worker)
+    return 0
+  end
   local came = o.outcome
   if cancelled then o.outcome = 'revoked' end
-  redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
-  if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
   if o.lost then add(key, 'sira_losses', 1) end
   if o.outcome == 'yield' then
     redis.call('HDEL', key, 'sira_losses')
@@ -106,6 +116,11 @@ local function settle(o)
     later(o.id, o.queue, o.outcome, now, o.delay_ms)
   end
   if held[8] and redis.call('HGET', key, 'status') ~= 'queued' then free_slot(o.id, held[8], held[9], now) end
+  if not gone then
+    redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
+    if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
+  end
+  release(o.queue, o.id, o.execution, o.worker) -- last: what has failed above is still held, and is said again
   tell(o.id, STATES[o.outcome], o.worker, o.payload, {held[10], held[11], held[12], held[13]})
   return 1, gone
 end
