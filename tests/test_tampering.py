@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from tests.conftest import Service
-from tests.hands import claim, record_all, settle, work_off
+from tests.hands import claim, record_all, row_of, settle, work_off
 from workers.engine import doctor, enqueue, find, inspect, outcome, reconcile, rescue, wire
 from workers.engine.outcome import Outcome
 from workers.engine.tasks import ENDED, search
@@ -140,6 +140,23 @@ def test_a_job_that_cannot_be_read_gives_way_to_the_task_that_sql_knows(service:
     work_off()
 
     assert find(task.id).result == {"sum": 3}
+
+
+@pytest.mark.parametrize("attempts", ["nan", "1e400", "9e14", "-inf"])
+@pytest.mark.parametrize("when", ["it waits", "it runs"])
+def test_a_task_is_recorded_whatever_stands_as_the_number_of_its_attempts(
+    service: Service, attempts: str, when: str
+) -> None:
+    task = enqueue("add", {"a": 1})
+    if when == "it waits":
+        service.redis.hset(f"rq:job:{task.id}", "sira_attempts", attempts)
+    job_id, execution = claim("sms")
+    service.redis.hset(f"rq:job:{task.id}", "sira_attempts", attempts)
+
+    settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
+    record_all()
+
+    assert row_of(task.id)["state"] == "SUCCESS"
 
 
 def test_a_job_ends_also_where_its_own_keys_are_of_a_wrong_type(service: Service) -> None:

@@ -49,7 +49,7 @@ local function tell(id, state, worker, payload, job)
   job = job or redis.call('HMGET', 'rq:job:' .. id, 'sira_scope', 'origin', 'sira_attempts', 'sira_helps')
   if job[4] then return end
   changes[#changes + 1] = 'c' .. n
-  changes[#changes + 1] = table.concat({id, state, job[1] or '', job[2] or '', job[3] or '0', worker}, '\t')
+  changes[#changes + 1] = table.concat({id, state, job[1] or '', job[2] or '', string.format('%d', whole(job[3])), worker}, '\t')
   if payload ~= '' then
     changes[#changes + 1] = 'p' .. n
     changes[#changes + 1] = payload

@@ -35,7 +35,7 @@ local function start(queues, worker, execution, lease_ms, hindered)
     if not paused[queue] then job, id = claimable(queue) end
     if id then
       local key, at = 'rq:job:' .. id, iso(now_ms())
-      local attempts = (tonumber(job[3]) or 0) + (job[2] and 0 or 1)
+      local attempts = whole(job[3]) + (job[2] and 0 or 1)
       hold(id, execution, queue, worker, lease_ms)
       redis.call('HSET', key, 'status', 'started', 'worker_name', worker, 'started_at', at, 'last_heartbeat', at,
         'sira_execution', execution, 'sira_claimed', now, 'sira_started', job[4] or now, 'sira_attempts', attempts)
