@@ -102,6 +102,17 @@ def test_ended_tasks_leave_no_open_items(service: Service) -> None:
     assert ledger.counts(task.id) == {"skipped": 2}
 
 
+@pytest.mark.parametrize("key", ["sira:paused", "rq:queue:maintenance", "sira:leases", "rq:wip:sms", "rq:workers"])
+def test_a_key_of_a_wrong_type_is_named_and_moved_aside(service: Service, key: str) -> None:
+    service.redis.set(key, "x")
+
+    assert f"{key} is a string" in found()["key of a wrong type"].advice
+    assert found(mend=True)["key of a wrong type"].mended
+
+    assert found() == {}
+    assert service.redis.get(f"sira:aside:{key}") == b"x"
+
+
 def test_a_queue_that_nobody_serves_is_named(service: Service) -> None:
     enqueue("add", {"a": 1})
 

@@ -12,8 +12,18 @@ from workers.engine.tables import tasks
 from workers.engine.tasks import ENDED
 from workers.engine.wire import text
 
+REGISTRIES = ("scheduled", "wip", "finished", "failed", "canceled", "deferred")
+KEYS = {
+    **{"sira:paused": "set", "sira:draining": "hash", "sira:shares": "hash", "sira:leases": "zset"},
+    **{"sira:events": "stream", "rq:queues": "set", "rq:workers": "set", mirror.KEY: "zset"},
+    **{f"rq:queue:{queue}": "list" for queue in registry.QUEUES},
+    **{f"rq:queue:{queue}:intermediate": "list" for queue in registry.QUEUES},
+    **{f"rq:workers:{queue}": "set" for queue in registry.QUEUES},
+    **{f"rq:{name}:{queue}": "zset" for name in REGISTRIES for queue in registry.QUEUES},
+}
 CHUNK = 500
 OVERDUE_S = 60
+ASIDE = "sira:aside:"
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,13 @@ class Finding:
 
 
 def examine(*, mend: bool = False) -> Iterator[Finding]:
-    """All findings; with `mend` each is put right where that can be done. Raises QueueDown, DatabaseDown."""
+    """All findings; with `mend` each is put right where that can be done. Raises QueueDown, DatabaseDown. Beside a
+    key of a wrong type nothing else can be looked at."""
     with wire.plainly():
+        wrong = list(_wrong_types(mend))
+        yield from wrong
+        if wrong and not mend:
+            return
         yield from _nobody_has(mend)
         yield from _redis_lost(mend)
         yield from _overdue(mend)
@@ -36,6 +51,20 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
         yield from _open_items(mend)
         yield from _unserved_queues()
         yield from _schedules(mend)
+
+
+def _wrong_types(mend: bool) -> Iterator[Finding]:
+    """Keys of the service under which somebody wrote something else; it is kept under another name."""
+    connection = wire.connect()
+    pipeline = connection.pipeline(transaction=False)
+    for key in KEYS:
+        pipeline.type(key)
+    for (key, meant), found in zip(KEYS.items(), map(text, pipeline.execute()), strict=True):
+        if found not in (meant, "none"):
+            if mend:
+                connection.rename(key, f"{ASIDE}{key}")
+            advice = f"{key} is a {found}, not a {meant}: --mend moves it to {ASIDE}{key} and looks at the rest."
+            yield Finding("key of a wrong type", None, advice, mend or None)
 
 
 def _nobody_has(mend: bool) -> Iterator[Finding]:
