@@ -12,7 +12,6 @@ from rq import Callback, Queue, Retry
 from rq.command import send_stop_job_command
 from rq.job import Dependency, JobStatus
 from rq.job import Job as RQJob
-from rq.rate_limit import RateLimit
 from rq.repeat import Repeat
 from rq.results import Result
 from rq.serializers import JSONSerializer
@@ -21,7 +20,7 @@ from rq.suspension import resume, suspend
 from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import FORK, at_once, claim, settle, work_off
-from workers.engine import clock, enqueue, find, outcome, wire
+from workers.engine import clock, enqueue, find, wire
 from workers.engine.job import Job
 from workers.engine.keeper import Periods
 from workers.engine.outcome import Outcome
@@ -126,53 +125,6 @@ def test_dependents_of_a_repeated_job_wait_for_its_first_run_only(service: Servi
     work_off()
 
     assert (status(parent), status(child)) == (JobStatus.SCHEDULED, JobStatus.FINISHED)
-
-
-def test_a_rate_limit_lets_the_next_one_in_when_a_slot_is_free(service: Service, queue: Queue) -> None:
-    limit = RateLimit("one at a time", concurrency=1)
-    jobs = [queue.enqueue("nothing", rate_limit=limit) for _ in range(4)]
-    assert [status(job) for job in jobs].count(JobStatus.QUEUED) == 1
-
-    service.run_worker()
-
-    wait_until(lambda: all(status(job) == JobStatus.FINISHED for job in jobs))
-
-
-def test_a_rate_limit_holds_for_what_was_planned(service: Service, queue: Queue) -> None:
-    jobs = [queue.enqueue_in(timedelta(0), "nothing", rate_limit=RateLimit("k", 1)) for _ in range(3)]
-
-    clock.tick()
-    assert [status(job) for job in jobs].count(JobStatus.QUEUED) == 1
-    assert [status(job) for job in jobs].count(JobStatus.RATE_LIMITED) == 2
-
-    work_off()
-    assert [status(job) for job in jobs] == [JobStatus.FINISHED] * 3
-    assert not service.redis.exists("rq:rl:k:allowed", "rq:rl:k:rate_limited")
-
-
-def test_a_retry_that_waits_holds_no_slot_and_comes_back_through_one(service: Service, queue: Queue) -> None:
-    limit, pause_ms = RateLimit("k", 1), 60_000
-    first, second, third = (queue.enqueue("nothing", rate_limit=limit, job_id=name) for name in "abc")
-
-    settle(*claim("maintenance"), "maintenance", Outcome("retry", delay_ms=pause_ms))
-    assert [status(job) for job in (first, second)] == [JobStatus.SCHEDULED, JobStatus.QUEUED]
-    service.redis.zadd("rq:scheduled:maintenance", {first.id: 0})
-    clock.tick()
-    assert status(first) == JobStatus.RATE_LIMITED
-
-    settle(*claim("maintenance"), "maintenance", outcome.finished(None))
-    assert [status(job) for job in (first, third)] == [JobStatus.QUEUED, JobStatus.RATE_LIMITED], "it had begun before"
-
-
-def test_a_dependent_with_a_rate_limit_waits_for_its_slot(service: Service, queue: Queue) -> None:
-    parent, limit = queue.enqueue("nothing"), RateLimit("k", 1)
-    children = [queue.enqueue("nothing", depends_on=parent, rate_limit=limit) for _ in range(2)]
-
-    settle(*claim("maintenance"), "maintenance", outcome.finished(None))
-
-    assert {status(job) for job in children} == {JobStatus.QUEUED, JobStatus.RATE_LIMITED}
-    work_off()
-    assert [status(job) for job in children] == [JobStatus.FINISHED] * 2
 
 
 def test_retries_and_their_intervals_are_rqs(service: Service, queue: Queue) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 from rq import Queue
+from rq.rate_limit import RateLimitRegistry
 from rq.worker_registration import clean_worker_registry
 from sqlalchemy import RowMapping, exists, select, update
 
@@ -198,8 +199,8 @@ def drop_unreleased() -> int:
 
 
 def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
-    """Take ids out of the registries of ends whose hashes have expired, and workers that are gone out of theirs; in RQ
-    each worker does it now and then."""
+    """Take ids out of the registries of ends whose hashes have expired, workers that are gone out of theirs, and jobs
+    that are gone out of the slots of a rate limit; in RQ each worker does it now and then."""
     connection = wire.connect()
     seconds, _ = connection.time()
     pipeline = connection.pipeline(transaction=False)
@@ -209,3 +210,5 @@ def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
     pipeline.execute()
     for queue in queues:
         clean_worker_registry(Queue(queue, connection=connection))
+    for limit in RateLimitRegistry.all(connection):
+        limit.cleanup()
