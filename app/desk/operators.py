@@ -125,6 +125,10 @@ def _back(path: str, said: str, *, kind: str = "ok") -> Response:
 def _meaning() -> dict[str, tuple[str, str]]:
     """What each finding of the doctor is called here, and what is done about it."""
     return {
+        "key of a wrong type": (
+            _("Key of a wrong type"),
+            _("Something else wrote it. Mending moves it aside; then the rest is looked at."),
+        ),
         "popped and lost": (_("Taken and lost"), _("No worker has this task. Mending puts it back at the front.")),
         "started without a lease": (
             _("Started by nobody"),

@@ -61,9 +61,10 @@ def _wrong_types(mend: bool) -> Iterator[Finding]:
         pipeline.type(key)
     for (key, meant), found in zip(KEYS.items(), map(text, pipeline.execute()), strict=True):
         if found not in (meant, "none"):
+            aside = f"{ASIDE}{key}"
             if mend:
-                connection.rename(key, f"{ASIDE}{key}")
-            advice = f"{key} is a {found}, not a {meant}: --mend moves it to {ASIDE}{key} and looks at the rest."
+                connection.rename(key, aside)
+            advice = f"{key} is a {found}, not a {meant}: --mend moves it to {aside} and looks at the rest."
             yield Finding("key of a wrong type", None, advice, mend or None)
 
 

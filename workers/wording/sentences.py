@@ -87,6 +87,7 @@ DOCTOR = (
     lazy("{name} is left out since then: {fault} Mend its declaration, then restart the clock."),
     lazy("{name} was due {at}. Start a clock: python scheduler.py."),
     lazy("{entry} in {key} is not ours and is never enqueued."),
+    lazy("{key} is a {found}, not a {meant}: --mend moves it to {aside} and looks at the rest."),
 )
 FILLED = (  # what fills the holes of errors, and errors that are no exception
     lazy("Another tool ended the task and gave no reason."),
