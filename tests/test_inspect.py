@@ -37,6 +37,10 @@ def test_what_can_be_counted_is_a_number_and_queues_are_a_list(service: Service)
 
     assert (row["successful_job_count"], row["failed_job_count"]) == (0, 0)
     assert ([row["pid"]], sorted(row["queues"])) == (worker.children(), ["pdf", "sms"])
+    service.redis.hset("rq:worker:odd", mapping={"birth": "x", "successful_job_count": "many", "pid": "-"})
+    service.redis.sadd("rq:workers", "rq:worker:odd")
+    odd = next(row for row in inspect.stats() if row.get("worker") == "odd")
+    assert (odd["successful_job_count"], odd["pid"], odd["queues"]) == (0, None, [])
 
 
 def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> None:

@@ -47,8 +47,8 @@ class Reading:
         for state in ("busy", "idle"):
             workers.add_metric([state], sum(row["state"] == state for row in rows))
         for row in rows:
-            ended.add_metric([row["worker"], "succeeded"], int(row["successful_job_count"] or 0))
-            ended.add_metric([row["worker"], "failed"], int(row["failed_job_count"] or 0))
+            ended.add_metric([row["worker"], "succeeded"], row["successful_job_count"])
+            ended.add_metric([row["worker"], "failed"], row["failed_job_count"])
         runs = GaugeMetricFamily("sira_occurrences", "Runs of schedules that went wrong, as kept", labels=["state"])
         for state, count in _wrong_runs().items():
             runs.add_metric([state], count)

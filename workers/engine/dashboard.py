@@ -97,9 +97,8 @@ class ShownWorker:
 
     def __init__(self, row: dict[str, Any], job: ShownJob | None) -> None:
         self.name, self.pid, self._state, self._job = row["worker"], row["pid"], row["state"], job
-        self.queues = [SimpleNamespace(name=name) for name in (row["queues"] or "").split(",")]
-        self.successful_job_count = int(row["successful_job_count"] or 0)
-        self.failed_job_count = int(row["failed_job_count"] or 0)
+        self.queues = [SimpleNamespace(name=name) for name in row["queues"]]
+        self.successful_job_count, self.failed_job_count = row["successful_job_count"], row["failed_job_count"]
         self.last_heartbeat, self.birth_date = row["last_heartbeat"], row["birth"]
         self.version, self.python_version = row["version"], row["python_version"]
 

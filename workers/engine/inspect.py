@@ -126,9 +126,14 @@ def registered() -> list[dict[str, Any]]:
 def _worker(found: dict[str, str | None]) -> dict[str, Any]:
     """What RQ keeps of a worker, of which it makes text."""
     told: dict[str, Any] = {name: found.get(name) for name in ("state", "last_heartbeat", *BORN)}
-    numbers = {name: int(found.get(name) or 0) for name in COUNTS}
+    numbers = {name: _whole(found.get(name)) for name in COUNTS}
     queues = [name for name in (found.get("queues") or "").split(",") if name]
-    return {**told, **numbers, "queues": queues, "pid": int(found.get("pid") or 0) or None}
+    return {**told, **numbers, "queues": queues, "pid": _whole(found.get("pid")) or None}
+
+
+def _whole(value: str | None) -> int:
+    """0 of what is no number, whoever wrote it there."""
+    return int(value) if value and value.isdecimal() else 0
 
 
 def _text(value: bytes | None) -> str | None:
