@@ -24,7 +24,7 @@ up: .venv/run
 	$(BIN)/python -m flask up
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 4
 
 test-faults: .venv/dev
 	$(BIN)/python -m pytest -m faults
