@@ -51,7 +51,8 @@ def _work(given: argparse.Namespace) -> int:
     def work(name: str) -> None:
         Worker(queues, name, max_memory_mb=given.max_memory_mb, turn=turn).work_kept(given.burst, max_jobs)
 
-    return Fleet(Orders(work, concurrency=given.concurrency, once=given.burst)).run(_prepare)
+    orders = Orders(work, concurrency=given.concurrency, once=given.burst, buried=turn.hand_on)
+    return Fleet(orders).run(_prepare)
 
 
 def _prepare() -> None:

@@ -45,7 +45,7 @@ class Orders:
     """What a fleet is to do: `work` is called in a child with its worker's name, and ends when it is to be replaced.
 
     `once`: a child that ends in order is not replaced, only one that dies. `name`: of the worker, if there is just one.
-    `queues`: what it serves beside ours.
+    `queues`: what it serves beside ours. `buried` is called when a child has ended, in whatever way.
     """
 
     work: Callable[[str], None]
@@ -53,6 +53,7 @@ class Orders:
     once: bool = False
     name: str = ""
     queues: tuple[str, ...] = ()
+    buried: Callable[[], None] = lambda: None
     periods: Periods = field(default_factory=Periods)
 
 
@@ -166,6 +167,7 @@ class Fleet:
         for slot in self.slots:
             if slot.pid == pid:
                 slot.pid = 0
+                self.orders.buried()
                 self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code))
                 self._plan_restart(slot, code)
 

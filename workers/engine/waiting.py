@@ -42,6 +42,7 @@ class Turn:
         return True
 
     def hand_on(self) -> None:
+        """Also said by the parent of a child that has died: it may have held it."""
         fcntl.lockf(self._file, fcntl.LOCK_UN)
         try:  # noqa: SIM105 (this stands between a task and its job, and a suppress costs more than the call)
             os.write(self._tell, b".")
