@@ -58,7 +58,7 @@ def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str])
     if not any(fields[order].name in columns for order in money):
         here, abroad = fitting, []
         columns, score = _assigned(here, fields, names)
-    foreign, _ = _assigned([pair for pair in abroad if fields[pair[1]].kind == "money"], fields, names)
+    foreign, _ = _assigned(abroad, fields, names)
     others = _others(here, fields, columns, names)
     if foreign and not any(each.kind == "currency" and each.name in columns for each in fields):
         others, foreign = sorted({*others, *foreign.values()}), {}
