@@ -38,6 +38,11 @@ def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: s
     pytest.fail(f"{what} did not come true within {timeout_s} s")
 
 
+def lines(path: Path) -> list[str]:
+    """What others have written into a file so far; none where it is not there yet."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
 @dataclass
 class WorkerProcess:
     """A real `python -m workers` with the kinds of tests/kinds.py in its catalogue."""

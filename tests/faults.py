@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tests.conftest import Service, WorkerProcess, wait_until
+from tests.conftest import Service, WorkerProcess, lines, wait_until
 from tests.fault_kinds import EFFECTS
 from workers import db, embedded, settings
 from workers.db import reading
@@ -54,10 +54,6 @@ def _listed(sizes: Any) -> list[Any]:
 
 def _id(name: str, size: Any) -> str:
     return " ".join([name, *(value for value in size.values() if isinstance(value, str))])
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def runs(path: Path) -> Counter[int]:

@@ -8,7 +8,7 @@ import pytest
 from rq import Queue
 
 from tests import kinds
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.hands import claim, record_all, settle, work_off
 from workers.engine import callbacks, clock, ending, enqueue, find, outcome, registry
 from workers.engine.control import cancel
@@ -16,10 +16,6 @@ from workers.engine.helpers import calls_back
 from workers.engine.job import Job
 from workers.engine.seal import Seal
 from workers.errors import DatabaseDown
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def calls(service: Service) -> list[str]:

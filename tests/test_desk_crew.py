@@ -3,7 +3,7 @@
 import os
 
 from tests import desk as desks
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.desk import Desk, acts
 from workers.engine import enqueue, find
 
@@ -13,7 +13,7 @@ face, desk = desks.face, desks.english_desk
 def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, service: Service) -> None:
     worker = service.run_worker()
     task = enqueue("sleep", {"seconds": 1.5, "path": str(service.data_dir / "lines")})
-    wait_until((service.data_dir / "lines").exists)
+    wait_until(lambda: lines(service.data_dir / "lines"))
     (before,) = worker.children()
     text = desk.operator.get("/admin/workers").text
     (name,) = [key.decode().removeprefix("rq:worker:") for key in service.redis.smembers("rq:workers")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import desk as desks
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.desk import Desk
 from tests.hands import claim, redis_away, settle, work_off
 from workers.engine import enqueue, find, outcome
@@ -57,7 +57,7 @@ def test_every_page_opens_while_a_worker_is_busy_with_a_job_that_nobody_can_read
     done = enqueue("add", {"a": 1})
     done.get(timeout=10)
     running = enqueue("sleep", {"seconds": 30, "path": str(service.data_dir / "lines")})
-    wait_until((service.data_dir / "lines").exists)
+    wait_until(lambda: lines(service.data_dir / "lines"))
 
     pages = [desk.operator.get(RQ + path) for path in (*NOT_READ, f"/0/view/job/{done.id}", "/static/css/main.css")]
     (worker,) = data(desk, "workers")["workers"]

@@ -13,8 +13,8 @@ from rq import Worker
 from sqlalchemy import func, select
 
 from tests import faults
-from tests.conftest import ROOT, Service, wait_until
-from tests.faults import QUEUES, Crew, lines, sized
+from tests.conftest import ROOT, Service, lines, wait_until
+from tests.faults import QUEUES, Crew, sized
 from workers.db import reading
 from workers.engine.tables import tasks
 

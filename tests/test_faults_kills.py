@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests import faults
-from tests.conftest import WorkerProcess, wait_until
-from tests.faults import QUEUES, Crew, alive, family, lines, overlaps, runs, sized, until
+from tests.conftest import WorkerProcess, lines, wait_until
+from tests.faults import QUEUES, Crew, alive, family, overlaps, runs, sized, until
 from tests.hands import at_once
 from tests.saboteur import POINTS
 from workers.engine import enqueue, find, queues
@@ -166,7 +166,7 @@ def test_5_a_killed_child_is_noticed_at_once_and_its_back_off_kept(
         path = tmp_path / f"begun-{number}"
         given = {"release": "never"} if kind == "linger" else {"number": number, "seconds": 60.0}
         task = enqueue(kind, {"path": str(path), **given})
-        wait_until(path.exists)
+        wait_until(lambda path=path: lines(path))
         os.kill(worker.children()[0], signal.SIGKILL)
         noticed.append(until(lambda task=task: find(task.id).state == state, 2, "the notice"))
         found = find(task.id)

@@ -9,8 +9,8 @@ import pytest
 from redis.exceptions import OutOfMemoryError
 
 from tests import faults
-from tests.conftest import wait_until
-from tests.faults import Crew, lines, runs, sized, until, use_redis
+from tests.conftest import lines, wait_until
+from tests.faults import Crew, runs, sized, until, use_redis
 from tests.proxy import Proxy
 from workers.embedded import EmbeddedValkey
 from workers.engine import enqueue, find, ledger

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests import faults
-from tests.conftest import Service, wait_until
-from tests.faults import Crew, alive, lines, runs, sized
+from tests.conftest import Service, lines, wait_until
+from tests.faults import Crew, alive, runs, sized
 from tests.hands import work_off
 from workers.engine import enqueue, find
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from tests import faults
-from tests.conftest import wait_until
-from tests.faults import Crew, family, lines, overlaps, sized, until
+from tests.conftest import lines, wait_until
+from tests.faults import Crew, family, overlaps, sized, until
 from workers.db import now, writing
 from workers.engine import enqueue, find, ledger
 from workers.engine.tables import tasks

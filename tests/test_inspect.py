@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.hands import redis_away
 from workers.db import now
 from workers.engine import doctor, enqueue, inspect, queues
@@ -18,7 +18,7 @@ from workers.errors import QueueDown
 def test_a_running_job_is_active_and_a_waiting_one_reserved(service: Service, tmp_path: Path) -> None:
     service.run_worker()
     running = enqueue("sleep", {"seconds": 2.0, "path": str(tmp_path / "log")})
-    wait_until((tmp_path / "log").exists)
+    wait_until(lambda: lines(tmp_path / "log"))
     waiting = enqueue("nothing")
 
     (active,) = inspect.active()

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.hands import at_once, claim, expire_leases
 from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
-
-
-def lines(path: Path) -> int:
-    """How many lines a file has; none where it is not there yet."""
-    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 def test_the_job_of_a_killed_child_is_tried_again_within_seconds(service: Service, tmp_path: Path) -> None:
@@ -39,12 +34,12 @@ def test_a_poison_job_is_failed_at_its_fourth_death_and_others_go_on(service: Se
     assert [task.get(timeout=20) for task in others] == [{"sum": number + 2} for number in range(20)]
 
     for deaths in (1, 2, 3):
-        wait_until(lambda deaths=deaths: lines(path) == deaths)
+        wait_until(lambda deaths=deaths: len(lines(path)) == deaths)
         wait_until(lambda: find(poison.id).state == "RETRY")
         service.redis.zadd("rq:scheduled:maintenance", {poison.id: 0})
 
     assert poison.wait(20).state == "FAILURE"
-    assert lines(path) == 4
+    assert len(lines(path)) == 4
 
 
 def test_a_child_that_leaves_on_an_error_of_the_engine_counts_its_job_as_lost(
@@ -70,7 +65,7 @@ def test_a_dead_fleet_takes_its_children_with_it_and_another_gives_their_work_ba
     dead = service.run_worker()
     log = tmp_path / "log"
     task = enqueue("sleep", {"seconds": 1.5, "path": str(log)})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
     children = dead.children()
 
     dead.process.kill()
@@ -87,7 +82,7 @@ def test_what_a_frozen_worker_says_late_is_refused(service: Service, tmp_path: P
     frozen = service.run_worker()
     log = tmp_path / "log"
     task = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
     everyone = [frozen.pid, *map(int, Path(f"/proc/{frozen.pid}/task/{frozen.pid}/children").read_text().split())]
     for pid in everyone:
         os.kill(pid, signal.SIGSTOP)
@@ -122,7 +117,7 @@ def test_a_stop_lets_a_short_job_end_and_leaves_the_rest_waiting(service: Servic
     log = tmp_path / "log"
     running = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
     waiting = enqueue("sleep", {"seconds": 0.0})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
 
     assert worker.stop() == 0
 
@@ -139,7 +134,7 @@ def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(
     log = tmp_path / "log"
     long = enqueue(kind, {"seconds": 60.0, "path": str(log)})
     enqueue("sleep", {"seconds": 0.0})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
 
     assert worker.stop() == 0
 
@@ -156,7 +151,7 @@ def test_a_stop_that_ends_a_child_by_force_uses_no_attempt(service: Service, tmp
     worker = service.run_worker()
     log = tmp_path / "log"
     long = enqueue("sleep", {"seconds": 60.0, "path": str(log)})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
     [child] = worker.children()
 
     worker.process.send_signal(signal.SIGTERM)
@@ -171,7 +166,7 @@ def test_redis_restarted_while_a_job_runs_costs_nothing(service: Service, tmp_pa
     worker = service.run_worker()
     log = tmp_path / "log"
     task = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
-    wait_until(log.exists)
+    wait_until(lambda: lines(log))
 
     service.redis.client_kill_filter(_type="normal", skipme=False)
 
@@ -192,7 +187,7 @@ def test_children_killed_again_and_again_lose_no_job(service: Service, tmp_path:
 
     states = {task.wait(60).state for task in tasks}
     assert states == {"SUCCESS"}
-    runs = [len((tmp_path / str(n)).read_text().splitlines()) for n in range(40)]
+    runs = [len(lines(tmp_path / str(n))) for n in range(40)]
     assert sum(runs) - 40 <= 8, "at most one run more for each kill"
 
 

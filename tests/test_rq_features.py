@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 
 from tests import kinds
-from tests.conftest import ROOT, Service, wait_until
+from tests.conftest import ROOT, Service, lines, wait_until
 from tests.hands import FORK, at_once, claim, settle, work_off
 from workers.engine import clock, enqueue, find, wire
 from workers.engine.job import Job
@@ -174,7 +174,7 @@ def test_suspended_workers_claim_nothing_until_they_are_resumed(service: Service
 def test_rq_info_shows_the_truth_and_changes_nothing(service: Service, queue: Queue, tmp_path: Any) -> None:
     service.run_worker()
     job = queue.enqueue("sleep", seconds=60.0, path=str(tmp_path / "log"))
-    wait_until((tmp_path / "log").exists)
+    wait_until(lambda: lines(tmp_path / "log"))
     queue.enqueue("nothing")
 
     shown = subprocess.run(
@@ -268,7 +268,7 @@ def test_a_stopped_job_of_rqs_own_class_ends_at_once_and_its_callback_is_called(
     worker = Worker(["maintenance"], job_class=RQJob, serializer=JSONSerializer)
     process = FORK.Process(target=worker.work, kwargs={"burst": True}, daemon=True)
     process.start()
-    wait_until(path.exists)
+    wait_until(lambda: lines(path))
 
     began = time.monotonic()
     send_stop_job_command(service.redis, job.id, serializer=JSONSerializer)

@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from app import demo
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, lines, wait_until
 from tests.test_processes import is_gone
 from workers import settings
 from workers.embedded import redis_url
@@ -261,7 +261,7 @@ def test_up_waits_for_a_port_that_a_killed_one_still_holds(
 ) -> None:
     with socket.create_server(("127.0.0.1", port)):
         up = flask_up()
-        wait_until((data_dir / "redis.url").exists)
+        wait_until(lambda: lines(data_dir / "redis.url"))
     assert up.stdout is not None
     assert up.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, lines, wait_until
 from tests.hands import work_off
 from workers.engine import enqueue, find, registry
 from workers.engine.control import cancel
@@ -179,7 +179,7 @@ def test_callbacks_are_called_once_with_the_ended_task(service: Service, tmp_pat
     enqueue("tell_success", {"path": str(good)})
     enqueue("tell_failure", {"path": str(bad)})
 
-    wait_until(lambda: good.exists() and bad.exists())
+    wait_until(lambda: lines(good) and lines(bad))
     assert good.read_text() == "success SUCCESS\n"
     assert bad.read_text() == "failure FAILURE\n"
 
