@@ -255,6 +255,9 @@ def test_it_runs_where_it_is_simply_called(office: Office) -> None:
     with pytest.raises(outgoing.NotDone, match="Netgsm"):
         sms.send_sms(phone(4), "Selam", office.face.ayse.company_id)
     assert list(office.gateway.per_phone()) == [phone(3)]
+    rows = [{"phone": phone(3), "message": "Yine"}, {"phone": phone(3), "message": "Yine"}]
+    sent = [sms.send_bulk_sms(rows, office.face.ayse.company_id) for _ in range(2)]
+    assert sent == [{"done": 1, "skipped": 1}] * 2, "another call is another task: only its own doubles are left out"
 
 
 def test_turkish_letters_can_be_spelled_plainly(office: Office) -> None:

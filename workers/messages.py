@@ -119,7 +119,7 @@ def _hash_keys(chosen: settings.Settings) -> list[bytes]:
     return [hashlib.sha256(b"sira recipient " + key.encode()).digest() for key in chosen.sealing_keys()]
 
 
-def evidence(way: Way, task_id: str | None, recipient: Callable[[Item], str]) -> Note:
+def evidence(way: Way, task_id: str, recipient: Callable[[Item], str]) -> Note:
     """Writes, in the transactions of the items, who is being sent what and what became of it."""
 
     def note(session: Session, batch: list[Item]) -> None:
@@ -139,7 +139,7 @@ def told(session: Session, batch: list[Item]) -> None:
     many(session, TELL, [_told(item) for item in batch])
 
 
-def _begun(way: Way, task_id: str | None, item: Item, recipient: str, at: datetime) -> dict[str, Any]:
+def _begun(way: Way, task_id: str, item: Item, recipient: str, at: datetime) -> dict[str, Any]:
     return {
         **{"company_id": way.company_id, "task_id": task_id, "item_id": item.id or item.position},
         **{"channel": way.channel, "recipient": Seal.dumps(recipient), "recipient_hash": digest(recipient)},
@@ -167,12 +167,12 @@ def letters_sent(note: Note) -> Note:
     return both
 
 
-def reached(task_id: str | None, hashes: Iterable[str]) -> dict[str, int]:
+def reached(task_id: str, hashes: Iterable[str]) -> dict[str, int]:
     """Who of these got a message of this task already (or may have): the item of it, by hash."""
     query = select(Delivery.recipient_hash, Delivery.item_id).where(Delivery.task_id == task_id)
     query = query.where(Delivery.recipient_hash.in_(list(hashes)), Delivery.state.in_(SENT))
     with reading() as session:
-        return dict(session.execute(query).tuples().all())
+        return dict(map(tuple, session.execute(query)))
 
 
 def suppressed(company_id: int | None, recipients: Iterable[str]) -> set[str]:

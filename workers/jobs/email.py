@@ -180,7 +180,8 @@ class Desk:
         self.to: Callable[[Item], str] = lambda item: str(item.value["to"])
         self.work, self.way, self.session, self.read, self.how = work, way, session, read, how
         self.sender = mail_text.sender_of(way.options.get("mail_from") or settings.current().mail_from or FROM)
-        self.task_id, self.caps = this_task().id, sms.caps_of(way)
+        self.caps = sms.caps_of(way)
+        self.task_id = this_task().id or str(uuid4())  # what is simply called is a task of its own
         self.rate = settings.current().mail_rate_per_second
         self.gate = limits.Gate(way.account, self.rate)
         self.note = evidence.evidence(way, self.task_id, lambda item: self._mails[item.position][0])
@@ -258,7 +259,7 @@ class Desk:
     def _composed(self, item: Item, draft: Draft, to: str) -> EmailMessage:
         from workers.services import mail_text
 
-        named = f"{self.task_id} {item.id}" if self.task_id else str(item.request_key)  # also when somebody retries it
+        named = f"{self.task_id} {item.id or item.position}"  # also when somebody retries it
         message_id = mail_text.message_id(named, self.sender.address.rpartition("@")[2])
         item.provider_id = message_id
         return mail_text.compose(

@@ -1,4 +1,4 @@
-"""SMS: one, or thousands; and what is found out later about those that were sent."""
+"""SMS: one, or thousands. (What is found out later about those that were sent: reports.py.)"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -158,7 +158,8 @@ class Desk:
         self.rate = settings.current().sms_rate_per_second
         self.gate = limits.Gate(way.account, self.rate)
         self.size = _sizes.setdefault(f"{way.account}:{gateway.batch}", RequestSize(gateway.batch))
-        self.caps, self.task_id = caps_of(way), this_task().id
+        self.caps = caps_of(way)
+        self.task_id = this_task().id or str(uuid4())  # what is simply called is a task of its own
         self.note = evidence.evidence(way, self.task_id, lambda item: self._texts[item.position].phone)
         self._texts: dict[int, Sms] = {}
         self._alone: set[int] = set()
