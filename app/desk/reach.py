@@ -91,7 +91,8 @@ def _texts(given: list[str | None], company_id: int) -> Reach:
             reach.reasons[why if text else _("The account has no telephone number")] += 1
     reach.reached = usable.total()
     reach.warnings = warnings(company_id, "sms", reach.reached)
-    if often := sum(count > _per_number(company_id) for count in usable.values()):
+    most = _per_number(company_id)
+    if often := sum(count > most for count in usable.values()):
         told = _(
             "%(n)s numbers would get more SMS than one number may get in a short time; the rest is left out", n=often
         )
