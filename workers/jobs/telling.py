@@ -47,16 +47,16 @@ def _mail(message_id: str, rows: list[Any]) -> int:
     spoken = tellings.languages(addresses)
     told = {lang: _told(lang, rows) for lang in set(spoken.values())}
     for address in addresses:
-        digest = hashlib.sha256(address.encode()).hexdigest()[:16]
-        _send(address, *told[spoken[address]], key=f"{message_id}:{digest}")
+        _send(address, *told[spoken[address]], key=message_id)
     tellings.mailed(message_id)
     return len(addresses)
 
 
 def _send(address: str, subject: str, body: str, *, key: str) -> None:
-    """By the service's own mail server: it is the service that speaks."""
+    """By the service's own mail server: it is the service that speaks. `key` makes it one mail to each address."""
+    digest = hashlib.sha256(address.encode()).hexdigest()[:16]
     with suppress(KeyReused):
-        enqueue("send_notice", {"to_email": address, "subject": subject, "body": body}, key=key)
+        enqueue("send_notice", {"to_email": address, "subject": subject, "body": body}, key=f"{key}:{digest}")
 
 
 def _told(lang: str, rows: list[Any]) -> tuple[str, str]:
@@ -166,4 +166,4 @@ def _switch_off(row: Telling, reason: str) -> None:
     wish = tellings.wish(row.company_id, tellings.NOTE)
     for address, lang in tellings.languages(wish.options["emails"] if wish else []).items():
         text = notices.webhook_off(lang, worded(reason, lang), settings.current().base_url)
-        _send(address, *text, key=f"off:{row.company_id}:{address}:{int(time.time()) // 3600}")
+        _send(address, *text, key=f"off:{row.company_id}:{int(time.time()) // 3600}")
