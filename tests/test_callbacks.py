@@ -3,6 +3,8 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rq import Queue
@@ -10,7 +12,8 @@ from rq import Queue
 from tests import kinds
 from tests.conftest import Service, lines, wait_until
 from tests.hands import claim, record_all, settle, work_off
-from workers.engine import callbacks, clock, ending, enqueue, find, outcome, registry
+from workers.engine import callbacks, clock, ending, enqueue, find, ledger, outcome, registry
+from workers.engine.claim import Claim
 from workers.engine.control import cancel
 from workers.engine.helpers import calls_back
 from workers.engine.job import Job
@@ -150,6 +153,16 @@ def test_only_what_a_kind_declares_is_called(service: Service, kind: str, ended_
 
     assert bool(callbacks.call(task.id, "e", task.queue, ended_as, registry.get(kind))) == called
     assert bool(callbacks.call(task.id, "e", task.queue, ended_as)) == called
+
+
+def test_a_database_that_is_away_at_the_end_takes_no_call_away(service: Service, monkeypatch: Any) -> None:
+    enqueue("tell_failure", {"path": "x"})
+    job_id, execution = claim("maintenance")
+    held = Claim([job_id.encode(), execution.encode(), b"maintenance", b"", b"", b"", 1, 0, 0, 0])
+    held.kind = registry.get("tell_failure")
+    monkeypatch.setattr(ledger, "close", Mock(side_effect=DatabaseDown))
+
+    assert ending.of(held, outcome.Outcome("failed")).call
 
 
 @pytest.mark.parametrize("job_id", [None, "of-my-own-choice"])

@@ -20,9 +20,8 @@ def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind
     if decided.name not in ENDS:
         return decided
     if decided.name in REASONS and is_held(wire.connect(), task_id, execution):
-        close(task_id, decided.name)
-    call = callbacks.call(task_id, execution, queue, decided.name, kind)
-    return replace(decided, call=call) if call else decided
+        ledger.close(task_id, REASONS[decided.name])
+    return _calling(task_id, execution, queue, decided, kind)
 
 
 def of(claim: Claim, decided: Outcome) -> Outcome:
@@ -33,9 +32,9 @@ def of(claim: Claim, decided: Outcome) -> Outcome:
         return ready(*claim.ended_as, decided, claim.kind)
     except Exception:
         log.exception("items left open", task_id=claim.job_id)
-        return decided
+        return _calling(*claim.ended_as, decided, claim.kind) if claim.kind else decided
 
 
-def close(task_id: str, ended_as: str) -> None:
-    """What is not done will not be done."""
-    ledger.close(task_id, REASONS[ended_as])
+def _calling(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind | None) -> Outcome:
+    call = callbacks.call(task_id, execution, queue, decided.name, kind)
+    return replace(decided, call=call) if call else decided
