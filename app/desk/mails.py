@@ -14,11 +14,10 @@ from app.desk.reasons import Refusal, refusal_of
 from workers import db, settings
 from workers.errors import InvalidInput, SiraError
 from workers.models import File
+from workers.services.mail_text import ATTACHED_AT_MOST_BYTES
 
 BETWEEN = re.compile(r"[\s,;]+")
-HOWS = ("list", "accounts")
 FILES_SHOWN = 30
-ATTACHED_AT_MOST_BYTES = 20 * 2**20  # as workers/jobs/email.py refuses more
 
 pages = Blueprint("desk_mails", __name__)
 
@@ -42,7 +41,7 @@ def send() -> Response | tuple[str, int]:
     """Enqueue the mail, or the mails."""
     company = whose.choice()
     try:
-        to, mail = _recipients(company.known, request.form), _mail()
+        to, mail = _recipients(company.known, request.form), _mail(company.known)
         if len(to) == 1:
             task = submit("send_email", {"to_email": to[0], **mail, **company.named}, gate.form_key())
         else:
@@ -73,7 +72,7 @@ def _recipients(company_id: int, form: Any) -> list[str]:
     return to
 
 
-def _mail() -> dict[str, Any]:
+def _mail(company_id: int) -> dict[str, Any]:
     """Subject, text and attachments. InvalidInput for what every recipient would miss."""
     form = request.form
     subject, body, attached = form.get("subject", "").strip(), form.get("body", ""), form.getlist("file")
@@ -88,7 +87,7 @@ def _mail() -> dict[str, Any]:
     if not attached:
         return mail
     with db.reading() as session:
-        sizes = list(session.scalars(select(File.size).where(File.id.in_(attached))))
+        sizes = list(session.scalars(select(File.size).where(File.id.in_(attached), File.company_id == company_id)))
     if sum(sizes) > ATTACHED_AT_MOST_BYTES:
         told = _("Together the files are larger than %(n)s MB.", n=ATTACHED_AT_MOST_BYTES >> 20)
         raise InvalidInput([{"field": "file", "message": told}])

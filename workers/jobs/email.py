@@ -38,7 +38,6 @@ MANY_SENT = {"tr": "E-postalar gönderildi!", "en": "The mails were sent!"}
 TRIES = 10
 READ_AHEAD = 100  # items read at once; each is a request of its own
 PAUSES_S = (240, 900, 3600, 14_400, 28_800, 43_200)  # for a recipient whose server defers: over a day in all
-ATTACHED_AT_MOST_BYTES = 20 * 2**20
 TOGETHER_AT_MOST_BYTES = 2**20  # of attachments in mails that wait for their turn
 AT_ONCE = Beginning(None, [])
 FROM = "Sıra <sira@localhost.localdomain>"
@@ -145,7 +144,7 @@ def send_bulk_emails(emails: list[Mail]) -> dict[str, int]:
 
 
 def _read(item: Item) -> Draft:
-    from workers.services.mail_text import Attachment
+    from workers.services.mail_text import ATTACHED_AT_MOST_BYTES, Attachment
 
     value, attached = item.value, []
     for file_id in value.get("attachments") or ():

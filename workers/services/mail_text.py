@@ -16,6 +16,7 @@ from workers.services import addresses, mail_headers
 from workers.services.mail_headers import AS_WRITTEN, is_line
 
 MAX_SUBJECT, MAX_NAME, MAX_URL = 400, 200, 900  # characters; no header may reach 998 in a line
+ATTACHED_AT_MOST_BYTES = 20 * 2**20  # in one mail, before they grow by a third on their way
 BASE64_LINE = 76
 
 _MESSAGE_ID = re.compile(r"<[\w.!#$%&'*+/=?^`{|}~-]{1,200}@[\w.-]{1,253}>", re.ASCII)
