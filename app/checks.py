@@ -113,7 +113,7 @@ def _redis(chosen: Settings) -> str:
         wire.connect().ping()
     except Exception as error:  # whatever it is, it is what a person must know
         raise QueueDown() from error
-    return "answers, but not within 0.3 s: it is far away or busy."
+    return f"answers, but not within {wire.PUSH_TIMEOUT_S:g} s: it is far away or busy."
 
 
 def _storage(chosen: Settings) -> str:
