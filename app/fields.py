@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from workers import records
+from workers.errors import BadAddress
+from workers.services import addresses
 from workers.services.currencies import CURRENCIES
 from workers.services.tax_numbers import is_dummy, is_tckn, is_vkn
 
@@ -20,8 +22,6 @@ BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs to Unicode, and yet empty
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -79,16 +79,13 @@ def currency(code: str) -> str:
 
 
 def email(text: str) -> str:
-    """One address whose domain may be international (örnek.com.tr)."""
-    local, _, domain = line(text).rpartition("@")
+    """One address that can be mailed to, as it was written: its domain may be international (örnek.com.tr)."""
+    written = line(text)
     try:
-        labels = domain.encode("idna").decode().split(".")
-    except UnicodeError:
-        labels = []
-    plausible = len(local) <= 64 and _LOCAL_PART.fullmatch(local) and len(labels) >= 2 and len(domain) <= 253
-    if not plausible or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError("must be one e-mail address such as ad@ornek.com.tr")
-    return f"{local}@{domain}"
+        addresses.check(written if written.isprintable() else "")
+    except BadAddress:
+        raise ValueError("must be one e-mail address such as ad@ornek.com.tr") from None
+    return written
 
 
 def vkn(text: str) -> str:
