@@ -174,7 +174,7 @@ def change(company_id: int, body: CompanyChange) -> None:
     for target, mapping in (options.get(MAPPINGS) or {}).items():
         check_columns(target, mapping, f"{MAPPINGS}.{target}")
     with db.writing() as session:
-        company = session.get(Company, company_id)
+        company = session.get(Company, company_id, with_for_update=True)
         if company is None:
             raise NotFound()
         for name, value in given.items():
