@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 from app import notified
 from app.api import documented
 from app.api.documented import problems
-from app.api.excel import MAPPINGS, Heading, check_columns
+from app.api.excel import Heading, check_columns
 from app.api.status import iso
 from app.auth import record_id, require_operator, sees
 from app.fields import Email, Input, Lines, OneLine, Phone
@@ -17,7 +17,7 @@ from workers.engine import control, limits
 from workers.errors import BadSettings, InvalidInput, NotFound
 from workers.models import Company
 from workers.services import mail_servers, sms_gateways
-from workers.services.columns import Target
+from workers.services.columns import MAPPINGS, Target
 
 Secret = Annotated[str, Field(min_length=1, max_length=200), OneLine]
 TOLD = ("notice_emails", "webhook")

@@ -27,10 +27,9 @@ from workers.engine.tasks import Task
 from workers.errors import InvalidInput, NotFound, TooLarge
 from workers.models import Company
 from workers.services import workbooks
-from workers.services.columns import COLUMNS, NUMERALS, Column, Target
+from workers.services.columns import COLUMNS, MAPPINGS, NUMERALS, Column, Target
 
 KIND = "process_excel_upload"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 NO_SHEET = (
     "The file is no sheet. Send .xlsx, .xlsm, .xlsb, .xls, .ods or .csv. A report that is a web page or text under the "
@@ -40,11 +39,10 @@ TEXT_NAME = re.compile(r"\.(csv|tsv|txt)$", re.IGNORECASE)
 NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]|\A(%PDF|\{\\rtf|\s*<)")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 HEAD_BYTES, MAX_NAME_CHARS = 4096, 200
-MAPPINGS = "excel_mappings"
 
 WORKBOOK = {
     "description": "The workbook",
-    "content": {XLSX: {"schema": {"type": "string", "format": "binary"}}},
+    "content": {workbooks.XLSX: {"schema": {"type": "string", "format": "binary"}}},
 }
 
 api = documented.blueprint("excel", "Excel: imports of users, accounts and balances", "/api/excel")
@@ -135,7 +133,7 @@ def template_of(target: str, lang: str) -> Response:
         raise NotFound()
     made = io.BytesIO()
     workbooks.template(made, [_explained(column, lang) for column in COLUMNS[target]], lang)
-    answer = Response(made.getvalue(), mimetype=XLSX)
+    answer = Response(made.getvalue(), mimetype=workbooks.XLSX)
     answer.headers["Content-Disposition"] = disposition(f"{target}.xlsx")
     return answer
 

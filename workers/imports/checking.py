@@ -11,6 +11,7 @@ from workers.errors import SheetRefused
 from workers.imports.balances import MAX_LINES
 from workers.imports.orders import Order, Tell, sheet_file
 from workers.imports.scratch import Scratch, Understood, Words, keep
+from workers.services.columns import MAPPINGS
 from workers.services.turkish import fold
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 BATCH, NAMED_AT_MOST = 500, 200
 RELATED = {"bakiye": ("borc", "alacak", "side")}  # of what can't be read it need not be said that it is missing
-MAPPINGS = "excel_mappings"
 CHECKING = ("Satırlar kontrol ediliyor...", "Checking the rows...")
 
 

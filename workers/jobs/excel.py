@@ -11,7 +11,6 @@ from workers.engine.tasks import params_of
 from workers.errors import MissingRecord, SealBroken
 from workers.services.columns import Target
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
 EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
 IMPORTED = {"tr": "Dosya işlendi!", "en": "The file was read!"}
@@ -104,7 +103,7 @@ def export_sheet(
         headings = tuple(column.heading(language) for column in exports.COLUMNS[what])
         widths = exports.widths(what)
         total, records = exports.count(what, company_id), exports.rows(what, company_id, language)
-    with files.new(f"{what}.xlsx", XLSX, task_id=this_task().id, company_id=company_id) as file:
+    with files.new(f"{what}.xlsx", workbooks.XLSX, task_id=this_task().id, company_id=company_id) as file:
         with workbooks.Workbook(file) as book:
             page = book.page(what)
             page.head(headings, widths)

@@ -7,7 +7,7 @@ Kind = Literal[
     "text", "code", "money", "date", "side", "currency", "tax_number", "email", "phone", "language", "role"
 ]  # fmt: skip
 Target = Literal["users", "accounts", "mutabakat"]
-LANGUAGES = ("tr", "en")
+MAPPINGS = "excel_mappings"  # which of a company's options says what its own headings mean
 NUMERALS = ("code", "tax_number", "phone")  # kinds that look like numbers and are none: 0012, 120.10
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from workers.errors import SheetFull
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_ROWS = 1_048_576
 MAX_CHARS = 32_767
 MAX_NAME_CHARS = 31
