@@ -60,11 +60,11 @@ def drains() -> list[Row]:
 
 def _beside(peer: str, found: dict[str, list[float]], n: int) -> list[Row]:
     what, wanted = f"no-op drain, to {peer}:", 40.0 if n == 2 else 1.0
-    counts = [f"{found['commands'][side]:.1f} · {found['trips'][side]:.2f}" for side in (0, n)]
+    ours, theirs = (f"{found['commands'][side]:.1f} · {found['trips'][side]:.2f}" for side in (0, n))
     return [
         gain(f"{what} jobs", [found["rate"][0], found["rate"][n]], "/s", at_least=wanted, more_is_better=True),
         cost(f"{what} CPU of a job, all processes and the server", _cpu(found, 0, n), "ms"),
-        Row(f"{what} server commands · round trips of a job", *counts, ""),
+        Row(f"{what} server commands · round trips of a job", ours, theirs, ""),
     ]
 
 

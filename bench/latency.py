@@ -39,8 +39,8 @@ def _judged(share: int, ours: list[float], peers: dict[str, list[float]]) -> lis
     best = min(peers, key=lambda name: percentile(peers[name], share))
     pair = [percentile(ours, share), percentile(peers[best], share)]
     ratio = pair[0] / pair[1]
-    cells = [f"{seconds * 1000:.2f} ms" for seconds in pair]
-    return [Row(f"idle pick-up p{share}, to the best peer ({best})", *cells, f"{ratio:.2f} x", "<= 1.0 x", ratio <= 1)]
+    what, (own, other) = f"idle pick-up p{share}, to the best peer ({best})", (f"{s * 1000:.2f} ms" for s in pair)
+    return [Row(what, own, other, f"{ratio:.2f} x", "<= 1.0 x", ratio <= 1)]
 
 
 def _both(samples: list[float]) -> str:

@@ -47,7 +47,7 @@ class System:
         return list(json.loads(self._call("latency", str(count))))
 
     def _call(self, *arguments: str) -> str:
-        command = [self.python, "-m", "bench.peers", self.module, *arguments]
+        command = [str(self.python), "-m", "bench.peers", self.module, *arguments]
         return subprocess.run(command, cwd=ROOT, env=self._env(), check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def _env(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _venv(name: str) -> Path:
     if not made.exists() or made.stat().st_mtime < wanted.stat().st_mtime:
         print(f"bench: installing {wanted.name} into {VENVS / name}", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", VENVS / name], check=True)
-        pip = [VENVS / name / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(VENVS / name / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", wanted], check=True)
         made.touch()
     return VENVS / name

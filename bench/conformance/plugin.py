@@ -14,7 +14,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="sira-conformance-"))
 
 
 class OurWorker(Worker):
-    job_class = rq.job.Job
+    job_class = rq.job.Job  # type: ignore[assignment]
 
     def __init__(self, queues: Any, *args: Any, **options: Any) -> None:
         options["serializer"] = options.get("serializer") or rq.serializers.DefaultSerializer
