@@ -15,7 +15,7 @@ from workers.services.sheets.values import Said
 
 def read(path):
     with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
-        return [sheets.convert(row, opened) for chunk in opened.rows() for row in chunk]
+        return [row for chunk in opened.rows() for row in chunk]
 
 
 def meaning(tmp_path, head, *cells, **more):

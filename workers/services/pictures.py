@@ -10,8 +10,8 @@ WAIT_S, RETRY_S = 5.0, 5
 _turn = Lock()  # PDFium may be used by one thread at a time
 
 
-def first_page(pdf: bytes, width_px: int = WIDTH_PX) -> bytes:
-    """The first page as PNG in shades of grey, `width_px` wide. LimitReached if others draw for longer than WAIT_S."""
+def first_page(pdf: bytes) -> bytes:
+    """The first page as PNG in shades of grey. LimitReached if others draw for longer than WAIT_S."""
     import pypdfium2
 
     if not _turn.acquire(timeout=WAIT_S):
@@ -19,7 +19,7 @@ def first_page(pdf: bytes, width_px: int = WIDTH_PX) -> bytes:
     try:
         with pypdfium2.PdfDocument(pdf) as document:
             page = document[0]
-            picture = page.render(scale=width_px / page.get_width(), grayscale=True).to_pil()
+            picture = page.render(scale=WIDTH_PX / page.get_width(), grayscale=True).to_pil()
     finally:
         _turn.release()
     out = io.BytesIO()

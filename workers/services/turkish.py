@@ -10,8 +10,6 @@ MONTHS = ["Ocak", "Şubat", "Mart", "Nisan", "Mayıs", "Haziran", "Temmuz", "Ağ
 _POINTS = str.maketrans(",.", ".,")
 _LOWER = str.maketrans("Iİ", "ıi")
 _UPPER = str.maketrans("ıi", "Iİ")
-# Letters move to code points in the order of the Turkish alphabet, above digits and signs, below other scripts.
-_ORDER = {ord(letter): 0x100 + n for n, letter in enumerate("abcçdefgğhıijklmnoöpqrsştuüvwxyz")}
 _NOT_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|]+')
 _WINDOWS_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)\s*(\.|$)", re.IGNORECASE | re.ASCII)
 
@@ -37,14 +35,6 @@ def format_date(day: date) -> str:
     return f"{day.day:02}.{day.month:02}.{day.year:04}"
 
 
-def long_date(day: date) -> str:
-    """
-    >>> long_date(date(2025, 12, 31))
-    '31 Aralık 2025'
-    """
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
 def lower(text: str) -> str:
     """
     >>> lower("ISPARTA İZMİR")
@@ -61,16 +51,6 @@ def upper(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(_UPPER).upper()
 
 
-def sort_key(text: str) -> tuple[str, str]:
-    """A key for `sorted`: c before ç, ı before i; letters with other marks (â, é) as without; small before capital.
-
-    >>> sorted(["İzmir", "Çınar", "ılık", "Cam"], key=sort_key)
-    ['Cam', 'Çınar', 'ılık', 'İzmir']
-    """
-    letters = (char if ord(char) in _ORDER else unicodedata.normalize("NFD", char)[0] for char in lower(text))
-    return "".join(letters).translate(_ORDER), text.swapcase()
-
-
 def fold(text: str) -> str:
     """Letters and digits of `text` in small ASCII, the same for each way to write a column header.
 
@@ -81,11 +61,11 @@ def fold(text: str) -> str:
     return "".join(filter(str.isalnum, plain))
 
 
-def safe_file_name(stem: str, ending: str = ".pdf", limit: int = 120) -> str:
-    """A name that Windows, Linux and zip files take: at most `limit` characters and 240 bytes, `ending` included."""
+def safe_file_name(stem: str, ending: str) -> str:
+    """A name that Windows, Linux and zip files take: at most 120 characters and 240 bytes, `ending` included."""
     text = _NOT_IN_FILE_NAMES.sub("-", unicodedata.normalize("NFC", stem))
     text = "".join(char for char in text if char.isspace() or unicodedata.category(char)[0] != "C")
     text = " ".join(text.split()).lstrip(" .-") or "_"
     if _WINDOWS_DEVICE.match(text):
         text = "_" + text
-    return text[: limit - len(ending)].encode()[: 240 - len(ending.encode())].decode(errors="ignore").rstrip() + ending
+    return text[: 120 - len(ending)].encode()[: 240 - len(ending.encode())].decode(errors="ignore").rstrip() + ending

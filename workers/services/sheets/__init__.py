@@ -7,25 +7,14 @@
 
 A file is foreign: it may be a bomb, a lie, or half of something. So it is parsed in a process of its own (`child`) that
 has no secrets, little memory and little time, and whose answers are JSON. There `guard` unpacks it once and refuses
-what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what; `rows`,
-`meanings` and `values` give the cells their meaning. `convert(row, sheet)` only hands over what the child found.
+what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what
+(`fitting` how well each would do, `choosing` which then it is, `beside` what further columns say of a field);
+`rows`, `meanings` and `values` give the cells their meaning.
 
 All refusals are `SheetRefused`: its message is Turkish, or English with a field `language="en"`.
 """
 
 from workers.services.sheets.reading import Sheet, read
-from workers.services.sheets.shapes import UNCACHED, CellError, Converted, Field, Limits, Problem, Row
-from workers.services.sheets.values import convert
+from workers.services.sheets.shapes import UNCACHED, CellError, Field, Limits, Problem, Row
 
-__all__ = [
-    "UNCACHED",
-    "CellError",
-    "Converted",
-    "Field",
-    "Limits",
-    "Problem",
-    "Row",
-    "Sheet",
-    "convert",
-    "read",
-]
+__all__ = ["UNCACHED", "CellError", "Field", "Limits", "Problem", "Row", "Sheet", "read"]

@@ -71,12 +71,3 @@ class Row:
     values: dict[str, Any] | None = None
     reasons: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """What a row means: money is Decimal, a day date, a tax number 10 (VKN) or 11 (TCKN) digits, all else text."""
-
-    values: dict[str, Any]
-    reasons: Sequence[Problem]
-    warnings: Sequence[Problem]

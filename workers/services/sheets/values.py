@@ -6,17 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workers.errors import BadAddress
 from workers.services import addresses, tax_numbers, turkish
 from workers.services.currencies import CURRENCIES
 from workers.services.sheets import amounts, days
 from workers.services.sheets.amounts import Unclear
-from workers.services.sheets.shapes import UNCACHED, CellError, Converted, Row
-
-if TYPE_CHECKING:
-    from workers.services.sheets.reading import Sheet
+from workers.services.sheets.shapes import UNCACHED, CellError
 
 VKN_DIGITS, TCKN_DIGITS = 10, 11
 _SHORT_CHARS = 60
@@ -60,11 +57,6 @@ class Said:
     en: str
     value: Any = None
     bad: bool = True
-
-
-def convert(row: Row, sheet: "Sheet") -> Converted:
-    """What a row of this sheet means. The child that read it has found that out already."""
-    return Converted(row.values or {}, row.reasons, row.warnings)
 
 
 def text(value: Any) -> Any:
