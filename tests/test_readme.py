@@ -1,5 +1,6 @@
 """What the README says is so: its job kind runs, its map names what is there."""
 
+import ast
 import re
 import sys
 import types
@@ -37,6 +38,14 @@ def test_the_map_names_only_what_is_there() -> None:
 
     assert len(named) > 15
     assert [name for name in named if not exists(name)] == []
+
+
+@pytest.mark.parametrize("package", [path.parent for path in (ROOT / "workers").rglob("__init__.py")])
+def test_the_map_of_a_package_has_a_word_for_every_module(package: Path) -> None:
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+
+    assert modules - set(re.findall(r"\w+", told)) == set()
 
 
 def test_every_dependency_is_pinned_and_has_its_reason() -> None:

@@ -1,14 +1,17 @@
 """THE QUEUE: knows no letter, no SMS, no sheet. What the rest of the house may use stands here.
 
-registry  @job, the catalogue            queues   enqueue: row, commit, push       tasks    find, search
-control   cancel, retry                  ledger   the items of a bulk              bulk     how a job works through them
-worker    claim, run, settle             fleet    forks and replaces children      keeper   leases, rescue, recorder
-rescue    gives back dead workers' work  outcome  what comes of an execution       events   the stream and its history
-ending    makes an end ready             callbacks  calls who wants to know of it
-noreturn  behind which a task is seen through
-outgoing  messages, sent once            declared flights journal  what was to go out, goes out, had begun
-clock     what is due, with no double    schedules  rows of cron=, steered; occurrences due cron mirror beneath it
-seal job wire line signals tables lua/   beneath all of them
+registry declaring  @job, the catalogue              queues waiting  enqueue: row, commit, push; waiting for work
+tasks ends needs    find, search, what has ended     control verdicts steering  cancel, retry, decide, stand still
+worker claim running progress  claim, run, settle    outcome  what comes of an execution
+fleet forks signals  forks and replaces children     keeper   leases, rescue, recorder
+rescue    gives back dead workers' work              reconcile doctor  what SQL and Redis should agree on
+ending    makes an end ready                         callbacks  calls who wants to know of it
+noreturn  behind which a task is seen through        events   the stream and its history
+ledger    the items of a bulk                        bulk helpers  how a job works through them
+outgoing spoken  messages, sent once                 declared flights journal  to go out, goes out, had begun
+clock     what is due, with no double                schedules  rows of cron=, steered; occurrences due cron mirror
+limits    how fast, how much, whose share            inspect dashboard commands foreign  RQ's tools, RQ's own jobs
+seal job wire line tables lua/  beneath all of them
 """
 
 from workers.engine.bulk import items

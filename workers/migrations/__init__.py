@@ -1,4 +1,5 @@
-"""The database's changes in order, each a file in versions/; `flask db upgrade` runs those that are missing."""
+"""The database's changes in order, each a file in versions/; `flask db upgrade` runs those that are missing.
+env.py is Alembic's way in."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -11,6 +11,9 @@ what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` fin
 (`fitting` how well each would do, `choosing` which then it is, `beside` what further columns say of a field);
 `rows`, `meanings` and `values` give the cells their meaning.
 
+`reading` speaks to the child, in `shapes`. Beneath `xlsx` lie pieces, stencil, rewriting and strings; beneath `others`
+blocks, biff, error_cells and cell_formats; beneath `values` amounts and days.
+
 All refusals are `SheetRefused`: its message is Turkish, or English with a field `language="en"`.
 """
 
