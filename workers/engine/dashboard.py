@@ -10,7 +10,7 @@ from typing import Any
 
 from rq.exceptions import NoSuchJobError
 
-from workers.engine import inspect
+from workers.engine import inspect, wire
 from workers.engine.seal import Seal
 from workers.errors import NotFound, SealBroken
 
@@ -137,7 +137,7 @@ def page(queue: str, registry: str, offset: int, per_page: int, order: str, conn
         total, found = connection.llen(key), connection.lrange(key, -last - 1, -offset - 1)[::-1]
     else:
         total, found = connection.llen(key), connection.lrange(key, offset, last)
-    return total, jobs([one.decode().partition(":")[0] for one in found], connection)
+    return total, jobs([wire.text(one).partition(":")[0] for one in found], connection)
 
 
 def compact(queue: str, connection: Any) -> int:
@@ -145,7 +145,7 @@ def compact(queue: str, connection: Any) -> int:
     ids = connection.lrange(f"rq:queue:{queue}", 0, -1)
     pipeline = connection.pipeline(transaction=False)
     for job_id in ids:
-        pipeline.exists(f"rq:job:{job_id.decode()}")
+        pipeline.exists(b"rq:job:" + job_id)
     stale = [job_id for job_id, there in zip(ids, pipeline.execute(), strict=True) if not there]
     return sum(connection.lrem(f"rq:queue:{queue}", 1, job_id) for job_id in stale)
 
