@@ -59,6 +59,3 @@ def doctor(mend: bool) -> None:
     say(f"{len(findings)} findings." if findings else "All is well.")
     if not all(finding.mended for finding in findings):
         sys.exit(1)
-
-
-COMMANDS: tuple[Any, ...] = (inspect, events, doctor)

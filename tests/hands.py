@@ -13,7 +13,7 @@ from workers.db import now, reading, writing
 from workers.engine import events, queues, wire
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
-from workers.engine.tables import tasks
+from workers.engine.tables import history, tasks
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
 
@@ -55,6 +55,12 @@ def settle(job_id: str, execution: str, queue: str, outcome: Outcome, worker: st
     """Say what became of a claimed job; False if this execution no longer holds it."""
     arguments = (worker, LEASE_MS, "", "", 0, job_id, execution, queue, *outcome.arguments)
     return bool(wire.run(wire.connect(), "exchange", *arguments)[0])
+
+
+def told_of(task_id: str) -> list[Any]:
+    """The recorded history of a task, oldest first."""
+    with reading() as session:
+        return list(session.execute(select(history).where(history.c.task_id == task_id).order_by(history.c.event_id)))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.conftest import Service
-from tests.hands import claim, put_row, record_all, row_of, settle, work_off
+from tests.hands import claim, put_row, record_all, row_of, settle, told_of, work_off
 from workers import settings
 from workers.db import reading, writing
 from workers.engine import enqueue, events, find, outcome, wire
@@ -30,8 +30,7 @@ def opened(task_id: str) -> dict[str, Any]:
 
 
 def story(task_id: str) -> list[tuple[str, int, str | None]]:
-    with reading() as session:
-        return [(line.state, line.attempt, line.message) for line in events.story(session, task_id)]
+    return [(line.state, line.attempt, line.message) for line in told_of(task_id)]
 
 
 def run_through(task_id: str, queue: str = "sms") -> None:

@@ -6,16 +6,15 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import Service
-from tests.hands import record_all, row_of, work_off
-from workers.db import reading, writing
+from tests.hands import record_all, row_of, told_of, work_off
+from workers.db import writing
 from workers.engine import enqueue, events
 from workers.engine.seal import Seal
 from workers.errors import TablesMissing
 
 
 def story(task_id: str) -> list[tuple[str, str | None]]:
-    with reading() as session:
-        return [(line.state, line.message) for line in events.story(session, task_id)]
+    return [(line.state, line.message) for line in told_of(task_id)]
 
 
 def tell(service: Service, task_id: str, state: str, payload: Any = None, *, entry_id: str = "*") -> None:

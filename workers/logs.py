@@ -20,7 +20,7 @@ _SHARED: list[Any] = [
 ]
 
 
-def setup(*, production: bool = False, level: int = logging.INFO, sentry_dsn: str = "") -> None:
+def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
     """Send every log line of this process to standard error in one form, and errors to Sentry if there is a DSN."""
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -36,7 +36,7 @@ def setup(*, production: bool = False, level: int = logging.INFO, sentry_dsn: st
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -46,7 +46,7 @@ def setup(*, production: bool = False, level: int = logging.INFO, sentry_dsn: st
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     report_errors(sentry_dsn)

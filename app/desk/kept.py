@@ -61,7 +61,7 @@ def _from_here() -> bool:
     return site == "same-origin" if site else request.headers.get("Origin") == request.host_url.rstrip("/")
 
 
-def _shown(template: str, *, status: int = 200, **values: Any) -> Response:
+def _shown(template: str, **values: Any) -> Response:
     """The whole page, also where htmx asked for a part of one."""
     headers = {"HX-Retarget": "body", "HX-Reswap": "innerHTML"} if "HX-Request" in request.headers else {}
-    return Response(render_template(template, **values), status, headers, mimetype="text/html")
+    return Response(render_template(template, **values), headers=headers, mimetype="text/html")

@@ -17,7 +17,6 @@ from workers import records, settings
 from workers.errors import Conflict, InvalidInput, InvalidLetter, NotFound, SiraError
 
 CURRENCIES = ("TRY", "USD", "EUR", "GBP", "CHF")
-FORMATS = ("zip", "pdf")
 
 pages = Blueprint("desk_letters", __name__)
 

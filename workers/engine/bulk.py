@@ -28,10 +28,8 @@ class Items:
     """The items of the running task. `for value in items` does them one by one; `batches(n)` gives Items to settle;
     `requests(n)` gives messages, for `send`."""
 
-    def __init__(
-        self, run: running.Run, total: int, *, parallel: bool = False, values: list[Any] | None = None
-    ) -> None:
-        self.run, self.total, self.parallel, self.values = run, total, parallel, values
+    def __init__(self, run: running.Run, total: int, *, parallel: bool = False) -> None:
+        self.run, self.total, self.parallel = run, total, parallel
         self._told_at = 0.0
 
     def __len__(self) -> int:

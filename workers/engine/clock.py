@@ -52,9 +52,9 @@ def run() -> int:
 class Clock(Scheduler):
     """rq-scheduler's Scheduler, whose jobs are kinds of the catalogue and whose lock has an owner."""
 
-    def __init__(self, *, every_s: float = EVERY_S, lease_s: float = LEASE_S) -> None:
+    def __init__(self, *, lease_s: float = LEASE_S) -> None:
         me = f"{os.uname().nodename}-{os.getpid()}"
-        super().__init__(connection=wire.connect(), interval=every_s, job_class=Job, name=me)
+        super().__init__(connection=wire.connect(), interval=EVERY_S, job_class=Job, name=me)
         self._lease_s, self._stop = lease_s, False
         self._lease = Lock(self.connection, LEASE, timeout=lease_s, thread_local=False)
         self._registered, self._settled_to, self._told = False, "", ""

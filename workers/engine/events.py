@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
@@ -267,8 +267,3 @@ def newest() -> str:
 
 def _is_id(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,15}(-[0-9]{1,10})?", text) is not None
-
-
-def story(session: Session, task_id: str) -> list[Any]:
-    """The recorded history of a task, oldest first."""
-    return list(session.execute(select(history).where(history.c.task_id == task_id).order_by(history.c.event_id)))

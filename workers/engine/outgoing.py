@@ -55,7 +55,7 @@ class Outgoing(Items):
     `at_once`: how many requests of one message are worth a flight."""
 
     def __init__(self, run: running.Run, total: int, values: list[Any] | None = None) -> None:
-        super().__init__(run, total, parallel=False)
+        super().__init__(run, total)
         self.values, self.at_once, self._started = values, 1, 0
         self._flights: deque[Flight] = deque()
         self._caller: Caller | None = None

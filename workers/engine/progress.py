@@ -55,7 +55,7 @@ def send(run: running.Run) -> None:
     if run.helps:
         return
     try:
-        answer = wire.run(wire.connect(), "progress", run.job_id, run.execution, Seal.dumps(run.meta), "1")
+        answer = wire.run(wire.connect(), "progress", run.job_id, run.execution, Seal.dumps(run.meta))
     except (RedisError, QueueDown):
         return
     if answer == 0:

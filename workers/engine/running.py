@@ -7,8 +7,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.errors import SoftTimeLimitExceeded
-
 SLICE_S = 2.0
 
 
@@ -134,6 +132,3 @@ def pause_point() -> None:
     run = present.get()
     if run is not None and run.leased and time.monotonic() > run.slice_ends:
         raise Yielded()
-
-
-LEAVING = (Leave, SoftTimeLimitExceeded)

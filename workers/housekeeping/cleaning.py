@@ -25,17 +25,17 @@ class Cleaning:
 
     def __init__(self, kind: str, task_id: str | None, *, dry_run: bool = False) -> None:
         self.deleted: dict[str, dict[str, int]] = {}
-        self._kind, self._task_id, self._dry_run, self._record = kind, task_id, dry_run, 0
+        self.dry_run, self._kind, self._task_id, self._record = dry_run, kind, task_id, 0
 
     @property
     def result(self) -> dict[str, Any]:
         """`{"dry_run", "count", "bytes", "deleted": {"tasks": {"count", "bytes"}, …}}`."""
         sums = {name: sum(one[name] for one in self.deleted.values()) for name in ("count", "bytes")}
-        return {"dry_run": self._dry_run, **sums, "deleted": self.deleted}
+        return {"dry_run": self.dry_run, **sums, "deleted": self.deleted}
 
     def rows(self, what: str, table: FromClause, where: ColumnElement[bool]) -> None:
         """Delete rows of a table. They are looked for outside of the transactions that delete them."""
-        if self._dry_run:
+        if self.dry_run:
             query = select(func.count(), func.coalesce(func.sum(size_of(table)), 0)).select_from(table).where(where)
             self.count(what, *_found(query)[0])
             return
@@ -50,7 +50,7 @@ class Cleaning:
         query = select(F.id, F.size, F.storage_key).where(where).order_by(F.id).limit(FILES_TOGETHER)
         while read := _found(query.where(F.id > after)):
             after, found = read[-1].id, [row for row in read if row.id not in spared]
-            if self._dry_run:
+            if self.dry_run:
                 self.count(what, len(found), sum(row.size for row in found))
                 continue
             files.storage().delete([row.storage_key for row in found])
@@ -58,7 +58,7 @@ class Cleaning:
 
     def noted(self, what: str, count: int, size: int) -> None:
         """Record what was deleted elsewhere than in the database."""
-        if self._dry_run or not count:
+        if self.dry_run or not count:
             self.count(what, count, size)
             return
         with db.writing() as session:
@@ -102,10 +102,6 @@ class Cleaning:
             return
         row = {"kind": self._kind, "task_id": self._task_id, "at": db.now(), "deleted": self.deleted}
         self._record = session.execute(insert(Cleanup).values(**row).returning(Cleanup.id)).scalar_one()
-
-    @property
-    def dry_run(self) -> bool:
-        return self._dry_run
 
 
 def _found(query: Any) -> list[Any]:

@@ -20,10 +20,10 @@ from workers.imports.orders import Order, Tell, folder
 from workers.imports.scratch import Scratch
 from workers.models import Import
 from workers.pace import Pace
+from workers.services.workbooks import XLSX
 
 ROWS_AT_FIRST = 200
 SHOWN = 50
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 APPLYING = ("Satırlar aktarılıyor...", "Importing the rows...")
 COMPARING = ("Satırlar karşılaştırılıyor...", "Comparing the rows...")
 
