@@ -82,7 +82,7 @@ class Api:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[tuple[str, str, list[int]]]:
-    """A real `flask up` in `folder`, stopped at the end: (its URL, an operator's token, the sample's mutabakat ids)."""
+    """A real `flask up` in `folder`, stopped at the end: (its URL, a member's token, the sample's mutabakat ids)."""
     env = environment(folder, _free_port())
     command = [sys.executable, "-m", "flask", "up", "--concurrency", "2"]
     log = (folder / "service.log").open("w")
@@ -113,7 +113,7 @@ def _ready(up: "subprocess.Popen[str]", folder: Path) -> str:
 
 
 def _sample(env: dict[str, str]) -> tuple[str, list[int]]:
-    """An operator's token and the ids of the sample's letters, asked of the service's own commands."""
+    """A member's token and the ids of the sample's letters, asked of the service's own commands."""
     code = "from app import sample; s = sample.load(); print(s.company_id, *s.mutabakat_ids)"
     company, *letters = _output([sys.executable, "-c", code], env).split()
     command = [sys.executable, "-m", "flask", "tokens", "create", "--company", company, "--role", "member"]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workers import db
+from workers import db, records
 from workers.models import Account, Company, Mutabakat, User
 from workers.services.tax_numbers import is_tckn, is_vkn
 
@@ -28,8 +28,8 @@ HAND_WRITTEN = Path(__file__).with_name("sample_accounts.csv")
 MADE = 194
 ACCOUNTS_PER_TRANSACTION = 50
 
-RECEIVER = ("vkn", "tckn", "tax_office", "email", "phone")
-FIELDS = ("code", "title", *RECEIVER)
+FIELDS = ("code", "title", *records.RECEIVER)
+LOGIN = "operator@ornek.example"
 
 PLACES = ("Çorum", "Iğdır", "İnegöl", "Muğla", "Şırnak", "Düzce", "Göreme", "Ünye", "Kırşehir", "Iğneada")
 TRADES = ("Gıda", "Tekstil", "İnşaat", "Işıklandırma", "Çiçekçilik", "Döküm", "Sağlık", "Ulaşım", "Yazılım", "Kâğıt")
@@ -58,7 +58,7 @@ def load() -> Sample:
         return Sample(company.id, tuple(session.scalars(letters.order_by(Mutabakat.id))))
 
 
-def first_login(email: str = "operator@ornek.example") -> tuple[str, str] | None:
+def first_login() -> tuple[str, str] | None:
     """Make the sample company's operator; gives e-mail and password, once: None when there is such a user already."""
     from app.passwords import hashed, new_password
 
@@ -66,10 +66,10 @@ def first_login(email: str = "operator@ornek.example") -> tuple[str, str] | None
     digest = hashed(password)  # takes 50 ms: before the transaction
     with db.writing() as session:
         company = _company(session)
-        if session.scalar(select(User.id).where(User.email == email)):
+        if session.scalar(select(User.id).where(User.email == LOGIN)):
             return None
-        session.add(User(company_id=company.id, email=email, role="operator", password_hash=digest))
-    return email, password
+        session.add(User(company_id=company.id, email=LOGIN, role="operator", password_hash=digest))
+    return LOGIN, password
 
 
 def accounts() -> Iterator[dict[str, Any]]:
@@ -108,12 +108,7 @@ def _letter(company: Company, account: Account, row: dict[str, Any]) -> Mutabaka
         as_of=AS_OF,
         reply_by=REPLY_BY,
         variant=row["variant"],
-        snapshot={
-            "sender": {name: getattr(company, name) for name in COMPANY},
-            "receiver": {"name": row["title"], **{name: row[name] for name in RECEIVER}},
-            "lines": row["lines"],
-            "legal_text": company.legal_text,
-        },
+        snapshot=records.snapshot(records.sender(company), row, row["lines"]),
     )
 
 

@@ -278,7 +278,9 @@ def test_a_bulk_mail_is_unsubscribed_by_one_click_and_later_bulks_honour_it(offi
 def test_it_runs_where_it_is_simply_called(office: Office, box: Mailbox) -> None:
     assert email.send_email("ali@ornek.com", "Konu", "Metin") == {"done": 1}
     assert recipients(box) == ["ali@ornek.com"]
-    rows = [{"to": to, "subject": "Konu", "body": "Metin"} for to in ("can@ornek.com", "ece@ornek.com", "can@ornek.com")]
+    rows = [
+        {"to": to, "subject": "Konu", "body": "Metin"} for to in ("can@ornek.com", "ece@ornek.com", "can@ornek.com")
+    ]
     sent = [email.send_bulk_emails(rows) for _ in range(2)]
     assert sent == [{"done": 2, "skipped": 1}] * 2, "another call is another task: only its own doubles are left out"
     assert len({found.message_id for found in box.messages}) == len(box.messages) == 5

@@ -10,6 +10,7 @@ from flask import request
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.api.enqueueing import OPERATORS_QUEUE
 from app.auth import caller, company_scope
 from app.desk.search import Wanted
 from app.desk.shown import kind_name, queue_name, state_name
@@ -22,7 +23,6 @@ from workers.errors import InvalidInput, NotAllowed
 from workers.models import Company
 
 WORDS = ("state", "queue", "kind", "company", "since", "until", "q", "cause")
-OPERATORS_QUEUE = "maintenance"
 LONGEST_CHARS, COMPANIES = 400, 500
 
 

@@ -8,14 +8,14 @@ from flask import Blueprint, g, render_template
 from sqlalchemy import ColumnElement, Row, Select, case, exists, func, select, union
 
 from app.auth import caller, company_scope
-from app.desk import charts, i18n
+from app.desk import charts
+from app.desk.tasks import rows_of
 from workers.db import now, reading
 from workers.engine import inspect
 from workers.engine.tables import tasks
 from workers.engine.tasks import listed
 from workers.errors import SiraError
-from workers.models import Account, Company, Mutabakat
-from workers.statuses import row_of
+from workers.models import Account, Mutabakat
 
 SHOWN, FALLEN, GLANCE = 10, 5, 30
 RUNNING, WAITING = ("STARTED", "PROGRESS"), ("PENDING", "RETRY")
@@ -53,18 +53,8 @@ def _present(scope: str | None) -> dict[str, Any]:
         waiting = session.execute(by_queue(scope, at)).all()
     running, failed = (listed(query, counted=False) for query in (going(scope), fallen(scope, at)))
     running = [task for task in running if task.state in RUNNING][:SHOWN]
-    found = {"running": _rows(running), "failed": _rows(failed), "waiting": waiting}
+    found = {"running": rows_of(running), "failed": rows_of(failed), "waiting": waiting}
     return {**found, "operation": _operation(waiting) if caller().is_operator else None, "at": at}
-
-
-def _rows(found: Sequence[Any]) -> list[dict[str, Any]]:
-    """As people read them; operators see whose they are."""
-    lang, operator = i18n.language(), caller().is_operator
-    scopes = {int(task.scope) for task in found if operator and task.scope}
-    with reading() as session:
-        query = select(Company.id, Company.name).where(Company.id.in_(scopes))
-        names = {str(company_id): name for company_id, name in session.execute(query)} if scopes else {}
-    return [{**row_of(task, lang), "company": names.get(task.scope)} for task in found]
 
 
 def _pace(scope: str | None) -> dict[str, Any]:

@@ -43,6 +43,7 @@ ENDS = ("done", "failed")
 OPEN = ("pending", "sending")
 UNTOLD = "Yanıt alınamadan işçi durdu; mesaj gönderilmiş olabilir."
 SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "attempts", "updated_at")
+ANEW = dict.fromkeys(("error", "request_key", "taken_by", "provider_id", "due_at"))  # of an item that begins again
 SHOWN = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
 MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
@@ -225,12 +226,11 @@ def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
 def reopen(task_id: str, states: Iterable[str]) -> int:
     """Set items of these states back to pending; how many. A message goes out in a new request."""
     reopened = 0
-    anew = dict.fromkeys(("error", "request_key", "taken_by", "provider_id", "due_at"))
     while True:
         some = select(items.c.id).where(items.c.task_id == task_id, items.c.state.in_(list(states))).limit(CHUNK_ROWS)
         with writing() as session:
             query = update(items).where(items.c.id.in_(some))
-            changed = session.execute(query.values(state="pending", updated_at=now(), **anew))
+            changed = session.execute(query.values(state="pending", updated_at=now(), **ANEW))
         reopened += changed.rowcount  # type: ignore[attr-defined]
         if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]
             return reopened

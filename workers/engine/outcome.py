@@ -7,7 +7,7 @@ import traceback
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -139,8 +139,7 @@ def lost(
         return Outcome("failed", error=sealed, payload=sealed, lost="1")
     if not child_died:
         return Outcome("back", lost="1")
-    decided = failed(error, retries_left=retries_left, retries=retries)
-    return Outcome(decided.name, decided.delay_ms, error=decided.error, payload=decided.payload, lost="1")
+    return replace(failed(error, retries_left=retries_left, retries=retries), lost="1")
 
 
 def pause_ms(seconds: float) -> int:

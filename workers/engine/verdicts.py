@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from workers.db import now, writing
 from workers.engine import control
-from workers.engine.ledger import Item, Note, item_of
+from workers.engine.ledger import ANEW, Item, Note, item_of
 from workers.engine.queues import push
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import Task, find
@@ -15,7 +15,6 @@ from workers.errors import Conflict
 
 Beside = Callable[[Session], None]  # what else is to be written in the same transaction, such as who decided it
 KNOWN = "of these messages the outcome is known by now, or they are sent again already; load the page anew"
-ANEW = ("error", "request_key", "taken_by", "provider_id", "due_at")
 
 
 def arrived(task_id: str, item_ids: Sequence[int], note: Note, beside: Beside) -> None:
@@ -41,7 +40,7 @@ def send_again(task_id: str, item_ids: Sequence[int], beside: Beside) -> Task:
         raise Conflict(reason="the task has not ended; wait for its end, or cancel it first")
     with writing() as session:
         batch = _unknown(session, task_id, item_ids)
-        again = {"state": "pending", "updated_at": now(), **dict.fromkeys(ANEW)}
+        again = {"state": "pending", "updated_at": now(), **ANEW}
         session.execute(update(items).where(items.c.id.in_([item.id for item in batch])).values(again))
         session.execute(update(tasks).where(tasks.c.id == task_id).values(**control.begun_anew(task)))
         beside(session)
