@@ -266,6 +266,23 @@ def test_an_error_is_described_by_its_type_and_a_sentence_that_can_always_be_sto
     assert json.loads(json.dumps(described)) == described
 
 
+class Secretive(Exception):
+    """One that is asked for anything, and by `traceback` for its notes, in vain."""
+
+    def __getattr__(self, name: str) -> None:
+        raise RuntimeError(name)
+
+
+def test_an_error_that_cannot_be_told_is_told_as_far_as_can_be() -> None:
+    with pytest.raises(Secretive) as raised:
+        raise Secretive("no\ud800")
+
+    described = Seal.loads(outcome.failed(raised.value, retries_left=0, retries=0).error)
+
+    assert (described["type"], described["message"]) == ("Secretive", "no?")
+    assert "test_an_error_that_cannot_be_told" in described["traceback"]
+
+
 def test_a_traceback_is_kept_from_its_end_on() -> None:
     def deeper(depth: int) -> None:
         if depth == 0:

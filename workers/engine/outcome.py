@@ -5,7 +5,7 @@ import random
 import time
 import traceback
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -28,7 +28,7 @@ DATABASE_WAITS_AT_MOST = 60
 RETRY_AFTER_AT_MOST_S = 86_400
 PAUSE_AT_MOST_S = 366 * 86_400
 JITTER = 0.2
-TRACEBACK_CHARS, MESSAGE_CHARS = 20_000, 20_000
+TRACEBACK_CHARS, MESSAGE_CHARS, FRAMES = 20_000, 20_000, 2000
 
 
 class Retry(RQRetry, Exception):
@@ -179,22 +179,26 @@ def back_off_ms(retries_used: int) -> int:
 
 
 def description(error: BaseException) -> dict[str, Any]:
-    """Type, sentence and traceback of an error, as they are sealed for people."""
-    name = type(error).__name__
-    if isinstance(error, SiraError | SoftTimeLimitExceeded):
-        name, message = error.type, error.message
-    else:
-        message = storable(_said(error))[:MESSAGE_CHARS]
+    """Type, sentence and traceback of an error, as they are sealed for people. Its class is anybody's, and may be
+    unable to tell one of them."""
+    own = isinstance(error, SiraError | SoftTimeLimitExceeded)
+    name = _told(lambda: error.type if own else type(error).__name__) or "Exception"  # type: ignore[attr-defined]
+    message = _told(lambda: error.message if own else str(error))[:MESSAGE_CHARS]  # type: ignore[attr-defined]
     described: dict[str, Any] = {"type": name, "message": message or name}
     if error.__traceback__ is not None:
-        described["traceback"] = storable("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
+        described["traceback"] = _trace(error)[-TRACEBACK_CHARS:]
     described["at"] = int(time.time())
     return described
 
 
-def _said(error: BaseException) -> str:
-    """Its text, which its class may be unable to make."""
+def _trace(error: BaseException) -> str:
+    whole = _told(lambda: "".join(traceback.format_exception(error, limit=-FRAMES)))
+    return whole or _told(lambda: "".join(traceback.format_tb(error.__traceback__, limit=-FRAMES)))
+
+
+def _told(tell: Callable[[], str]) -> str:
+    """Nothing where that is an error, too."""
     try:
-        return str(error)
+        return storable(tell())
     except Exception:
         return ""
