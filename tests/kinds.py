@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -200,6 +201,17 @@ def leave(how: str) -> None:
     if how == "signals":
         for number in (signal.SIGALRM, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
+    if how in ("SIGUSR1", "SIGUSR2"):
+        os.kill(os.getpid(), getattr(signal, how))
+    if how == "moved":
+        os.chdir("/")
+        os.umask(0o777)
+    if how == "closed":
+        os.closerange(3, 256)
+    if how == "silenced":
+        sys.stdout.close()
+        sys.stderr.close()
+        raise ValueError("Nobody hears this.")
     if how == "ended copy":
         copy = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
         copy.start()

@@ -37,6 +37,15 @@ def test_signals_that_a_job_has_taken_for_itself_are_taken_back_before_the_next(
     assert find(limited.id).result == "tidied"
 
 
+@pytest.mark.parametrize("how", ["SIGUSR1", "SIGUSR2"])
+def test_a_job_that_sends_itself_our_signals_ends_as_any(service: Service, how: str) -> None:
+    task = enqueue("leave", {"how": how})
+
+    work_off()
+
+    assert find(task.id).state == "SUCCESS"
+
+
 def test_a_copy_that_a_job_has_forked_can_be_ended_as_any_process(service: Service) -> None:
     task = enqueue("leave", {"how": "ended copy"})
 

@@ -11,6 +11,8 @@ from workers.errors import BadSettings, DatabaseDown, SiraError
 def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = settings.current()
+        # a job may go to another folder
+        settings.use(chosen.model_copy(update={"data_dir": chosen.data_dir.absolute()}))
         logs.setup(production=chosen.app_env == "production", sentry_dsn=chosen.sentry_dsn)
         return _work(_parser(chosen.max_jobs_per_child).parse_args(arguments))
     except SiraError as error:

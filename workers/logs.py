@@ -39,7 +39,7 @@ def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_SHARED, structlog.processors.format_exc_info],
@@ -50,6 +50,14 @@ def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
     for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     report_errors(sentry_dsn)
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """What can't be said (a job has closed the stream) stops nobody, as Python's own would: it says that there, too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        with suppress(Exception):
+            super().handleError(record)
 
 
 def report_errors(dsn: str) -> None:

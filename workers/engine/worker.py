@@ -10,10 +10,10 @@ the outcome is kept and said again: not being able to save is not a failure.
 """
 
 import os
-import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from typing import Any
@@ -30,13 +30,13 @@ from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
+from workers.engine.surroundings import Surroundings
 from workers.engine.waiting import Turn, Waiter
 from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
 IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S = 0.002, 0.2, 0.02
-WAIT_S = 5.0
 SWITCH_S = 0.0001  # how long a job's other thread, with an answer or a written block in hand, waits for it; else 5 ms
-AWAY_FROM_S, AWAY_TO_S = 0.1, 2.0
+WAIT_S, AWAY_FROM_S, AWAY_TO_S = 5.0, 0.1, 2.0
 ROUTINE = ("finished", "yield")  # these stand in the history; a line for each would cost as much as a small job
 log = logs.get("worker")
 
@@ -56,11 +56,12 @@ class Worker(RQWorker):
         **options: Any,
     ) -> None:
         options["serializer"] = options.get("serializer") or Seal
-        if not (rest or options.get("connection") or _bound(queues)):
+        bound = any(not isinstance(queue, str) for queue in ([queues] if isinstance(queues, str) else queues))
+        if not (bound or rest or options.get("connection")):
             options["connection"] = wire.connect()
         super().__init__(queues, name, *rest, **options)
         self.max_memory_mb, self._shared_turn = max_memory_mb, turn
-        self._stop_asked = False
+        self._stop_asked, self._not_meant = False, ""
 
     def _set_connection(self, connection: Any) -> Any:
         """RQ would have this whole process wait 415 s for a server that has gone silent."""
@@ -89,6 +90,7 @@ class Worker(RQWorker):
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         sys.setswitchinterval(SWITCH_S)
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._found = Surroundings.found(self._wake_r, self.max_memory_mb)
         self._sayer = wire.Sayer(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
         self._orders, self._turn = orders(self.queue_names()), 0
@@ -106,7 +108,9 @@ class Worker(RQWorker):
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
         worked_at = time.monotonic()
         while True:
-            enough = self._stop_asked or (max_jobs is not None and done >= max_jobs) or (done > 0 and self._grown())
+            enough = (
+                self._stop_asked or (max_jobs is not None and done >= max_jobs) or (done > 0 and self._found.spoilt)
+            )
             claim = ahead or self._exchange(claim, ended, claim_next=not enough)
             ahead = None
             if claim is not None:
@@ -132,17 +136,10 @@ class Worker(RQWorker):
         """The claim that waits in the server for the next job of a queue."""
         return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
 
-    def _grown(self) -> bool:
-        """Past its memory limit (resident size, MB) a child ends, and the fleet forks a fresh one."""
-        if not self.max_memory_mb:
-            return False
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024
-
     def _listen(self) -> None:
         handlers: dict[int, Any] = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
-        handlers |= {signal.SIGUSR1: lambda *_: running.ask(running.Cancelled), signal.SIGUSR2: self._on_put_back}
-        handlers |= {signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded)}
-        signals.take(handlers, self._wake_w)
+        handlers |= {signal.SIGUSR1: self._on_cancel, signal.SIGUSR2: self._on_put_back}
+        signals.take({**handlers, signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded)}, self._wake_w)
 
     def _on_stop(self, *_: Any) -> None:
         """Claim nothing more; a running bulk ends its slice at the next item."""
@@ -150,18 +147,24 @@ class Worker(RQWorker):
         if run := running.present.get():
             run.slice_ends = 0.0
 
+    def _on_cancel(self, *_: Any) -> None:
+        """To a job that nobody meant the last time it comes from its own code, and would do so for ever."""
+        if (run := running.present.get()) and run.job_id != self._not_meant:
+            running.ask(running.Cancelled)
+
     def _on_put_back(self, *_: Any) -> None:
         """The time for a stop in order is nearly over: the running job goes back to the front of its queue."""
-        self._stop_asked = True
-        running.ask(running.Stopping)
+        if self._stop_asked:
+            running.ask(running.Stopping)
 
     def _leave(self, *, in_order: bool = True) -> None:
         """In disorder the job is left to who rescues it, as that of a child that was killed: it may be to blame."""
         signals.let_go()
         self._sayer.close()
-        self._waiter.hand_on()
-        os.close(self._wake_r)
-        os.close(self._wake_w)
+        with suppress(OSError):  # a job may have closed them
+            self._waiter.hand_on()
+            os.close(self._wake_r)
+            os.close(self._wake_w)
         try:
             self.connection.hdel(self.key, "sira_ahead")
             if in_order:
@@ -226,6 +229,7 @@ class Worker(RQWorker):
         started, pid = time.monotonic(), os.getpid()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         signals.take_again()
+        self._found.put_back()
         try:
             decided = self._decide(claim, run)
         except BaseException as error:  # of the deciding itself
@@ -273,6 +277,7 @@ class Worker(RQWorker):
             meant = False
         if meant and claim.foreign is not None:
             foreign.stopped(self, claim.foreign)
+        self._not_meant = "" if meant else claim.job_id
         return Outcome("revoked" if meant else "back")
 
     def _call(self, claim: Claim, run: running.Run) -> Any:
@@ -293,8 +298,3 @@ class Worker(RQWorker):
             signal.setitimer(signal.ITIMER_REAL, 0)
             running.present.reset(token)
             running.clear()
-
-
-def _bound(queues: Any) -> bool:
-    """Are these RQ's Queue objects, which bring their connection?"""
-    return any(not isinstance(queue, str) for queue in ([queues] if isinstance(queues, str) else queues))
