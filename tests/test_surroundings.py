@@ -51,8 +51,10 @@ def test_the_mask_is_put_back_and_a_folder_that_is_gone_is_left_alone(
     assert surroundings.spoilt
 
 
-@pytest.mark.parametrize(("how", "ends"), [("closed", "SUCCESS"), ("silenced", "FAILURE")])
-def test_a_child_whose_descriptors_or_streams_a_job_has_closed_takes_no_other(
+@pytest.mark.parametrize(
+    ("how", "ends"), [("closed", "SUCCESS"), ("outputs", "SUCCESS"), ("leaked", "SUCCESS"), ("silenced", "FAILURE")]
+)
+def test_a_child_whose_descriptors_or_streams_a_job_has_closed_or_used_up_takes_no_other(
     service: Service, how: str, ends: str
 ) -> None:
     left, task = enqueue("leave", {"how": how}), enqueue("nothing")

@@ -1,10 +1,12 @@
 """What the jobs of a child share, and one of them may leave other than it found it.
 
 A job is anybody's code. The folder and the mask of new files are put back before the next one, which knows nothing of
-it. What can't be put back ends the child, and the fleet forks a fresh one: memory that was taken, and descriptors or
-streams that were closed, for the worker's own were among them.
+it. What can't be put back ends the child, and the fleet forks a fresh one: memory and descriptors that were taken and
+not given back, and descriptors or streams that were closed, for the worker's own were among them.
 """
 
+import fcntl
+import math
 import os
 import resource
 import sys
@@ -12,16 +14,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+DESCRIPTORS_AT_MOST = 0.9  # of what this process may have
+
 
 @dataclass(frozen=True)
 class Surroundings:
-    """As they were before the first job: the folder ('' where it is gone), the mask, the streams that were open, and a
-    pipe of the worker's own (device, inode, descriptor). `max_memory_mb`: the resident size to stay below; 0: any."""
+    """As they were before the first job: the folder ('' where it is gone), the mask, the streams that were open, and
+    the flags of its outputs and of a `pipe` of the worker's own. `max_memory_mb`: the resident size to stay below; 0:
+    any."""
 
     folder: str
     mask: int
     streams: tuple[Any, ...]
-    pipe: tuple[int, int, int]
+    flags: tuple[tuple[int, int], ...]
+    pipe: int
     max_memory_mb: int
 
     @classmethod
@@ -29,7 +35,8 @@ class Surroundings:
         mask = os.umask(0o077)
         os.umask(mask)
         streams = tuple(stream for stream in (sys.stdout, sys.stderr) if not _is_closed(stream))
-        return cls(_folder(), mask, streams, _pipe(pipe), max_memory_mb)
+        flags = tuple((descriptor, _flags(descriptor)) for descriptor in (1, 2, pipe))
+        return cls(_folder(), mask, streams, flags, pipe, max_memory_mb)
 
     def put_back(self) -> None:
         os.umask(self.mask)
@@ -42,7 +49,14 @@ class Surroundings:
         """Whether this process is of no more use."""
         if self.max_memory_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024:
             return True
-        return _pipe(self.pipe[-1]) != self.pipe or any(map(_is_closed, self.streams))
+        for descriptor, flags in self.flags:
+            if _flags(descriptor) != flags:
+                return True
+        for stream in self.streams:
+            if _is_closed(stream):
+                return True
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return limit != resource.RLIM_INFINITY and _lowest_free(self.pipe) > DESCRIPTORS_AT_MOST * limit
 
 
 def _folder() -> str:
@@ -52,13 +66,22 @@ def _folder() -> str:
         return ""
 
 
-def _pipe(descriptor: int) -> tuple[int, int, int]:
-    """Which one it is: a number that was closed is soon another's."""
+def _flags(descriptor: int) -> int:
+    """By which it is known again, for a number that was closed is soon another's; -1 where it is closed."""
     try:
-        stands = os.fstat(descriptor)
+        return fcntl.fcntl(descriptor, fcntl.F_GETFL)
     except OSError:
-        return 0, 0, descriptor
-    return stands.st_dev, stands.st_ino, descriptor
+        return -1
+
+
+def _lowest_free(taken: int) -> float:
+    """The number of the next descriptor: all below it are taken."""
+    try:
+        descriptor = os.dup(taken)
+    except OSError:
+        return math.inf
+    os.close(descriptor)
+    return descriptor
 
 
 def _is_closed(stream: Any) -> bool:
