@@ -63,9 +63,10 @@ class Mailbox:
     """What it is told to be. Everything but the first lines can be changed while it runs.
 
     `answers`: the reply to RCPT of an address, such as "550 5.1.1 User unknown"; "421 …" also hangs up. `once`: the
-    same, used up by the first RCPT. `at_mail`, `at_content`: the replies to MAIL and to the content of the next mails,
-    one each, "" for a plain yes. `hang_up`: `{"MAIL": n}` or `{"content": n}` to hang up n times instead of answering;
-    the content was taken then, and lies in `messages`. `slow_s`: seconds before the reply to each content.
+    same, used up by the first RCPT; the answer "" hangs up. `at_mail`, `at_content`: the replies to MAIL and to the
+    content of the next mails, one each, "" for a plain yes. `hang_up`: `{"MAIL": n}` or `{"content": n}` to hang up n
+    times instead of answering; the content was taken then, and lies in `messages`. `slow_s`: seconds before the reply
+    to each content.
     """
 
     tls: Literal["none", "starttls", "ssl"] = "none"
@@ -176,6 +177,8 @@ class _Handler:
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         self._box.commands.append(f"RCPT {address}")
+        if self._box.answers.get(address) == "":
+            await self._hang_up(server)
         reply = await self._told(server, self._box.once.pop(address, "") or self._box.answers.get(address, ""))
         if reply.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -200,8 +203,11 @@ class _Handler:
     async def _perhaps_hang_up(self, server: Any, where: str) -> None:
         if self._box.hang_up.get(where, 0) > 0:
             self._box.hang_up[where] -= 1
-            server.transport.abort()
-            await asyncio.Event().wait()
+            await self._hang_up(server)
+
+    async def _hang_up(self, server: Any) -> None:
+        server.transport.abort()
+        await asyncio.Event().wait()
 
 
 def _context(path: Path) -> ssl.SSLContext:

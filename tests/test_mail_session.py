@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from email.message import EmailMessage
 from typing import Any
 
@@ -170,8 +171,8 @@ def test_a_connection_lost_before_the_content_is_tried_once_more_and_no_mail_is_
     assert session.send(mail(1), "ali1@ornek.com") == done(1)
 
     box.hang_up["MAIL"] = 2
-    with pytest.raises(GatewayAway):
-        session.send(mail(2), "ali2@ornek.com")
+    with nullcontext() if box.pipelining else pytest.raises(GatewayAway):  # the first has heard of the recipient
+        assert isinstance(session.send(mail(2), "ali2@ornek.com"), Deferred)
     assert len(box.messages) == 1
 
 
@@ -248,8 +249,8 @@ def test_an_answer_before_the_content_that_can_not_be_read_is_asked_for_once_mor
     with scripted(spoilt, [*HELLO, *OFFERED, "250 ok"]) as script, MailSession(script.url, timeout_s=0.2) as session:
         assert session.send(mail(), "ali@ornek.com") == done()
     with scripted(spoilt, spoilt) as script, MailSession(script.url, timeout_s=0.2) as session:
-        with pytest.raises(GatewayAway):
-            session.send(mail(), "ali@ornek.com")
+        with nullcontext() if stage else pytest.raises(GatewayAway):  # once it knows the recipient, that may be why
+            assert isinstance(session.send(mail(), "ali@ornek.com"), Deferred)
 
 
 def test_the_answer_to_a_content_may_take_longer_than_others():

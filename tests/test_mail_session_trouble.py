@@ -14,6 +14,7 @@ from workers.services.sending import Verdict
 
 LOOK_UP = "451 4.3.0 Temporary lookup failure"
 CLOSING = "421 4.3.2 Closing"
+HANGS_UP = ""
 
 
 @pytest.fixture(params=[False, True], ids=["one-by-one", "pipelining"])
@@ -22,10 +23,10 @@ def box(request: pytest.FixtureRequest) -> Iterator[Mailbox]:
         yield mailbox
 
 
-def send(box: Mailbox, *numbers: int) -> list[Verdict | Deferred]:
+def send(box: Mailbox, *numbers: int, again: bool = False) -> list[Verdict | Deferred]:
     """Send to each of these in one session."""
     with MailSession(box.url, timeout_s=5) as session:
-        return [session.send(mail(n), f"ali{n}@ornek.com") for n in numbers]
+        return [session.send(mail(n), f"ali{n}@ornek.com", again=again) for n in numbers]
 
 
 @pytest.mark.parametrize("reply", [LOOK_UP, CLOSING])
@@ -37,6 +38,22 @@ def test_a_recipient_who_always_hears_it_waits_alone(box, reply):
     assert [said[0], said[2], said[4]] == [done(0), done(2), done(3)]
     assert all(isinstance(said[n], Deferred) and reply in said[n].reason for n in (1, 3))
     assert [received.recipients for received in box.messages] == [[f"ali{n}@ornek.com"] for n in (0, 2, 3)]
+
+
+def test_a_recipient_of_whom_the_server_will_not_hear_waits_alone(box):
+    box.answers["ali1@ornek.com"] = HANGS_UP
+
+    said = send(box, 0, 1, 2)
+
+    assert [said[0], said[2], isinstance(said[1], Deferred)] == [done(0), done(2), True]
+    assert box.commands.count("RCPT ali1@ornek.com") == 2, "a connection may have been dead before"
+
+
+def test_a_server_that_hangs_up_on_two_in_a_row_makes_all_wait(box):
+    box.answers = {"ali1@ornek.com": HANGS_UP, "ali2@ornek.com": HANGS_UP}
+
+    with pytest.raises(GatewayBusy):
+        send(box, 1, 2)
 
 
 @pytest.mark.parametrize("reply", [LOOK_UP, CLOSING])
@@ -82,6 +99,14 @@ def test_one_who_hears_it_again_proves_nothing_of_the_others(box):
     box.answers["ali1@ornek.com"] = LOOK_UP
 
     assert all(isinstance(said, Deferred) for said in send(box, 1, 1, 1))
+
+
+def test_those_who_were_put_off_before_prove_nothing_either_and_leave_it_at_who_heard_it_first(box):
+    box.answers = {f"ali{n}@ornek.com": LOOK_UP for n in range(1, 5)}
+
+    assert all(isinstance(said, Deferred) for said in [*send(box, 1), *send(box, 2, 3, again=True)])
+    with pytest.raises(GatewayBusy):
+        send(box, 4)
 
 
 def test_what_was_heard_longer_ago_than_a_rest_takes_says_nothing_of_now(box, monkeypatch):

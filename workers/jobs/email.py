@@ -281,7 +281,8 @@ class Desk:
         [item] = ready
         to, message = self._mails.pop(item.position)  # its attachments may be large
         try:
-            verdict = self.session.send(message, to, meanwhile=beginning.say, before_content=beginning.sure)
+            steps = {"meanwhile": beginning.say, "before_content": beginning.sure}
+            verdict = self.session.send(message, to, again=item.attempts > 1, **steps)
         except GatewayRefused as error:
             with suppress(DatabaseDown):
                 evidence.pause(self.way, error.message)

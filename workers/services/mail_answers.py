@@ -1,11 +1,13 @@
 """What a mail server's answer means: for the message, for everyone's, or for the account. RFC 5321 4.2, RFC 3463.
 
 A server that speaks of its own state (421, 4.3.x, 4.4.x) once it knows the recipient may have a full disk: then whoever
-comes next hears the same. Or it fails for this recipient alone, and for ever, as at the look-up of a dead domain. One
-answer does not tell which, two do. So who hears it first waits alone, as a grey-listed one does, and uses an attempt.
-If another hears it next, with no mail accepted in between, all mail of the account rests, and that one uses none. Then
-it begins anew. So every rest has cost somebody an attempt: nobody can hold up the others for ever, and as the pauses
-between one recipient's attempts add up to more than a day, an outage of a day fails nobody.
+comes next hears the same. Or it fails, or hangs up without a word, for this recipient alone, and for ever, as at the
+look-up of a dead domain. One answer does not tell which, two do. So who hears it first waits alone, as a grey-listed
+one does, and uses an attempt. If another hears it next, with no mail accepted in between, all mail of the account
+rests, and that one uses none. Then it begins anew. Who was put off before counts for neither: dead domains come up
+again one behind the other, and would hold up a large bulk for hours. So every rest has cost somebody an attempt: nobody
+can hold up the others for ever, and as the pauses between one recipient's attempts add up to more than a day, an outage
+of a day fails nobody.
 """
 
 import re

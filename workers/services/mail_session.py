@@ -37,6 +37,10 @@ def _nothing() -> None:
     pass
 
 
+class HungUp(smtplib.SMTPServerDisconnected):
+    """The server may have heard of the recipient before it fell silent: that may be why."""
+
+
 class MailSession:
     """`with MailSession(url) as session: verdict = session.send(message, "ali@ornek.com")`, one mail at a time.
 
@@ -68,12 +72,19 @@ class MailSession:
         self._drop()
 
     def send(
-        self, message: EmailMessage, to: str, *, meanwhile: Step = _nothing, before_content: Step = _nothing
+        self,
+        message: EmailMessage,
+        to: str,
+        *,
+        again: bool = False,
+        meanwhile: Step = _nothing,
+        before_content: Step = _nothing,
     ) -> Verdict | Deferred:
         """Mail it to one address, from the one in its From. Whichever of our errors is raised: nothing was sent.
 
-        `meanwhile` is done while the server thinks about the offer, perhaps more than once; `before_content` before
-        the first byte of the content: what it raises keeps the mail from being sent.
+        `again`: this recipient was put off before, so that what it hears says nothing of the others. `meanwhile` is
+        done while the server thinks about the offer, perhaps more than once; `before_content` before the first byte of
+        the content: what it raises keeps the mail from being sent.
 
         A Verdict: done (`provider_id` is the Message-ID), failed (the reason has the server's code) or unknown; or
         Deferred: this recipient later, the others now. Raises GatewayBusy (the server wants all mail later, see
@@ -85,7 +96,7 @@ class MailSession:
             if said is None:
                 before_content()
                 said = self._deliver(content, recipient, _message_id(message))
-            return self._told(said, recipient)
+            return self._told(said, recipient, again)
         except BaseException:  # nobody can go on with a conversation that was left between question and answer
             self._drop()
             raise
@@ -105,6 +116,9 @@ class MailSession:
         self._drop()
         try:
             return self._offer(sender, recipient, size, meanwhile)
+        except HungUp as error:
+            self._drop()
+            return Trouble(DEFERRAL_S, " ".join(str(error).split()))
         except LOST as error:
             raise mail_servers.away(self._server, error) from error
 
@@ -140,9 +154,11 @@ class MailSession:
                 answer = Answer.read(*self._live.getreply())
                 if not 200 <= answer.code < 600:
                     raise smtplib.SMTPServerDisconnected(f"no answer: {answer.words}")
-            except LOST:
+            except LOST as error:
                 if answers and answers[-1].code >= 400:  # it said why before it hung up
                     return answers
+                if answers or together:
+                    raise HungUp(str(error)) from error
                 raise
             answers.append(answer)
             if answer.code == 421 or (answer.code >= 400 and not together):
@@ -172,9 +188,11 @@ class MailSession:
             return UNKNOWN
         return judge("content", answer, recipient) or Verdict("done", provider_id=message_id)
 
-    def _told(self, said: Said, recipient: str) -> Verdict | Deferred:
+    def _told(self, said: Said, recipient: str, again: bool) -> Verdict | Deferred:
         """What it means for this recipient. Raises GatewayBusy where it is trouble of which another heard before, not
         longer ago than a rest takes, and no mail was accepted since."""
+        if isinstance(said, Trouble) and again:
+            return said.of_one()
         if isinstance(said, Trouble):
             first, since = _in_trouble.pop(self._server, (recipient, 0.0))
             if first != recipient and time.monotonic() - since < DEFERRAL_S:
