@@ -1,5 +1,6 @@
 """Which column is the balance, and what is said where that is not clear: a wrong one is a wrong letter."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -84,16 +85,72 @@ def test_what_is_another_figure_is_no_balance(heading: str) -> None:
         (("Ocak Bakiye", "Şubat Bakiye"), "“Ocak Bakiye”, “Şubat Bakiye”"),
         (("Dönem Borç", "Yıllık Borç", "Alacak"), "“Dönem Borç”, “Yıllık Borç”"),
         (("Devir Borç", "Dönem Borç", "Dönem Alacak"), "“Dönem Borç”, “Devir Borç”"),
+        (("Bakiye", "Bakiye"), "“Bakiye”, “Bakiye (2)”"),
+        (("Borç", "Alacak", "Borç", "Alacak"), "“Borç”, “Borç (2)”"),
     ],
 )
 def test_of_two_amounts_that_fit_alike_none_is_taken_until_somebody_says_which(
     headings: tuple[str, ...], seen: str
 ) -> None:
-    with pytest.raises(SheetRefused, match=f"hangi sütunda belli değil: {seen}"):
+    with pytest.raises(SheetRefused, match=re.escape(f"hangi sütunda belli değil: {seen}")):
         mapped(*headings)
 
-    field = "bakiye" if "Bakiye" in seen else "borc"
-    assert mapped(*headings, given={field: headings[1], "alacak": ""})[field] == headings[1]
+    field, second = "bakiye" if "Bakiye" in seen else "borc", seen.rpartition("“")[2].rstrip("”")
+    assert mapped(*headings, given={field: second, "alacak": ""})[field] == second
+
+
+def test_balances_of_two_years_are_not_mixed_up() -> None:
+    rows = [(1, ("", "", "2024", "2025")), (2, (*WHO, "Bakiye", "Bakiye"))]
+    header = headers.find(rows, list(FIELDS.values()))
+
+    with pytest.raises(SheetRefused, match="“2024 Bakiye”, “2025 Bakiye”"):
+        headers.check(header, list(FIELDS.values()))
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        *(("Bakiye (B)", "Bakiye (A)"), ("Bakiye B", "Bakiye A"), ("(B) Bakiye", "(A) Bakiye")),
+        *(("Borçlu Bakiye", "Alacaklı Bakiye"), ("Bakiye (B)", "Bakiye (A)", "Borç Toplamı", "Alacak Toplamı")),
+    ],
+)
+def test_balances_in_two_columns_are_debit_and_credit(tmp_path: Path, headings: tuple[str, ...]) -> None:
+    cells = (0, "250,25", "100,00", "350,25")
+
+    values = first_row(tmp_path, *zip(headings, cells, strict=False)).values
+
+    assert (values["borc"], values["alacak"], values["bakiye"]) == (0, Decimal("250.25"), None)
+
+
+def test_balances_below_a_merged_head_are_debit_and_credit() -> None:
+    header = headers.find([(1, (*WHO, "Bakiye", None)), (2, (None, None, "B", "A"))], list(FIELDS.values()))
+
+    assert header is not None
+    assert (header.row, header.columns) == (2, {"code": 0, "title": 1, "borc": 2, "alacak": 3})
+
+
+def test_what_was_carried_and_what_accumulated_are_told_apart_in_english() -> None:
+    assert mapped("Balance Carryforward", "Accumulated Balance") == {"bakiye": "Accumulated Balance"}
+
+
+def test_a_minus_under_debit_or_credit_is_said_unless_a_balance_beside_it_agrees(tmp_path: Path) -> None:
+    row = first_row(tmp_path, ("Borç", 0), ("Alacak", "-250,25"))
+
+    assert (row.values["alacak"], [said.tr[:32] for said in row.warnings]) == (
+        *(Decimal("-250.25"), ["“Alacak” sütunundaki tutar eksi,"]),
+    )
+    assert not first_row(tmp_path, ("Borç", 0), ("Alacak", "-250,25"), ("Bakiye", "250,25")).warnings
+
+
+def test_a_line_that_its_amount_cut_once_too_often_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cari.csv"
+    path.write_text('Cari Kodu,Unvan,Bakiye\n120.01,Çınar,1234,56\n120.02,Ceylan,"1.234,56",\n', encoding="utf-8")
+
+    with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
+        [[cut, whole]] = opened.rows()
+
+    assert ["başlıktan çok hücre" in said.tr for said in cut.reasons] == [True]
+    assert (whole.values["bakiye"], whole.reasons) == (Decimal("1234.56"), ())
 
 
 def test_what_was_carried_over_is_not_added_and_that_is_said(tmp_path: Path) -> None:

@@ -134,14 +134,20 @@ BALANCE = (
         "Borç",
         "Debit",
         "money",
-        aliases=("borç tutarı", "borç bakiye", "borç bakiyesi", "bakiye borç", "borçlar", "debt"),
+        aliases=(
+            *("borç tutarı", "borç bakiye", "borç bakiyesi", "bakiye borç", "borçlar", "debt", "borçlu bakiye"),
+            *("bakiye borçlu", "bakiye (b)", "(b) bakiye"),
+        ),
     ),
     Column(
         "alacak",
         "Alacak",
         "Credit",
         "money",
-        aliases=("alacak tutarı", "alacak bakiye", "alacak bakiyesi", "bakiye alacak", "alacaklar"),
+        aliases=(
+            *("alacak tutarı", "alacak bakiye", "alacak bakiyesi", "bakiye alacak", "alacaklar", "alacaklı bakiye"),
+            *("bakiye alacaklı", "bakiye (a)", "(a) bakiye"),
+        ),
     ),
     Column(
         "bakiye",

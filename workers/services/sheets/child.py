@@ -129,10 +129,11 @@ def _rows(source: Source, sheet: str) -> Iterator[headers.HeadRow]:
 
 def _chunks(source: Source, sheet: str, header: Header, fields: list[Field], after: int) -> Iterator[dict[str, Any]]:
     last = max(after, header.row)
+    at_most = source.cells_in(header.row) if isinstance(source, Delimited) else None
     for block in source.blocks(sheet, last):
         if not block.numbers:
             continue
-        meant = understood(block, header, fields)
+        meant = understood(block, header, fields, at_most)
         skipped = block.numbers[-1] - last - len(meant.numbers)
         last = block.numbers[-1]
         yield _frame(meant, header, fields) | {"skipped": skipped}

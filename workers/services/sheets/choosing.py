@@ -47,11 +47,13 @@ class Choice:
     unclear: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str]) -> Choice:
-    """`pairs`: how well which field, by its place among `fields`, fits which column."""
+def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str], own: Sequence[str] = ()) -> Choice:
+    """`pairs`: how well which field, by its place among `fields`, fits which column; `own`: the headings as they stand,
+    which may be the same for several columns."""
     sure = {column for score, _, column in pairs if score > PART}  # `Bakiye Tarihi` is no bakiye
     fitting = [pair for pair in pairs if pair[0] > PART or pair[2] not in sure]
     money = {order for order, each in enumerate(fields) if each.kind == "money"}
+    fitting = [pair for pair in fitting if pair[1] not in money or pair[0] == _best(fitting, money, pair[2])]
     abroad = [pair for pair in fitting if pair[1] in money and pair[0] < GIVEN and is_foreign(names[pair[2]])]
     here = [pair for pair in fitting if pair not in abroad]
     columns, score = _assigned(here, fields, names)
@@ -71,8 +73,13 @@ def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str])
         foreign=foreign,
         seconds=_seconds(here, fields, columns),
         carried=carried,
-        unclear=_unclear(rivals, fields, columns, names, carried),
+        unclear=_unclear(rivals, fields, columns, names, carried) | _twins(rivals, fields, columns, names, own),
     )
+
+
+def _best(pairs: Sequence[Pair], among: set[int], column: int) -> int:
+    """`Bakiye (A)` is alacak, and no bakiye beside that."""
+    return max(score for score, order, at in pairs if at == column and order in among)
 
 
 def side_by_cells(
@@ -168,6 +175,25 @@ def _unclear(
         alike += () if is_latest(names[chosen]) else carried
         if alike:
             found[each.name] = [chosen, *alike]
+    return found
+
+
+def _twins(
+    rivals: list[Pair], fields: Sequence[Field], columns: Mapping[str, int], names: Sequence[str], own: Sequence[str]
+) -> dict[str, list[int]]:
+    """Of each amount its column and those under the very same heading, such as Bakiye of this year and of the last.
+    Not where borç, alacak and bakiye stand side by side: there each row shows whether the right ones were taken."""
+    money = [(order, each.name) for order, each in enumerate(fields) if each.kind == "money" and each.name in columns]
+    if not own or (len(money) > 1 and money[-1][1] == [each.name for each in fields if each.kind == "money"][-1]):
+        return {}
+    found = dict[str, list[int]]()
+    for order, name in money:
+        chosen = columns[name]
+        score = next(score for score, other, at in rivals if (other, at) == (order, chosen))
+        alike = [at for other, field, at in rivals if (other, field) == (score, order) and own[at] == own[chosen] != ""]
+        alike = [at for at in alike if at not in columns.values() and is_latest(names[at]) == is_latest(names[chosen])]
+        if alike and score not in (PART, GIVEN):
+            found[name] = [chosen, *alike]
     return found
 
 

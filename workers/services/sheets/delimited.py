@@ -40,6 +40,10 @@ class Delimited:
     def filled_rows(self, sheet: str) -> int:
         return self._filled
 
+    def cells_in(self, number: int) -> int:
+        """How many cells the row of this number has."""
+        return len(next(islice(self._records(self._delimiter), number - 1, None)))
+
     def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
         records = islice(enumerate(self._records(self._delimiter), 1), after, None)
         while chunk := list(islice(records, BLOCK_ROWS)):

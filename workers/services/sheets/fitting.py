@@ -15,7 +15,7 @@ _CURRENCY = re.compile(r"^(tl|try|usd|eur|gbp)(?=...)|(?<=...)(tl|try|usd|eur|gb
 _NUMBER = re.compile(r"\d$")
 # How words begin that make of a balance another figure, and such words themselves; the first ones name what was owed
 # before.
-_CARRIED = ("devir", "devred", "acilis", "once", "opening", "previous")
+_CARRIED = ("devir", "devred", "acilis", "once", "opening", "previous", "carr", "brought")
 _OTHER_FIGURES: tuple[str, ...] = (
     *_CARRIED,
     "eski",
@@ -32,6 +32,7 @@ _OTHER_FIGURES: tuple[str, ...] = (
 _OTHER_FIGURES += ("odeme", "tahsilat", "siparis", "cek", "senet", "kdv")
 _OTHER_WORDS = {"basi", "adet", "adedi", "gun", "gunu", "kur", "kuru", "no", "kodu", "overdue", "average"}
 _LATEST = {"guncel", "son", "sonu", "toplam", "toplami", "net", "genel", "kapanis", "kumulatif", "total", "closing"}
+_LATEST |= {"accumulated", "cumulative"}
 _FOREIGN_WORDS = {"yp", "yabanci", "fc"}
 
 

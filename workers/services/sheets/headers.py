@@ -115,7 +115,7 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
         if own[column] + above[column]
         and (score := score_of(field, names[column], own[column], groups[column], given, amounts))
     ]
-    choice = choose(pairs, fields, names)
+    choice = choose(pairs, fields, names, own)
     if not any(own):
         choice = replace(choice, score=0)
     parted = names != _distinct(_shown_names(cells, own, above))

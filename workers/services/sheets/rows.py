@@ -29,6 +29,14 @@ _CARRIED = (
     "“{name}” sütunundaki tutar bakiyeye eklenmedi; borç ya da alacak onu içermiyorsa bakiyeyi yazın",
     "The amount under “{name}” was not added; write the balance if debit or credit does not hold it",
 )
+_TURNED = (
+    "“{name}” sütunundaki tutar eksi, karşı tarafa sayıldı; öyle değilse eksisiz yazın",
+    "The amount under “{name}” has a minus and was counted for the other side; write it without if that is wrong",
+)
+_SURPLUS = (
+    "Satırda başlıktan çok hücre var; içinde ayraç olan metin ve tutarları çift tırnağa alın",
+    "The row has more cells than the header; put texts and amounts that hold the separator in double quotes",
+)
 _REMARKABLE = {Amount, Said}
 _MAY_BE_TOTAL = frozenset("TtGgAaDdSsRrLlNnYy")  # the first letters of the words above
 
@@ -43,8 +51,8 @@ class Meant:
     said: list[tuple[int, str, Said]]
 
 
-def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
-    """What the rows of a block mean."""
+def understood(block: Block, header: Header, fields: Sequence[Field], at_most: int | None = None) -> Meant:
+    """What the rows of a block mean. `at_most`: how many cells a row of delimited text may have, as its header has."""
     width = len(header.names)
     columns = block.columns[:width] + [[None] * len(block.numbers) for _ in range(width - len(block.columns))]
     numbers, columns = _without_sums(block.numbers, columns, fields, header)
@@ -66,6 +74,10 @@ def understood(block: Block, header: Header, fields: Sequence[Field]) -> Meant:
     _fill_sides(values, fields, header)
     aside = [*_filled(columns, header.others), *left_aside(columns, values, fields, header)]
     said = [*_taken_out(values, fields), *_left(aside, fields, header, _OTHER_CURRENCY)]
+    said += [
+        *_left(_turned(values, fields, header), fields, header, _TURNED),
+        *_surplus(block, numbers, header, at_most),
+    ]
     return Meant(numbers, columns, values, [*said, *_left(_filled(columns, header.carried), fields, header, _CARRIED)])
 
 
@@ -228,6 +240,29 @@ def _left(
     for n, at in cells:
         tr, en = (each.format(name=header.names[at]) for each in words)
         yield n, money, Said(tr, en, bad=False)
+
+
+def _turned(values: Mapping[str, Sequence[Any]], fields: Sequence[Field], header: Header) -> Iterator[tuple[int, int]]:
+    """Minus amounts under borç or alacak: a reversal, or every credit of a program that writes them so. A balance
+    beside them tells which."""
+    money = [each.name for each in fields if each.kind == "money"]
+    if not any(each.kind == "side" for each in fields) or money[-1] in header.columns:
+        return
+    for name in money:
+        column = values[name] if name in header.columns else ()
+        yield from ((n, header.columns[name]) for n, one in enumerate(column) if type(one) is Decimal and one < 0)
+
+
+def _surplus(
+    block: Block, numbers: Sequence[int], header: Header, at_most: int | None
+) -> Iterator[tuple[int, str, Said]]:
+    """Rows of delimited text that were cut once too often, as 1,A,1234,56 is: then its amount lost its kuruş."""
+    if at_most is None:
+        return
+    last = max(header.columns, key=header.columns.__getitem__)
+    beyond = range(max(at_most, header.columns[last] + 1), len(block.columns))
+    cut = {block.numbers[n] for n, _ in _filled(block.columns, beyond)}
+    yield from ((n, last, Said(*_SURPLUS)) for n, number in enumerate(numbers) if number in cut)
 
 
 def _unsided(amount: Amount) -> Any:
