@@ -10,8 +10,10 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from app.api.status import language
 from app.desk import gate, told
 from workers import errors, logs
+from workers.wording.told import worded
 
 STATUSES: dict[type[errors.SiraError], int] = {
     errors.InvalidInput: 422,
@@ -66,17 +68,18 @@ def from_sira(error: errors.SiraError) -> Response:
         error = errors.NotFound()
     if isinstance(error, errors.QueueDown):
         error = errors.QueueDown()  # what exactly is down where is for operators, in the log and `flask check`
-    more: dict[str, Any] = {}
-    if isinstance(error, errors.InvalidInput):
-        more["errors"] = error.problems[:MAX_FIELD_ERRORS]
     if gate.is_page():
         return gate.refusal(status, told.told(error), headers=_headers(error), error=error)
-    name = type(error).__name__
+    name, lang = type(error).__name__, language(default="en")
+    more: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidInput):
+        found = error.problems[:MAX_FIELD_ERRORS]
+        more["errors"] = [{**each, "message": worded(each["message"], lang)} for each in found]
     return problem(
         status,
         type=f"urn:sira:error:{name}",
         title=_spaced(name),
-        detail=error.message,
+        detail=worded(error.message, lang),
         headers=_headers(error),
         **more,
     )

@@ -50,6 +50,22 @@ def test_the_same_key_sends_one_sms_and_counts_one(office: Office) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+@pytest.mark.parametrize(
+    ("language", "whole", "reason"),
+    [
+        ({}, "The request can't be used as it is: phone: The tele", "The telephone number can't be used: a landline"),
+        ({"Accept-Language": "tr-TR"}, "İstek bu haliyle kullanılamıyor: phone: Tele", "Telefon numarası kullanılamaz"),
+    ],
+    ids=["nothing asked", "Turkish"],
+)
+def test_a_refusal_is_in_one_language(office: Office, language: dict[str, str], whole: str, reason: str) -> None:
+    refused = office.face.ayse.post("/api/sms/send-async", {"phone": "02125554433", "message": "a"}, headers=language)
+
+    assert refused.status_code == 422
+    assert refused.json["detail"].startswith(whole)
+    assert refused.json["errors"][0]["message"].startswith(reason)
+
+
 def test_more_items_than_allowed_are_refused_before_anything_is_done(office: Office) -> None:
     configure(office.service, max_items=5)
 

@@ -47,7 +47,7 @@ def test_the_list_shows_each_schedule_before_any_clock_has_run(face: Face) -> No
     }
 
 
-def test_the_list_shows_what_came_of_each_run(face: Face) -> None:
+def test_the_list_shows_what_came_of_each_run(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     listed(face)
     with_miss = now() + timedelta(days=3)
     task = occurrences.fire(with_miss)
@@ -61,6 +61,8 @@ def test_the_list_shows_what_came_of_each_run(face: Face) -> None:
     assert nightly["last_run"]["lateness_s"] > 86_400
     assert nightly["last_run"]["task_id"] in [one["id"] for one in task]
     assert (hourly["history"], hourly["last_run"]["state"]) == ([], "done")
+    monkeypatch.setattr("app.api.schedules.worded", lambda message, language: f"{message} ({language})")
+    assert listed(face)["fails_nightly"]["last_run"]["message"] == "as it was told (tr)"
 
 
 def test_a_schedule_runs_now_once_for_each_key(face: Face, service: Service) -> None:

@@ -283,6 +283,12 @@ def test_a_preview_sends_nothing_and_counts_as_the_gateway_bills(office: Office)
         **{"encoding": "GSM-7-TR", "segments": 1, "offending": ["ş"]},
     }
     assert told["messages"][2]["valid"] is False
+    english = office.face.ayse.post("/api/sms/preview", {"messages": rows}, headers={"Accept-Language": "en"}).json
+    said = [preview["messages"][2]["reason"] for preview in (told, english)]
+    assert [reason.partition(":")[0] for reason in said] == [
+        "Telefon numarası kullanılamaz",
+        "The telephone number can't be used",
+    ]
     assert office.face.ayse.post("/api/sms/preview", {"phone": phone(1), "message": "a"}).json["total_segments"] == 1
     assert office.face.ayse.post("/api/sms/preview", {}).status_code == 422
     configure(office.service, sms_segment_price=Decimal("0.35"))

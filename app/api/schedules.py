@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 from app.api import documented
 from app.api.documented import Accepted, problems
 from app.api.enqueueing import accepted, idempotency_key
-from app.api.status import iso
+from app.api.status import iso, language
 from app.auth import caller, require_operator
 from app.fields import Query
 from workers import logs
 from workers.engine import mirror, registry, schedules
 from workers.engine.schedules import Occurrence, Schedule
+from workers.wording.told import worded
 
 log = logs.get("schedules")
 api = documented.blueprint("schedules", "Schedules: what runs by the clock (operators)", "/api/schedules")
@@ -103,10 +104,11 @@ def resume_schedule(path: SchedulePath) -> Response:
 def view(one: Schedule) -> dict[str, Any]:
     """A schedule as JSON."""
     links = {name: f"/api/schedules/{one.name}/{name}" for name in ("run", "resume" if one.paused else "pause")}
-    shown = {name: getattr(one, name) for name in ("name", "cron", "zone", "overlap", "missed", "fault")}
+    shown = {name: getattr(one, name) for name in ("name", "cron", "zone", "overlap", "missed")}
     return {
         **shown,
         "state": one.state,
+        "fault": worded(one.fault or "", language()) or None,
         "next_run_at": iso(one.next_run_at),
         "last_run": _occurrence(one.last_run) if one.last_run else None,
         "history": [_occurrence(past) for past in one.history],
@@ -116,4 +118,4 @@ def view(one: Schedule) -> dict[str, Any]:
 
 def _occurrence(one: Occurrence) -> dict[str, Any]:
     times = {name: iso(getattr(one, name)) for name in ("due_at", "enqueued_at", "ended_at")}
-    return {**asdict(one), **times}
+    return {**asdict(one), **times, "message": worded(one.message or "", language()) or None}

@@ -8,12 +8,14 @@ from pydantic import BaseModel, Field
 from app.api import documented
 from app.api.documented import enqueues, problems
 from app.api.enqueueing import accept, with_more
+from app.api.status import language
 from app.auth import caller, known_company
 from app.fields import Input
 from app.json import body
 from workers import messages, settings
 from workers.errors import InvalidInput, NotAllowed
 from workers.services import sms_gateways, sms_rows
+from workers.wording.told import worded
 
 SHOWN_AT_MOST = 1000  # messages in the answer to a bulk; the totals are of all
 
@@ -69,7 +71,7 @@ def send_sms() -> tuple[Response, int]:
 @api.post("/send-bulk-async", **enqueues("send_bulk_sms"))
 def send_bulk_sms() -> tuple[Response, int]:
     """Send many SMS, one to each recipient; the answer also holds their preview."""
-    return with_more(accept("send_bulk_sms"), preview_of(body()))
+    return with_more(accept("send_bulk_sms"), _told(preview_of(body())))
 
 
 @api.post("/preview", responses={200: Preview, **problems(400, 403, 404, 413, 415, 422)})
@@ -81,7 +83,13 @@ def preview(body: PreviewIn) -> Response:
     limit = settings.current().max_items
     if len(given["messages"] or ()) > limit:
         raise InvalidInput([{"field": "messages", "message": f"more than {limit:,} items; split the request"}])
-    return jsonify(preview_of(given))
+    return jsonify(_told(preview_of(given)))
+
+
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """The preview with its reasons in the language of Accept-Language."""
+    told = [{**row, "reason": worded(row["reason"] or "", language()) or None} for row in found["messages"]]
+    return {**found, "messages": told}
 
 
 def preview_of(given: dict[str, Any]) -> dict[str, Any]:

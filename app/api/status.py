@@ -65,11 +65,11 @@ class Status(Row):
     result: Any = None
 
 
-def language() -> str:
-    """tr unless Accept-Language prefers en."""
-    return _preferred(request.headers.get("Accept-Language", ""))
+def language(default: str = "tr") -> str:
+    """What Accept-Language prefers of tr and en, else `default`: en where an error is told to a program."""
+    return _preferred(request.headers.get("Accept-Language", ""), default)
 
 
 @lru_cache(maxsize=256)
-def _preferred(header: str) -> str:
-    return parse_accept_header(header, LanguageAccept).best_match(LANGUAGES, default="tr")
+def _preferred(header: str, default: str) -> str:
+    return parse_accept_header(header, LanguageAccept).best_match(LANGUAGES, default=default)
