@@ -41,6 +41,12 @@ def findings(chosen: Settings) -> Iterator[Finding]:
             yield Finding(what, False, f"{str(error).partition(chr(10))[0]} ({type(error).__name__}).")
 
 
+def readable(chosen: Settings) -> None:
+    """Refuse what nobody needs to be asked about. Raises BadSettings: a service would start, and send nothing."""
+    for judge in (_limits, _addresses, _reports):
+        judge(chosen)
+
+
 def _guessable(chosen: Settings) -> list[str]:
     if chosen.app_env != "production" or all(len(set(key)) >= MIN_DIFFERENT_CHARS for key in chosen.secret_keys):
         return []

@@ -66,9 +66,11 @@ def check() -> None:
 @click.option("--no-sandbox", is_flag=True, help="Start no mail and SMS servers of our own.")
 def up(port: int | None, concurrency: int, no_sandbox: bool) -> None:
     """Run the whole service in the foreground until Ctrl-C. With nothing configured: on the sample company."""
+    from app import checks
     from app import up as service
 
     chosen = settings.current()
+    checks.readable(chosen)
     sample = _show_the_sample if chosen.embedded_redis and not chosen.database_url else None
     with service.sandbox(chosen, wanted=not no_sandbox) as (extra, addresses):
         code = service.run(

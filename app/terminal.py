@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the engine takes a third of a second to import
     from workers.engine.tasks import Task
 
 LOOK_EVERY_S = 0.5
+GIVE_UP = 3  # gunicorn starts a worker that ends with another code again, for ever
 
 
 @contextmanager
@@ -27,6 +28,19 @@ def one_sentence() -> Iterator[None]:
         if not error.filename:
             raise
         raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """`one_sentence` for what commands load, and servers, too: they print a traceback of whatever is raised."""
+    try:
+        with one_sentence():
+            yield
+    except click.ClickException as refused:
+        if click.get_current_context(silent=True):
+            raise
+        refused.show()
+        sys.exit(GIVE_UP)
 
 
 class Command(click.Command):

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from app import checks
+from app import checks, cli
 from tests.conftest import ROOT, SECRET, Service
 from workers import db, settings
+
+SEEN = ("limits", "addresses", "reports")  # by `flask up`, which asks nobody else
 
 
 @pytest.fixture
@@ -57,11 +60,17 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
         ({"sentry_dsn": "https://sentry.example.com/1"}, "reports", "SENTRY_DSN"),
     ],
 )
-def test_what_does_not_work_is_found_with_its_cause(wrong: Any, change: Any, what: str, sentence: str) -> None:
+def test_what_does_not_work_is_found_with_its_cause_and_not_started_where_it_can_be_seen(
+    wrong: Any, change: Any, what: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.up.run", lambda *_, **__: 0)
+
     found = wrong(**change)
+    started = CliRunner().invoke(cli.up, ["--no-sandbox"])
 
     assert sentence in found[what]
     assert "geheim" not in found[what]
+    assert (started.exit_code, sentence in started.output) == ((1, True) if what in SEEN else (0, False))
 
 
 FAULTY = """

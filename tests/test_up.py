@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 import redis
+from gunicorn.arbiter import Arbiter
 
 from app import demo
 from tests.conftest import ROOT, lines, wait_until
@@ -187,6 +189,21 @@ def test_the_demo_takes_no_setting_from_whoever_starts_it(monkeypatch: pytest.Mo
     assert "theirs" not in told + "".join(env.values())
     assert f"DATA_DIR={tmp_path / 'demo'}\n" in told
     assert (env["MARK"], env["PORT"]) == ("kept", "8123")
+
+
+def test_a_web_that_can_not_read_its_settings_gives_up_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "often")
+    settings.use(None)
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(f"{ROOT}/wsgi.py")
+
+    assert ended.value.code == Arbiter.WORKER_BOOT_ERROR
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: The settings can't be used: PORT Input should be a valid integer, unable to parse string as an integer."
+    ]
 
 
 @pytest.fixture
