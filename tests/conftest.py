@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as examples
 from sqlalchemy import text
 
 from tests.postgres import fresh_database, running_postgres
@@ -26,6 +27,9 @@ IN_MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 8 << 30
 if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES:
     # A killed process leaves the same behind in memory as on a disk, and no neighbour of ours keeps a test waiting.
     os.environ["TMPDIR"], tempfile.tempdir = str(IN_MEMORY), None
+# Hypothesis' own for such runs: the same examples each time, and none that fails because its process stood still for
+# 0.2 s. `--hypothesis-profile=default` looks for others.
+examples.load_profile("ci")
 
 
 def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "the condition") -> Any:
@@ -55,13 +59,22 @@ class WorkerProcess:
         return self.process.pid
 
     def children(self) -> list[int]:
-        """The process ids of its working children (not of its keeper)."""
+        """The process ids of its working children (not of its keeper), as far as they have their names by now: a worker
+        is ready before it forks them."""
         listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in listed if "slot" in Path(f"/proc/{pid}/cmdline").read_text()]
+        return [int(pid) for pid in listed if "slot" in _title(pid)]
 
     def stop(self, *, timeout_s: float = 30.0) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
+
+
+def _title(pid: str) -> str:
+    """Nothing of one that has been buried since it was listed."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @dataclass
