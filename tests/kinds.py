@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, no_return, report
+from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, no_return, report, running
 from workers.engine.tasks import params_of
 from workers.errors import LimitReached, SiraError
 
@@ -107,6 +107,14 @@ def sleep(seconds: float, path: str = "") -> str:
     if path:
         append(path, "end")
     return "slept"
+
+
+@job(queue="maintenance", retries=0)
+def end_with_the_stop(path: str) -> None:
+    """Begin, and end as soon as the own worker has heard that it is to stop: then its slice is over."""
+    append(path, "begin")
+    while (run := running.present.get()) and run.slice_ends:
+        time.sleep(0.01)
 
 
 @job(queue="maintenance", retries=0, soft_limit_s=0.3, hard_limit_s=60)

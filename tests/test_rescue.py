@@ -9,24 +9,33 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Service, lines, wait_until
+from tests.faults import alive
 from tests.hands import at_once, claim, expire_leases
-from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue
+from workers.db import reading
+from workers.engine import doctor, ending, enqueue, events, find, fleet, keeper, ledger, outcome, rescue
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
+
+
+def history(task_id: str) -> list[tuple[str, str | None]]:
+    """What the recorder has written of a task by now, and with which words."""
+    with reading() as session:
+        return [(row.state, row.message) for row in events.story(session, task_id)]
 
 
 def test_the_job_of_a_killed_child_is_tried_again_within_seconds(service: Service, tmp_path: Path) -> None:
     worker = service.run_worker()
     task = enqueue("die", {"path": str(tmp_path / "deaths"), "times": 1})
 
-    retrying = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t, timeout_s=5)
+    assert task.get(timeout=20) == "alive"
 
-    assert retrying.error["type"] == "WorkerLost"
-    assert task.get(timeout=15) == "alive"
+    story = wait_until(lambda: (told := history(task.id)) and told[-1][0] == "SUCCESS" and dict(told))
+    assert "killed by SIGKILL" in story["RETRY"]
     assert worker.process.poll() is None
 
 
 def test_a_poison_job_is_failed_at_its_fourth_death_and_others_go_on(service: Service, tmp_path: Path) -> None:
+    service.env["TESTS_SABOTAGE"] = json.dumps({"back_off_s": 3600})  # it is the test that ends each pause
     service.run_worker()
     path = tmp_path / "deaths"
     poison = enqueue("die", {"path": str(path), "times": 99})
@@ -63,32 +72,34 @@ def test_a_dead_fleet_takes_its_children_with_it_and_another_gives_their_work_ba
     service: Service, tmp_path: Path
 ) -> None:
     dead = service.run_worker()
-    log = tmp_path / "log"
-    task = enqueue("sleep", {"seconds": 1.5, "path": str(log)})
+    log, release = tmp_path / "log", tmp_path / "release"
+    task = enqueue("linger", {"path": str(log), "release": str(release)})
     wait_until(lambda: lines(log))
     children = dead.children()
 
     dead.process.kill()
 
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), timeout_s=3)
+    wait_until(lambda: not any(map(alive, children)))
+    release.touch()
     service.run_worker()
     expire_leases(service)
-    assert task.get(timeout=20) == "slept"
-    assert log.read_text().split() == ["begin", "begin", "end"]
+    assert task.get(timeout=20) == "released"
+    assert lines(log) == ["begin", "begin", "end"]
     assert find(task.id).attempts == 1, "a host that dies uses no attempt"
 
 
 def test_what_a_frozen_worker_says_late_is_refused(service: Service, tmp_path: Path) -> None:
     frozen = service.run_worker()
-    log = tmp_path / "log"
-    task = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
+    log, release = tmp_path / "log", tmp_path / "release"
+    task = enqueue("linger", {"path": str(log), "release": str(release)})
     wait_until(lambda: lines(log))
     everyone = [frozen.pid, *map(int, Path(f"/proc/{frozen.pid}/task/{frozen.pid}/children").read_text().split())]
     for pid in everyone:
         os.kill(pid, signal.SIGSTOP)
+    release.touch()
     expire_leases(service)
     service.run_worker()
-    assert task.get(timeout=20) == "slept"
+    assert task.get(timeout=20) == "released"
     ended_at = find(task.id).ended_at
 
     for pid in everyone:
@@ -101,22 +112,23 @@ def test_what_a_frozen_worker_says_late_is_refused(service: Service, tmp_path: P
 
 def test_a_lease_that_is_renewed_is_not_rescued(service: Service, tmp_path: Path) -> None:
     service.run_worker()
-    task = enqueue("sleep", {"seconds": 3.0, "path": str(tmp_path / "log")})
+    task = enqueue("linger", {"path": str(tmp_path / "log"), "release": str(tmp_path / "release")})
     wait_until(lambda: service.redis.zcard("sira:leases") == 1)
     first = service.redis.zrange("sira:leases", 0, -1, withscores=True)[0][1]
 
     wait_until(lambda: service.redis.zrange("sira:leases", 0, -1, withscores=True)[0][1] > first)
 
     assert rescue.expired() == 0
-    assert task.get(timeout=10) == "slept"
+    (tmp_path / "release").touch()
+    assert task.get(timeout=20) == "released"
     assert first - time.time() * 1000 <= LEASE_MS
 
 
 def test_a_stop_lets_a_short_job_end_and_leaves_the_rest_waiting(service: Service, tmp_path: Path) -> None:
     worker = service.run_worker()
     log = tmp_path / "log"
-    running = enqueue("sleep", {"seconds": 1.0, "path": str(log)})
-    waiting = enqueue("sleep", {"seconds": 0.0})
+    running = enqueue("end_with_the_stop", {"path": str(log)})
+    waiting = enqueue("nothing")
     wait_until(lambda: lines(log))
 
     assert worker.stop() == 0

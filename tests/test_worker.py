@@ -6,10 +6,16 @@ import pytest
 
 from tests.conftest import Service, lines, wait_until
 from tests.hands import work_off
+from workers.db import now
 from workers.engine import enqueue, find, registry
 from workers.engine.control import cancel
 from workers.engine.seal import Seal
 from workers.engine.tasks import TaskFailed, TaskTimeout
+
+
+def told_ms(service: Service, task_id: str) -> int:
+    """When the last thing was told of the task, by Redis' clock."""
+    return int(service.redis.hget(f"rq:job:{task_id}", "sira_event").partition(b"-")[0])
 
 
 def test_a_task_runs_once_and_its_result_comes_back(service: Service) -> None:
@@ -17,7 +23,7 @@ def test_a_task_runs_once_and_its_result_comes_back(service: Service) -> None:
 
     task = enqueue("add", {"a": 40})
 
-    assert task.get(timeout=10) == {"sum": 42}
+    assert task.get(timeout=30) == {"sum": 42}
     ended = find(task.id)
     assert (ended.state, ended.current, ended.total, ended.attempts, ended.max_attempts) == ("SUCCESS", 100, 100, 1, 4)
     assert ended.created_at <= ended.started_at <= ended.ended_at  # type: ignore[operator]
@@ -26,7 +32,7 @@ def test_a_task_runs_once_and_its_result_comes_back(service: Service) -> None:
 def test_the_end_is_in_sql_when_redis_has_forgotten_everything(service: Service) -> None:
     service.run_worker()
     task = enqueue("add", {"a": 1})
-    task.get(timeout=10)
+    task.get(timeout=30)
     wait_until(lambda: service.redis.get("sira:recorded") == service.redis.xrevrange("sira:events", count=1)[0][0])
 
     service.redis.flushall()
@@ -37,7 +43,7 @@ def test_the_end_is_in_sql_when_redis_has_forgotten_everything(service: Service)
 def test_a_failure_tells_type_and_message_and_keeps_the_traceback(service: Service) -> None:
     service.run_worker()
 
-    task = enqueue("fail", {"message": "kâğıt bitti"}).wait(10)
+    task = enqueue("fail", {"message": "kâğıt bitti"}).wait(30)
 
     assert (task.state, task.error) == ("FAILURE", {"type": "ValueError", "message": "kâğıt bitti"})
     recorded = wait_until(lambda: find(task.id).traceback)
@@ -47,14 +53,16 @@ def test_a_failure_tells_type_and_message_and_keeps_the_traceback(service: Servi
 
 
 def test_a_failed_attempt_is_tried_again_after_a_back_off_and_shows_when(service: Service) -> None:
-    service.run_worker()
-
     task = enqueue("fail_once_more")
+    work_off()
 
-    waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
-    pause_s = (waiting.next_run_at - waiting.started_at).total_seconds()
-    assert 1.5 <= pause_s <= 2.6, "the first back-off is 2 s, more or less a fifth"
-    ended = task.wait(10)
+    waiting = find(task.id)
+    assert waiting.state == "RETRY"
+    pause_s = waiting.next_run_at.timestamp() - told_ms(service, task.id) / 1000  # type: ignore[union-attr]
+    assert 1.5 <= pause_s <= 2.5, "the first back-off is 2 s, more or less a fifth"
+
+    service.run_worker()
+    ended = task.wait(30)
     assert (ended.state, ended.attempts, ended.max_attempts) == ("FAILURE", 2, 2)
 
 
@@ -64,31 +72,32 @@ def test_being_asked_to_retry_runs_the_job_again(service: Service, tmp_path: Pat
 
     task = enqueue("ask_again", {"path": str(tmp_path / "runs"), "times": 2, "raised": raised})
 
-    assert task.get(timeout=15) == "enough"
+    assert task.get(timeout=30) == "enough"
     assert find(task.id).attempts == 3
 
 
 def test_progress_is_what_the_job_reported(service: Service, tmp_path: Path) -> None:
     service.run_worker()
+    assert enqueue("count", {"path": str(tmp_path / "n"), "n": 30, "pause_s": 0.0}).get(timeout=30) == 30
 
-    task = enqueue("count", {"path": str(tmp_path / "n"), "n": 30, "pause_s": 0.05})
+    task = enqueue("count", {"path": str(tmp_path / "n"), "n": 1_000_000, "pause_s": 0.05})
 
     seen = wait_until(lambda: (t := find(task.id)).current >= 10 and t)
-    assert (seen.state, seen.total, seen.status) == ("PROGRESS", 30, f"adım {seen.current}")
-    assert seen.eta_seconds in (0, 1, 2)
-    assert task.get(timeout=10) == 30
+    assert (seen.state, seen.total, seen.status) == ("PROGRESS", 1_000_000, f"adım {seen.current}")
+    left, pace_s = seen.total - seen.current, (now() - seen.started_at).total_seconds() / (seen.current - 1)
+    assert left * 0.05 - 1 <= seen.eta_seconds <= left * pace_s + 1, "no quicker than it sleeps, no slower than it was"
 
 
 def test_a_running_task_ends_when_it_is_cancelled(service: Service, tmp_path: Path) -> None:
     service.run_worker()
     task = enqueue("sleep", {"seconds": 60.0, "path": str(tmp_path / "log")})
-    wait_until(lambda: find(task.id).state == "STARTED")
+    wait_until(lambda: lines(tmp_path / "log"))
 
     cancel(task.id)
 
     assert task.wait(20).state == "REVOKED"
     assert (tmp_path / "log").read_text() == "begin\n"
-    assert enqueue("add", {"a": 1}).get(timeout=10) == {"sum": 3}, "the worker goes on"
+    assert enqueue("add", {"a": 1}).get(timeout=30) == {"sum": 3}, "the worker goes on"
 
 
 def test_the_soft_limit_is_raised_in_the_job_which_may_tidy_up(service: Service) -> None:
@@ -96,14 +105,14 @@ def test_the_soft_limit_is_raised_in_the_job_which_may_tidy_up(service: Service)
 
     tidy, untidy = enqueue("overrun", {"tidy": True}), enqueue("overrun")
 
-    assert tidy.get(timeout=10) == "tidied"
-    assert untidy.wait(10).error["type"] == "SoftTimeLimitExceeded"  # type: ignore[index]
+    assert tidy.get(timeout=30) == "tidied"
+    assert untidy.wait(30).error["type"] == "SoftTimeLimitExceeded"  # type: ignore[index]
 
 
 def test_the_hard_limit_ends_a_job_that_swallows_the_soft_one(service: Service) -> None:
     service.run_worker()
 
-    task = enqueue("hang").wait(15)
+    task = enqueue("hang").wait(30)
 
     assert task.state == "FAILURE"
     assert task.error["type"] == "TimeLimitExceeded"  # type: ignore[index]
@@ -112,7 +121,7 @@ def test_the_hard_limit_ends_a_job_that_swallows_the_soft_one(service: Service) 
 def test_a_result_that_json_cannot_hold_fails_the_task_and_names_the_type(service: Service) -> None:
     service.run_worker()
 
-    task = enqueue("unserializable").wait(10)
+    task = enqueue("unserializable").wait(30)
 
     assert task.state == "FAILURE"
     assert "object" in task.error["message"]  # type: ignore[index]
@@ -133,9 +142,9 @@ def test_a_payload_that_is_not_ours_fails_and_runs_nothing(service: Service, dat
 
     service.run_worker()
 
-    assert task.wait(10).state == "FAILURE"
+    assert task.wait(30).state == "FAILURE"
     assert not Path("/tmp/sira-was-here").exists()
-    assert enqueue("add", {"a": 1}).get(timeout=10) == {"sum": 3}, "the worker goes on"
+    assert enqueue("add", {"a": 1}).get(timeout=30) == {"sum": 3}, "the worker goes on"
 
 
 def test_the_data_of_one_task_does_not_run_as_another(service: Service, tmp_path: Path) -> None:
@@ -145,7 +154,7 @@ def test_the_data_of_one_task_does_not_run_as_another(service: Service, tmp_path
 
     service.run_worker()
 
-    assert victim.wait(10).state == "FAILURE"
+    assert victim.wait(30).state == "FAILURE"
     assert not (tmp_path / "ran").exists()
 
 
@@ -167,7 +176,7 @@ def test_a_kind_outside_the_catalogue_fails_with_its_name(service: Service) -> N
 
     service.run_worker()
 
-    ended = task.wait(10)
+    ended = task.wait(30)
     assert ended.error["type"] == "NotInCatalogue"  # type: ignore[index]
     assert "os.system" in ended.error["message"]  # type: ignore[index]
 
@@ -191,7 +200,7 @@ def test_waiting_for_a_result_gives_up_in_time_and_the_task_goes_on(service: Ser
         task.get(timeout=0.1)
 
     service.run_worker()
-    assert task.get(timeout=10) == {"sum": 3}
+    assert task.get(timeout=30) == {"sum": 3}
 
 
 def test_queues_are_served_by_priority(service: Service, tmp_path: Path) -> None:
@@ -201,7 +210,7 @@ def test_queues_are_served_by_priority(service: Service, tmp_path: Path) -> None
 
     service.run_worker()
 
-    low.get(timeout=10)
+    low.get(timeout=30)
     assert find(high.id).ended_at < find(low.id).ended_at  # type: ignore[operator]
 
 
@@ -210,11 +219,11 @@ def test_a_paused_queue_is_left_alone_and_a_resumed_one_goes_on(service: Service
     service.run_worker()
     held, free = enqueue("add", {"a": 1}), enqueue("nothing")
 
-    free.get(timeout=10)
+    free.get(timeout=30)
     assert find(held.id).state == "PENDING"
 
     service.redis.srem("sira:paused", "sms")
-    assert held.get(timeout=10) == {"sum": 3}
+    assert held.get(timeout=30) == {"sum": 3}
 
 
 def test_nothing_is_left_in_redis_but_hashes_results_and_registries_that_expire(service: Service) -> None:
@@ -222,7 +231,7 @@ def test_nothing_is_left_in_redis_but_hashes_results_and_registries_that_expire(
     for number in range(20):
         enqueue("add", {"a": number})
     last = enqueue("add", {"a": 0})
-    last.get(timeout=10)
+    last.get(timeout=30)
     wait_until(lambda: all(find(last.id).ended for _ in range(1)))
 
     assert worker.stop() == 0
@@ -244,7 +253,7 @@ def test_code_that_this_worker_lacks_is_waited_for_without_using_an_attempt(serv
 
     (tmp_path / "deployed").touch()
 
-    assert task.get(timeout=15) == "deployed"
+    assert task.get(timeout=30) == "deployed"
     assert find(task.id).attempts == 1
 
 
@@ -272,7 +281,7 @@ def test_a_kind_that_nobody_knew_is_tried_at_once_by_a_worker_that_starts_with_i
 
     service.run_worker()
 
-    assert task.get(timeout=10) == {"sum": 3}
+    assert task.get(timeout=30) == {"sum": 3}
     assert (find(task.id).attempts, find(failed.id).state) == (1, "RETRY"), "what has failed keeps its pause"
 
 
@@ -284,9 +293,8 @@ def test_a_kind_that_another_worker_knows_is_left_to_that_one(service: Service) 
 
     service.run_worker()
 
-    wait_until(lambda: service.redis.zscore("rq:scheduled:maintenance", task.id))
-    waiting = find(task.id)
-    assert (waiting.state, waiting.error, waiting.attempts) == ("PENDING", None, 1)
+    waiting = wait_until(lambda: (t := find(task.id)).state == "PENDING" and t.attempts and t)
+    assert (waiting.error, waiting.attempts) == (None, 1)
     assert service.redis.hget(f"rq:job:{task.id}", "sira_waits") is None
 
 
@@ -295,6 +303,7 @@ def test_when_a_called_service_says_when_to_come_back_that_is_kept(service: Serv
 
     task = enqueue("throttled", {"path": str(tmp_path / "refused")})
 
-    waiting = wait_until(lambda: (t := find(task.id)).state == "RETRY" and t)
+    waiting = wait_until(lambda: (t := find(task.id)).next_run_at and t)
+    assert waiting.state == "RETRY"
     assert (waiting.next_run_at - waiting.started_at).total_seconds() >= 6
-    assert task.get(timeout=20) == "sent"
+    assert task.get(timeout=30) == "sent"
