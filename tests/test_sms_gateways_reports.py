@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import gateway_samples
+from tests.conftest import wait_until
 from tests.gateway_samples import CAN_TELL, GATEWAYS, KEY, MESSAGES, opened, saying, some
 from workers.errors import GatewayAway, GatewayBusy
 from workers.services.sms_gateways import Sms, matching, open_gateway
@@ -28,6 +29,7 @@ def test_an_unanswered_request_is_found_by_its_key(name, fake):
     fake.trouble = "time_out"
     with opened(name, fake, timeout_s=0.4) as gateway:
         assert {verdict.state for verdict in gateway.send(MESSAGES, KEY)} == {"unknown"}
+    wait_until(lambda: fake.accepted, what="what we did not wait for")
     with opened(name, fake) as gateway:
         found = gateway.look_up(MESSAGES, KEY)
 
