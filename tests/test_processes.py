@@ -27,16 +27,18 @@ def test_a_child_says_how_it_ended_as_often_as_it_is_asked() -> None:
     assert processes.ended(process)
 
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+STUBBORN = f"{DEAF}; print(1, flush=True); time.sleep(600)"
 
 
 def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path: Path) -> None:
     script = f"""
+{DEAF}
 import subprocess, sys
 inner = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], stdout=subprocess.PIPE)
 inner.stdout.readline()
 open("pid", "w").write(str(inner.pid))
-{STUBBORN}
+time.sleep(600)
 """
     process = processes.spawn([sys.executable, "-c", script], cwd=tmp_path)
     inner = int(wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
@@ -49,9 +51,9 @@ open("pid", "w").write(str(inner.pid))
 PARENT = """
 import sys, time
 from workers import processes
-child = processes.spawn([sys.executable, "-c", "import time; time.sleep(60)"])
+child = processes.spawn([sys.executable, "-c", "import time; time.sleep(600)"])
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -65,6 +67,6 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 
 
 def test_a_child_has_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it() -> None:
-    process = processes.spawn([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = processes.spawn([sys.executable, "-c", "import time; time.sleep(600)"])
     assert os.getsid(process.pid) == process.pid
-    assert processes.end(process, 5) == -signal.SIGTERM
+    assert processes.end(process, 30) == -signal.SIGTERM

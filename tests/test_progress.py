@@ -34,7 +34,7 @@ def run(service: Service) -> Iterator[Run]:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No report was sent just before the test."""
-    monkeypatch.setattr(progress, "_last_sent", 0.0)
+    monkeypatch.setattr(progress, "_last_sent", -math.inf)
 
 
 def told(service: Service) -> int:
@@ -50,7 +50,10 @@ def test_a_report_is_what_people_see(service: Service, run: Run) -> None:
     assert told(service) == 1
 
 
-def test_a_total_that_nobody_knows_is_shown_as_none(service: Service, run: Run) -> None:
+def test_a_total_that_nobody_knows_is_shown_as_none(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY_S", math.inf)
     report(3, None)
     report(700, None)
 
