@@ -100,7 +100,7 @@ def test_nothing_of_the_parameters_can_be_read_in_redis(service: Service, tmp_pa
 def test_a_worker_writes_no_parameters_into_its_log(service: Service) -> None:
     worker = service.run_worker()
 
-    enqueue("fail", {"message": CANARY}).wait(10)
+    enqueue("fail", {"message": CANARY}).wait(60)
 
     assert worker.stop() == 0
     assert "outcome=failed" in worker.log.read_text()
@@ -141,11 +141,12 @@ def test_a_push_after_the_end_changes_nothing(service: Service) -> None:
 def test_work_is_accepted_while_redis_is_away_and_pushed_when_it_is_back(
     anywhere: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queues, "BREAKER_S", 3600.0)
     with redis_away(monkeypatch):
         task = enqueue("add", {"a": 40})
-        began = time.monotonic()
-        bulk = enqueue("square_all", {"numbers": [1, 2]})
-        assert time.monotonic() - began < queues.BREAKER_S, "after a failed push nobody waits for the next one"
+        with monkeypatch.context() as asked:
+            asked.delattr(wire, "say")
+            bulk = enqueue("square_all", {"numbers": [1, 2]})  # after a failed push nobody waits for the next one
         assert (find(task.id).state, find(bulk.id).state) == ("PENDING", "PENDING")
     assert not anywhere.redis.exists(f"rq:job:{task.id}")
 

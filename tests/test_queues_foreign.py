@@ -7,8 +7,8 @@ from rq import Queue, Repeat, Retry
 from rq.job import Job as RQJob
 from rq.serializers import DefaultSerializer
 
-from tests.conftest import Service
-from tests.hands import at_once, claim
+from tests.conftest import Service, wait_until
+from tests.hands import FORK, at_once, claim
 from tests.test_rescue import expire_leases
 from workers.engine import outcome, rescue
 from workers.engine.worker import Worker
@@ -75,7 +75,11 @@ def test_what_is_left_in_a_queue_that_is_not_ours_is_tidied_by_that_keeper(servi
     service.redis.zadd(f"rq:wip:{NAME}", {f"{left.id}:execution": seconds - 1})
     service.redis.zadd(f"rq:finished:{NAME}", {"expired": seconds - 1})
 
-    work(jobs=1)
+    worker = Worker([NAME], job_class=RQJob, serializer=DefaultSerializer)
+    process = FORK.Process(target=worker.work, daemon=True)
+    process.start()
+    wait_until(lambda: service.redis.zrange(f"rq:finished:{NAME}", 0, -1) == [left.id.encode()])
+    process.terminate()
+    process.join(60)
 
-    assert status(left) == "finished"
-    assert service.redis.zrange(f"rq:finished:{NAME}", 0, -1) == [left.id.encode()]
+    assert (status(left), process.exitcode) == ("finished", 0)

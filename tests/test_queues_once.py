@@ -2,8 +2,10 @@
 
 import os
 import signal
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from threading import Barrier
 from typing import Any
 
@@ -119,14 +121,22 @@ def test_a_bulk_is_seen_by_nobody_before_its_last_item_is_written(
 def test_a_crash_in_the_middle_of_a_bulk_leaves_nothing_visible_and_is_tidied_up(
     anywhere: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    write, chunks = ledger.many, count(1)
+
+    def stand_still_in_the_third(*given: Any) -> None:
+        write(*given)
+        if next(chunks) == 3:
+            time.sleep(600)
+
+    monkeypatch.setattr(ledger, "many", stand_still_in_the_third)
     child = FORK.Process(target=lambda: enqueue("square_all", {"numbers": list(range(100_000))}))
     child.start()
-    wait_until(lambda: how_many(items) >= ledger.CHUNK_ROWS)
+    wait_until(lambda: how_many(items) == 2 * ledger.CHUNK_ROWS)
 
     os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
     child.join()
 
-    assert (how_many(tasks), how_many(items) < 100_000) == (1, True)
+    assert (how_many(tasks), how_many(items)) == (1, 2 * ledger.CHUNK_ROWS)
     assert search() == ([], None)
     assert anywhere.redis.dbsize() == 0
     assert reconcile.drop_unreleased() == 0, "a bulk that is still being written looks the same"

@@ -22,7 +22,6 @@ from tests.conftest import ROOT, Service, lines, wait_until
 from tests.hands import FORK, at_once, claim, settle, work_off
 from workers.engine import clock, enqueue, find, wire
 from workers.engine.job import Job
-from workers.engine.keeper import Periods
 from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
 from workers.engine.worker import Worker
@@ -58,13 +57,13 @@ def test_a_function_enqueued_by_position_is_its_kind_and_shows_no_parameter(serv
 
 
 def test_the_pauses_of_a_retry_are_the_jobs_own(service: Service, queue: Queue) -> None:
-    later = queue.enqueue("fail", retry=Retry(max=2, interval=[70, 1]))
+    later = queue.enqueue("fail", retry=Retry(max=2, interval=[700, 1]))
     at_once_again = queue.enqueue("fail", retry=Retry(max=1))
 
     work_off()
 
     seconds, _ = service.redis.time()
-    assert 60 < service.redis.zscore("rq:scheduled:maintenance", later.id) - seconds <= 71
+    assert 600 < service.redis.zscore("rq:scheduled:maintenance", later.id) - seconds <= 701
     assert (status(at_once_again), status(later)) == (JobStatus.FAILED, JobStatus.SCHEDULED)
 
 
@@ -128,11 +127,14 @@ def test_dependents_of_a_repeated_job_wait_for_its_first_run_only(service: Servi
 
 
 def test_retries_and_their_intervals_are_rqs(service: Service, queue: Queue) -> None:
-    job = queue.enqueue("fail", retry=Retry(max=2, interval=[1, 1]))
+    job = queue.enqueue("fail", retry=Retry(max=2, interval=[600, 600]))
 
     service.run_worker()
 
-    wait_until(lambda: status(job) == JobStatus.SCHEDULED)
+    for left in (b"1", b"0"):
+        waits = [b"scheduled", left]
+        wait_until(lambda waits=waits: service.redis.hmget(job.key, "status", "retries_left") == waits)
+        service.redis.zadd("rq:scheduled:maintenance", {job.id: 0})  # the test ends each pause
     wait_until(lambda: status(job) == JobStatus.FAILED)
     job.refresh()
     assert job.retries_left == 0
@@ -245,7 +247,7 @@ def test_a_worker_told_so_runs_jobs_of_rqs_own_class_and_serializer(service: Ser
 
 def linger(path: str) -> None:
     Path(path).write_text("begun")
-    time.sleep(30)
+    time.sleep(600)
 
 
 def note_stop(job: RQJob, _: Any) -> None:
@@ -270,12 +272,10 @@ def test_a_stopped_job_of_rqs_own_class_ends_at_once_and_its_callback_is_called(
     process.start()
     wait_until(lambda: lines(path))
 
-    began = time.monotonic()
     send_stop_job_command(service.redis, job.id, serializer=JSONSerializer)
     wait_until(lambda: status(job) == JobStatus.CANCELED)
 
-    assert time.monotonic() - began < Periods().cancel_grace_s, "not by force"
-    assert path.read_text() == "stopped"
+    assert path.read_text() == "stopped", "by the job's own process, which was not ended by force"
     wait_until(lambda: status(next_one) == JobStatus.FINISHED)
     process.join(20)
 
