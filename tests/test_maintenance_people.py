@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -14,7 +14,6 @@ from tests.conftest import Service
 from tests.face import new_company
 from tests.hands import at_once, put_row
 from workers import db, settings
-from workers.db import now
 from workers.engine.job import params_in
 from workers.engine.seal import Seal
 from workers.engine.tables import items, occurrences, tasks
@@ -22,9 +21,16 @@ from workers.errors import BadSettings, GatewayAway
 from workers.jobs import maintenance
 from workers.models import NO_PASSWORD, User
 
+NOON = datetime(2026, 3, 10, 9, tzinfo=UTC)  # what is asked for twice in a test is asked for on one day
+
+
+@pytest.fixture(autouse=True)
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "now", lambda: NOON)
+
 
 def a_user(email: str, *, changed_days_ago: int, company: int | None = None, **values: Any) -> int:
-    changed_at = now() - timedelta(days=changed_days_ago)
+    changed_at = NOON - timedelta(days=changed_days_ago)
     with db.writing() as session:
         given = {"password_hash": "scrypt:", "password_changed_at": changed_at, **values}
         user = User(email=email, company_id=company, **given)
@@ -97,7 +103,7 @@ def test_a_changed_password_expires_anew(service: Service) -> None:
     assert user(user_id).password_expired_at is not None
 
     with db.writing() as session:
-        session.execute(update(User).values(password_changed_at=now() - timedelta(days=85)))
+        session.execute(update(User).values(password_changed_at=NOON - timedelta(days=85)))
     assert maintenance.check_password_expiry() == {"expiring": 1, "mailed": 1, "expired": 0}
 
     assert user(user_id).password_expired_at is None
@@ -131,10 +137,10 @@ def test_the_digest_names_what_failed_and_keeps_quiet_otherwise(service: Service
     assert maintenance.send_daily_digest() == {"tasks": {}, "late": {}, "set_aside": []}
     assert mails() == []
 
-    put_row(kind="send_sms", state="FAILURE", ended_at=now())
-    put_row(kind="send_sms", state="FAILURE", ended_at=now() - timedelta(days=2))
+    put_row(kind="send_sms", state="FAILURE", ended_at=NOON)
+    put_row(kind="send_sms", state="FAILURE", ended_at=NOON - timedelta(days=2))
     with db.writing() as session:
-        session.execute(insert(occurrences).values(schedule="nightly", due_at=now(), state="missed", lateness_s=90))
+        session.execute(insert(occurrences).values(schedule="nightly", due_at=NOON, state="missed", lateness_s=90))
 
     assert maintenance.send_daily_digest() == {"tasks": {"send_sms": 1}, "late": {"nightly": 1}, "set_aside": []}
     maintenance.send_daily_digest()
@@ -184,7 +190,7 @@ def test_operators_are_alerted_through_apprise(inbox: Inbox) -> None:
 
 def test_a_second_digest_of_a_day_that_would_say_more_is_no_failure(inbox: Inbox) -> None:
     for _ in range(2):
-        put_row(kind="send_sms", state="FAILURE", ended_at=now())
+        put_row(kind="send_sms", state="FAILURE", ended_at=NOON)
         maintenance.send_daily_digest()
 
     with db.reading() as session:

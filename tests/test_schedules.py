@@ -273,11 +273,11 @@ def test_its_calls_go_through_the_one_door(service: Service, catalogue: Declare)
 
 
 def test_a_clock_takes_the_lease_of_nobody_and_gives_back_only_its_own(service: Service) -> None:
-    first, second = Clock(lease_s=5), Clock(lease_s=5)
+    first, second = Clock(lease_s=600), Clock(lease_s=600)
     assert (first.acquire_lock(), second.acquire_lock(), first.acquire_lock()) == (True, False, True)
 
     second.remove_lock()
-    service.redis.set(clock.LEASE, "another", px=5000)
+    service.redis.set(clock.LEASE, "another", px=600_000)
 
     assert not first.acquire_lock()
     first.remove_lock()
