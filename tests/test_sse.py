@@ -68,7 +68,10 @@ def test_a_stream_of_what_has_ended_tells_it_and_ends(face: Face) -> None:
     assert [(event["data"]["state"], event["data"]["status"]) for event in events] == [("REVOKED", "Cancelled")]
 
 
-def test_a_stream_whose_reader_has_hung_up_ends_before_its_next_heartbeat(face: Face) -> None:
+def test_a_stream_whose_reader_has_hung_up_ends_before_its_next_heartbeat(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 600.0)
     ours, theirs = socket.socketpair()
     with ours, closing(follow(face.ayse, "/api/events", environ_overrides={"werkzeug.socket": ours})) as stream:
         began = time.monotonic()
@@ -76,7 +79,7 @@ def test_a_stream_whose_reader_has_hung_up_ends_before_its_next_heartbeat(face: 
         left = list(stream.events)
 
     assert left == []
-    assert time.monotonic() - began < streams.HEARTBEAT_S / 2
+    assert time.monotonic() - began < 60
 
 
 def test_who_has_hung_up_while_waiting_for_an_end_holds_no_seat_any_longer(
@@ -91,7 +94,7 @@ def test_who_has_hung_up_while_waiting_for_an_end_holds_no_seat_any_longer(
         hung_up = {"environ_overrides": {"werkzeug.socket": ours}}
         assert face.ayse.status(task_id, query_string={"wait": 30}, **hung_up)["state"] == "PENDING"
 
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
     assert streams._seats._value == streams.SEATS
 
 

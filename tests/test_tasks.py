@@ -122,12 +122,12 @@ def test_a_retry_says_when_it_runs_next_and_why(service: Service) -> None:
     job_id, execution = claim("sms")
     error = Seal.dumps({"type": "Timeout", "message": "no answer"})
 
-    settle(job_id, execution, "sms", Outcome("retry", delay_ms=60_000, error=error, payload=error))
+    settle(job_id, execution, "sms", Outcome("retry", delay_ms=600_000, error=error, payload=error))
 
     found = find(task.id)
     assert (found.state, found.attempts, found.position) == ("RETRY", 1, None)
     assert found.error == {"type": "Timeout", "message": "no answer"}
-    assert timedelta(seconds=50) < found.next_run_at - now() <= timedelta(seconds=61)  # type: ignore[operator]
+    assert timedelta(seconds=500) < found.next_run_at - now() <= timedelta(seconds=601)  # type: ignore[operator]
 
 
 def test_positions_count_from_one_and_move_up(service: Service) -> None:
@@ -259,5 +259,5 @@ def test_a_server_that_is_silent_holds_up_a_look_at_a_task_for_a_moment_only(ser
         began = time.monotonic()
 
         assert find(task_id).state == "PENDING"
-        assert time.monotonic() - began < wire.SOCKET_TIMEOUT_S / 2
+        assert time.monotonic() - began < wire.SOCKET_TIMEOUT_S - 1, "as what works waits for its server"
     settings.use(service.settings)

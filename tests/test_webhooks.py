@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ports import held_port
 from tests.receiver import SECRET, Receiver, receiving, say
 from workers.errors import BadWebhook, GatewayAway
 from workers.services import webhooks
@@ -138,7 +139,7 @@ def test_a_receiver_that_drips_is_hung_up_on(receiver: Receiver, monkeypatch: py
     monkeypatch.setattr(webhooks, "TOTAL_S", 0.3)
 
     def drip(handler: object) -> None:
-        for _ in range(200):
+        for _ in range(3_000):
             handler.wfile.write(b"H")  # type: ignore[attr-defined]
             time.sleep(0.02)
 
@@ -146,15 +147,15 @@ def test_a_receiver_that_drips_is_hung_up_on(receiver: Receiver, monkeypatch: py
     began = time.monotonic()
     with pytest.raises(GatewayAway):
         post(receiver.url)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30, "it drips for a minute"
 
 
 def test_a_receiver_that_is_not_there_or_speaks_no_tls_is_away(receiver: Receiver) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    for url in (f"http://127.0.0.1:{port}/", receiver.url.replace("http:", "https:")):
-        with pytest.raises(GatewayAway):
-            post(url)
+    with held_port() as nobody:
+        port = nobody.getsockname()[1]
+        for url in (f"http://127.0.0.1:{port}/", receiver.url.replace("http:", "https:")):
+            with pytest.raises(GatewayAway):
+                post(url)
     assert receiver.got == []
 
 
