@@ -6,10 +6,12 @@ import sys
 from click.testing import Result
 
 from app import create_app, sample
+from tests import compiled
 from tests.conftest import ROOT, Service
 from workers import db, migrations
 from workers.models import Company
 
+compiled.keep()
 VKN = "4540536920"
 
 

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.auth import digest_of
+from tests import compiled
 from workers import db
 from workers.models import Company, Token
 
+compiled.keep()
 VKNS = ("4540536920", "1729171602")
 UNKNOWN_TASK = "01900000-0000-7000-8000-000000000000"
 LETTER: dict[str, Any] = {
@@ -84,10 +87,14 @@ class Face:
 
 def new_company(vkn: str) -> int:
     with db.writing() as session:
-        company = Company(name=f"Şirket {vkn}", vkn=vkn, tax_office="Kadıköy")
-        session.add(company)
-        session.flush()
-        return company.id
+        return _companies(session, vkn)[0]
+
+
+def _companies(session: Session, *vkns: str) -> list[int]:
+    companies = [Company(name=f"Şirket {vkn}", vkn=vkn, tax_office="Kadıköy") for vkn in vkns]
+    session.add_all(companies)
+    session.flush()
+    return [company.id for company in companies]
 
 
 def new_token(token: str, company_id: int, role: str = "member", *, expires_at: datetime | None = None) -> str:
@@ -98,9 +105,15 @@ def new_token(token: str, company_id: int, role: str = "member", *, expires_at: 
 
 def open_face() -> Face:
     app = create_app()
-    first, second = (new_company(vkn) for vkn in VKNS)
-    people = [("ayse-token", first, "member"), ("bora-token", second, "member"), ("operator-token", first, "operator")]
-    return Face(app, *(Person(app.test_client(), new_token(*person), person[1]) for person in people))
+    with db.writing() as session:
+        first, second = _companies(session, *VKNS)
+        people = [
+            ("ayse-token", first, "member"),
+            ("bora-token", second, "member"),
+            ("operator-token", first, "operator"),
+        ]
+        session.add_all(Token(company_id=one, role=role, digest=digest_of(token)) for token, one, role in people)
+    return Face(app, *(Person(app.test_client(), token, company_id) for token, company_id, _ in people))
 
 
 def at_once(times: int, call: Callable[[], TestResponse]) -> list[TestResponse]:
