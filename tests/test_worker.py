@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Service, lines, wait_until
+from tests.faults import alive
 from tests.hands import work_off
 from workers.db import now
 from workers.engine import enqueue, find, registry
@@ -109,11 +110,13 @@ def test_the_soft_limit_is_raised_in_the_job_which_may_tidy_up(service: Service)
     assert untidy.wait(30).error["type"] == "SoftTimeLimitExceeded"  # type: ignore[index]
 
 
-def test_the_hard_limit_ends_a_job_that_swallows_the_soft_one(service: Service) -> None:
+def test_the_hard_limit_ends_a_job_that_swallows_the_soft_one_and_what_it_has_started(service: Service) -> None:
     service.run_worker()
+    started = service.data_dir / "started"
 
-    task = enqueue("hang").wait(30)
+    task = enqueue("hang", {"path": str(started)}).wait(30)
 
+    wait_until(lambda: not alive(int(started.read_text())))
     assert task.state == "FAILURE"
     assert task.error["type"] == "TimeLimitExceeded"  # type: ignore[index]
 

@@ -1,4 +1,4 @@
-"""The one way in which the engine forks: the child dies with its parent and starts with plain signals."""
+"""The one way in which the engine forks: the child dies with its parent and starts with plain signals; and ends one."""
 
 import ctypes
 import os
@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from workers import logs
 
@@ -46,3 +47,30 @@ def fork(task: Callable[[], None]) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def end(pid: int) -> None:
+    """End a child by force, and what it has started in its process group: a program that goes on alone would work for
+    nobody. One that was given a group of its own is meant to stay, as with RQ. Raises ProcessLookupError."""
+    group = os.getpgid(pid)
+    started = [one for one in _started_by(pid) if _group(one) == group]
+    os.kill(pid, signal.SIGKILL)
+    for one in started:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
+def _started_by(pid: int) -> list[int]:
+    """Its children and theirs, where the kernel tells."""
+    found: list[int] = []
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, told.read_text().split())
+    return found + [below for one in found for below in _started_by(one)]
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0

@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
-from workers.engine import clock, commands, control, events, outcome, reconcile, registry, rescue, wire
+from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, wire
 from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
@@ -173,7 +173,11 @@ class Keeper:
     def _end(self, worker: str, job_id: str, error: SiraError | None) -> None:
         """By force, for the sake of this job; it may have gone on to another in this moment."""
         self._ended_by[worker] = (job_id, error)
-        self._signal(worker, signal.SIGKILL)
+        self._kill(worker)
+
+    def _kill(self, worker: str) -> None:
+        with contextlib.suppress(ProcessLookupError, KeyError):
+            forks.end(self._alive[worker])
 
     def _obey(self) -> None:
         """RQ's commands. To a worker without a job `kill-horse` says nothing, as in RQ."""
@@ -183,7 +187,7 @@ class Keeper:
             elif command == "kill-horse":
                 self._renew()
                 if worker in self._busy:
-                    self._signal(worker, signal.SIGKILL)
+                    self._kill(worker)
             else:
                 self._to_stop.append(job_id)
 
