@@ -57,6 +57,15 @@ def test_a_job_of_a_queue_with_a_colon_is_given_back_when_its_worker_dies(
     assert (service.redis.zcard("sira:leases"), service.redis.zcard(f"rq:wip:{NAME}")) == (0, 0)
 
 
+def test_why_a_job_of_rqs_own_making_was_lost_is_told_where_rq_tells_it(queue: Queue) -> None:
+    job = queue.enqueue(plain)
+    claim(NAME)
+
+    rescue.dead_child("by-hand", outcome.child_lost("killed by SIGKILL"))
+
+    assert "killed by SIGKILL" in str(job.latest_result().exc_string)  # type: ignore[union-attr]
+
+
 def test_what_is_due_in_a_queue_that_is_not_ours_is_moved_by_the_keeper_of_whoever_serves_it(queue: Queue) -> None:
     planned = queue.enqueue_in(timedelta(0), plain)
     retried = queue.enqueue(broken, retry=Retry(max=1, interval=1))

@@ -4,7 +4,6 @@ Claim, lease and end are ours, so such a job is lost as little as ours are; it h
 """
 
 import sys
-import zlib
 from base64 import b64encode
 from contextlib import suppress
 from typing import Any
@@ -100,4 +99,4 @@ def _failed(worker: Any, job: Any) -> Outcome:
 
 
 def _failure(told: str) -> Outcome:
-    return Outcome("failed", ttl_s=FAILURE_TTL_S, result=b64encode(zlib.compress(told.encode())))
+    return Outcome("failed", ttl_s=FAILURE_TTL_S, result=outcome.told_in_the_clear(told))

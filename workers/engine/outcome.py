@@ -4,6 +4,7 @@ import math
 import random
 import time
 import traceback
+import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -129,17 +130,24 @@ def lost(
     *, losses: int, cancelled: bool, moved: bool, child_died: bool, retries_left: int, retries: int, error: SiraError
 ) -> Outcome:
     """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does; a job
-    whose ledger has `moved` on since it was last lost begins anew."""
+    whose ledger has `moved` on since it was last lost begins anew. Why it failed is told in the clear, too: of a job of
+    RQ's own making there is no other place in which it is told."""
     if cancelled:
         return Outcome("revoked")
     if moved:
         return Outcome("back")
     if losses >= LOSSES_AT_MOST:
-        sealed = Seal.dumps(description(Poison(losses=losses + 1)))
-        return Outcome("failed", error=sealed, payload=sealed, lost="1")
+        error, retries_left, child_died = Poison(losses=losses + 1), 0, True
     if not child_died:
         return Outcome("back", lost="1")
-    return replace(failed(error, retries_left=retries_left, retries=retries), lost="1")
+    decided = failed(error, retries_left=retries_left, retries=retries)
+    told = told_in_the_clear(error.message) if decided.name == "failed" else b""
+    return replace(decided, lost="1", result=told)
+
+
+def told_in_the_clear(reason: str) -> bytes:
+    """As RQ keeps why a job failed (`exc_info`)."""
+    return b64encode(zlib.compress(reason.encode()))
 
 
 def pause_ms(seconds: float) -> int:
