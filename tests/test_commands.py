@@ -1,9 +1,13 @@
+import json
 from pathlib import Path
 
+import pytest
 from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
 
 from tests.conftest import Service, wait_until
-from workers.engine import enqueue, find
+from tests.proxy import Proxy
+from workers import settings
+from workers.engine import commands, enqueue, find
 from workers.engine.seal import Seal
 
 
@@ -74,3 +78,24 @@ def test_what_is_no_command_is_left_alone(service: Service) -> None:
     assert enqueue("add", {"a": 1}).get(timeout=10) == {"sum": 3}
     assert find(enqueue("nothing").id).wait(10).state == "SUCCESS"
     assert slot(service) == name
+
+
+def test_commands_are_heard_again_after_a_route_has_gone_silent(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "ASK_EVERY_S", 0.01)
+    monkeypatch.setattr(commands, "SILENT_S", 0.05)
+    ear = commands.Ear()
+    with Proxy(service.settings.redis_url) as proxy:
+        settings.use(service.settings.model_copy(update={"redis_url": proxy.url}))
+        wait_until(lambda: list(ear.heard({"me"})) or service.redis.pubsub_numsub("rq:pubsub:me")[0][1])
+
+        proxy.stall()
+        wait_until(lambda: list(ear.heard({"me"})) or ear._line is None)
+        settings.use(service.settings)
+
+        said = json.dumps({"command": "shutdown"})
+        heard = wait_until(lambda: [*ear.heard({"me"}), service.redis.publish("rq:pubsub:me", said)][:-1])
+        ear.close()
+
+    assert heard[0] == ("me", "shutdown", "")
