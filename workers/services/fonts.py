@@ -12,6 +12,8 @@ from reportlab import rl_config
 from reportlab.pdfbase import pdfdoc, pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont, makeToUnicodeCMap
 
+from workers.services.right_to_left import letter_of
+
 REGULAR, BOLD = "Sira DejaVuSans", "Sira DejaVuSans-Bold"  # names in reportlab's registry
 MARK = "\ufffd"  # stands in for what the faces lack
 NBSP = "\xa0"
@@ -110,7 +112,8 @@ class _Deflated(NamedTuple):
 def _streams(face_name: str, name: str, subset: tuple[int, ...]) -> tuple[_Deflated, _Deflated, str]:
     """The font program, its map back to Unicode and its widths, ready to be embedded as `name`."""
     face = pdfmetrics.getFont(face_name).face
-    program, to_unicode = face.makeSubset(list(subset)), makeToUnicodeCMap(name, subset).encode()
+    letters = tuple(map(letter_of, subset))
+    program, to_unicode = face.makeSubset(list(subset)), makeToUnicodeCMap(name, letters).encode()
     widths = " ".join(f"{face.getCharWidth(code):g}" for code in subset)
     return _Deflated.of(program), _Deflated.of(to_unicode), f"[{widths}]"
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reportlab.pdfbase import pdfmetrics
 
 from workers.services.fonts import BOLD, MARK, NBSP, REGULAR
+from workers.services.right_to_left import joined, visual
 
 _BREAK = re.compile(r"(?<=[-/.,;:@_&])|(?=[A-ZÇĞİÖŞÜ])")
 
@@ -49,8 +50,8 @@ _DRAWABLE = _Drawable()
 
 
 def drawable(text: str) -> str:
-    """`text` on one line, composed, with MARK for each character that the faces lack."""
-    return unicodedata.normalize("NFC", text).translate(_DRAWABLE)
+    """`text` on one line, composed and joined, with MARK for each character that the faces lack."""
+    return joined(unicodedata.normalize("NFC", text)).translate(_DRAWABLE)
 
 
 def width(text: str, style: Style) -> float:
@@ -122,7 +123,7 @@ class Pen:
             self.ink = style.ink
             self.lines.setFillColorRGB(*self.ink)
         self.lines.setTextOrigin(x, y)
-        self.lines.textLine(text)
+        self.lines.textLine(visual(text))
 
     def write_right(self, x: float, y: float, text: str, style: Style) -> None:
         self.write(x - width(text, style), y, text, style)
