@@ -110,6 +110,7 @@ def test_an_import_that_took_no_row_over_says_so_on_its_page_and_in_its_notice(d
 
     record_all()
     page, notices = desk.member.get(f"/upload/{real.id}").text, desk.member.get("/notices").text
+    assert "Hiçbir satır aktarılmadı: 1 hatalı satır var" in desk.member.get(f"/tasks/{real.id}").text
     assert (real.state, counts(real.result)) == ("SUCCESS", (0, 0, 0, 1)), "what programs get stays as it was"
     assert "Hiçbir satır aktarılmadı: 1 hatalı satır var. Doğru satırlar da alınmadı." in page
     assert "o dosyayı yükleyin" not in page, "that workbook lacks the good rows"

@@ -17,7 +17,7 @@ from app.auth import caller
 from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
 from workers.db import now, reading
-from workers.engine import control, ledger
+from workers.engine import control, ends, ledger
 from workers.engine.queues import ping
 from workers.engine.tables import history
 from workers.engine.tasks import Task
@@ -111,7 +111,7 @@ def _shown(task: Task) -> dict[str, Any]:
     """All that the live part of the page shows."""
     attempts = _attempts(task)
     return {
-        "row": status_of(task, language(), traceback=caller().is_operator),
+        "row": _row(task),
         "task": task,
         "behind": _is_behind(task, attempts),
         "company": filters.company_names({task.scope}).get(task.scope or ""),
@@ -123,6 +123,12 @@ def _shown(task: Task) -> dict[str, Any]:
         "acts": acts.of_task(task.id),
         "operator": g.caller.is_operator,
     }
+
+
+def _row(task: Task) -> dict[str, Any]:
+    """Its status; where it succeeded it says what that means: an import may have taken no row over."""
+    row = status_of(task, language(), traceback=caller().is_operator)
+    return {**row, "status": ends.sentence(task, language())} if task.state == "SUCCESS" else row
 
 
 def table_of(task: Task) -> dict[str, Any]:
