@@ -118,7 +118,7 @@ def test_a_queue_that_nobody_serves_is_named(service: Service) -> None:
 
     finding = found(mend=True)["queue without a worker"]
 
-    assert "1 tasks wait in sms" in finding.advice
+    assert "Waiting in sms: 1." in finding.advice
     assert finding.mended is None
 
 

@@ -182,7 +182,7 @@ NO_AT = errors.BadAddress(reason="adreste @ yok (ad@ornek.com.tr gibi olmalı)")
         (
             REFUSED,
             "2 kalemden hiçbiri yapılamadı. İlk neden: Posta sunucusu kabul etmedi: 550 5.1.1 unknown user",
-            "None of the 2 items could be done. The first reason: The mail server refused it: 550 5.1.1 unknown user",
+            "No item could be done, of 2. The first reason: The mail server refused it: 550 5.1.1 unknown user",
         ),
         ("boom", "boom", "boom"),
     ],

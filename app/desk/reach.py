@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import select
 
 from app.auth import IDS_PER_QUERY
@@ -93,8 +94,10 @@ def _texts(given: list[str | None], company_id: int) -> Reach:
     reach.warnings = warnings(company_id, "sms", reach.reached)
     most = _per_number(company_id)
     if often := sum(count > most for count in usable.values()):
-        told = _(
-            "%(n)s numbers would get more SMS than one number may get in a short time; the rest is left out", n=often
+        told = ngettext(
+            "%(num)s number would get more SMS than one number may get in a short time; the rest is left out",
+            "%(num)s numbers would get more SMS than one number may get in a short time; the rest is left out",
+            often,
         )
         reach.warnings.append(told)
     return reach

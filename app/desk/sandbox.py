@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request, send_file
-from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import delete, or_, select
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -91,7 +91,7 @@ def clear(box: str) -> AnyResponse:
     if box == "mail":
         originals.clear()
     acts.note(f"sandbox {box} cleared", detail=str(gone))
-    gate.say(_("%(count)s messages were deleted.", count=gone))
+    gate.say(ngettext("%(num)s message was deleted.", "%(num)s messages were deleted.", gone))
     return redirect(f"/admin/{box}", 303)
 
 

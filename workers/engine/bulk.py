@@ -19,7 +19,7 @@ TELL_EVERY_S = 0.2  # counting the items of a large bulk takes as long as workin
 
 
 class NothingDone(SiraError):
-    """None of the {total} items could be done. The first reason: {reason}"""
+    """No item could be done, of {total}. The first reason: {reason}"""
 
     final = True
 

@@ -155,7 +155,7 @@ def _unserved_queues() -> Iterator[Finding]:
     for queue in registry.QUEUES:
         waiting = connection.llen(f"rq:queue:{queue}")
         if waiting and not any(connection.exists(name) for name in connection.smembers(f"rq:workers:{queue}")):
-            yield Finding("queue without a worker", None, f"{waiting} tasks wait in {queue}; start a worker for it.")
+            yield Finding("queue without a worker", None, f"Waiting in {queue}: {waiting}. Start a worker for it.")
 
 
 def _schedules(mend: bool) -> Iterator[Finding]:

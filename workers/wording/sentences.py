@@ -52,7 +52,7 @@ ERRORS = (
     lazy("The gateway can't be reached ({reason}). Nothing was sent; it is tried again."),
     lazy("Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."),
     lazy("The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."),
-    lazy("None of the {total} items could be done. The first reason: {reason}"),
+    lazy("No item could be done, of {total}. The first reason: {reason}"),
     lazy("It could not be done: {reason}"),
     lazy("The task {id} ended as {state}: {reason}"),
     lazy("The task {id} has not ended within {timeout_s} s; it goes on."),
@@ -82,7 +82,7 @@ ERRORS = (
 )
 DOCTOR = (
     lazy("{name} left without saying so."),
-    lazy("{count} tasks wait in {queue}; start a worker for it."),
+    lazy("Waiting in {queue}: {count}. Start a worker for it."),
     lazy("No code here declares {name}: deploy it, or let --mend remove its schedule."),
     lazy("{name} is left out since then: {fault} Mend its declaration, then restart the clock."),
     lazy("{name} was due {at}. Start a clock: python scheduler.py."),
