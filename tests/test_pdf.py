@@ -176,10 +176,10 @@ def test_a_storage_that_refuses_fails_the_task_with_its_reason_and_serves_nothin
         assert session.scalar(select(func.count()).select_from(File)) == 0
 
 
-@pytest.mark.parametrize("variant", ["pozitif", "negatif", "bakiyesiz"])
-def test_each_variant_is_drawn(service: Service, face: Face, variant: str) -> None:
+def test_each_variant_is_drawn(service: Service, face: Face) -> None:
     service.run_worker()
 
-    status = ask(face.ayse, "generate-pdf-async", {"mutabakat_id": face.ayse.letter(variant=variant)})
+    for variant in ("pozitif", "negatif", "bakiyesiz"):
+        status = ask(face.ayse, "generate-pdf-async", {"mutabakat_id": face.ayse.letter(variant=variant)})
 
-    assert ("1.234,56" in text_of(download(face.ayse, status))) == (variant != "bakiyesiz")
+        assert ("1.234,56" in text_of(download(face.ayse, status))) == (variant != "bakiyesiz"), variant
