@@ -100,3 +100,16 @@ def test_a_letter_has_no_room_for_more_than_its_lines(tmp_path: Path) -> None:
 
     assert [number for number, _ in scratch.said(bad=True)] == [1, 2, 3]
     assert [[part] for part in (Part("2", 0, {}, [(9, {})], True),)] == list(scratch.batches(lambda: 5))
+
+
+def test_the_main_accounts_of_a_trial_balance_are_warned_of_as_sums(tmp_path: Path) -> None:
+    codes = ["120", "120.01", "120.01.001", "1201", "320 01", "320", "340", "ALİ", "ALİ VELİ"]
+    scratch = Scratch(tmp_path / "rows.db")
+    scratch.begin()
+    scratch.add(Understood(Key(code), number, {}, {}) for number, code in enumerate(codes, 2))
+
+    scratch.settle(20)
+
+    warned = {codes[number - 2]: reasons[0][0] for number, reasons in scratch.said(bad=False)}
+    assert list(warned) == ["120", "120.01", "320"]
+    assert "(120.01.001)" in warned["120.01"]

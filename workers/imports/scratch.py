@@ -39,6 +39,15 @@ SELECT number, first FROM (
 ) WHERE who <> decided
 """
 
+# 120 is the account above 120.01, 120-01 and 120 01: what parts them comes before the slash.
+ABOVE = """
+SELECT number, grp, below FROM (
+  SELECT number, grp, (
+    SELECT MIN(grp) FROM rows AS others WHERE others.grp > rows.grp || ' ' AND others.grp < rows.grp || '/'
+  ) AS below FROM rows WHERE grp GLOB '[0-9]*'
+) WHERE below IS NOT NULL
+"""
+
 Words = tuple[str, str]
 
 
@@ -106,7 +115,7 @@ class Scratch:
 
     def settle(self, lines_at_most: int) -> None:
         """Once all rows are in: sort them, refuse doubles naming all of them, and parts of too many lines; warn where a
-        group is at odds."""
+        group is at odds, or may be the sum of others, as the main accounts of a trial balance are."""
         for statement in BY_KEY:
             self._db.execute(statement)
         for *key, count in self._db.execute(DOUBLES).fetchall():
@@ -115,6 +124,7 @@ class Scratch:
             self._db.execute(f"INSERT INTO said SELECT number, 1, ? {PART}", (_too_many(lines_at_most), *key))
             self._db.execute(f"DELETE {PART}", key)
         told = [(number, [_differs(first)]) for number, first in self._db.execute(AT_ODDS)]
+        told += [(number, [_is_above(code, below)]) for number, code, below in self._db.execute(ABOVE)]
         self.say(told, bad=False)
 
     def _refuse_doubles(self, key: list[Any], count: int) -> None:
@@ -215,4 +225,11 @@ def _differs(first: int) -> Words:
     return (
         f"Cari bilgileri {first}. satırdakinden farklı; {first}. satırdaki geçerli sayıldı",
         f"Differs from row {first} about the account; row {first} counts",
+    )
+
+
+def _is_above(code: str, below: str) -> Words:
+    return (
+        f"{code} kodunun altında başka hesaplar var ({below}); bu satır onların toplamıysa çıkarın",
+        f"Other accounts stand under {code} ({below}); leave this row out if it is their sum",
     )
