@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import ROOT
 from workers.storage import Storage
@@ -19,6 +18,8 @@ AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The address of a moto server of this test process."""
+    from moto.server import ThreadedMotoServer  # it takes a second, and every process of a run imports this file
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

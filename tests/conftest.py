@@ -188,6 +188,19 @@ def anywhere(request: pytest.FixtureRequest, service: Service) -> Service:
     return service
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Of a run of all tests in several processes, each readies its share of the files: on a fresh checkout each would
+    work on all of them, for longer than anything else takes before the first test."""
+    mine = getattr(session.config, "workerinput", None)
+    of_all = [ROOT / chosen for chosen in session.config.args] == [ROOT / "tests"]
+    if mine and of_all and not sys.dont_write_bytecode:
+        from tests import rewritten
+
+        files = sorted((ROOT / "tests").glob("test_*.py"), key=lambda path: -path.stat().st_size)
+        rewritten.ready(files[int(mine["workerid"].removeprefix("gw")) :: mine["workercount"]], session.config)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """What needs a browser runs in one process, so that one service and one browser serve it all. (xdist's own groups
     are lost on this pytest: it reads test ids elsewhere.)"""

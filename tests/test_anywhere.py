@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import SECRET, Service
 from tests.face import open_face
@@ -20,6 +19,8 @@ from workers.migrations import upgrade
 @pytest.fixture
 def elsewhere(valkey: str, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service on PostgreSQL and S3; its worker has a DATA_DIR of its own, as on another machine."""
+    from moto.server import ThreadedMotoServer  # it takes a second, and every process of a run imports this file
+
     s3 = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     s3.start()
     for name, text in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():

@@ -5,14 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from tests import face as faces
 from tests.face import Face
@@ -32,6 +25,8 @@ def templated(rule: str) -> str:
 
 
 def test_the_document_is_valid_openapi_3_1(face: Face, document: Any) -> None:
+    import schemathesis  # it takes a second, and every process of a run imports this file
+
     assert document["openapi"] == "3.1.0"
     schemathesis.openapi.from_dict(document).validate()
 
@@ -112,12 +107,21 @@ def test_the_pages_speak_turkish_and_english(face: Face) -> None:
 
 def operations(face: Face) -> Iterator[Any]:
     """The operations as schemathesis sees them; event streams don't end, so it stays away from them."""
+    import schemathesis
+
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", face.app)
     for found in schema.exclude(path_regex=r"/events$").get_all_operations():
         yield found.ok()
 
 
 def test_no_generated_request_breaks_it_or_gets_an_undocumented_answer(face: Face) -> None:
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
     known = {
         "task_id": face.ayse.enqueue("add", a=1),
         "mutabakat_id": str(face.ayse.letter()),
