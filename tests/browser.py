@@ -21,7 +21,7 @@ from tests.conftest import ROOT, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SERIOUS = ("serious", "critical")
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Live:
     def post(self, path: str, json: Any) -> Any:
         """What the API answers to an operator's program."""
         answer = requests.post(
-            self.url + path, json=json, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+            self.url + path, json=json, headers={"Authorization": f"Bearer {self.token}"}, timeout=60
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -45,7 +45,7 @@ class Live:
     def flask(self, *arguments: str) -> str:
         """The last word that a command prints, such as an id or a password."""
         command = [sys.executable, "-m", "flask", *arguments]
-        ended = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=180)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.split()[-1]
 
@@ -91,14 +91,14 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         command = [sys.executable, "-m", "flask", "up", "--port", str(port), "--concurrency", "1"]
         up = subprocess.Popen(command, cwd=ROOT, env=env, stdout=told, stderr=logged)
     try:
-        wait_until(lambda: "\nready" in out.read_text() or up.poll() is not None, timeout_s=90, what="a live service")
+        wait_until(lambda: "\nready" in out.read_text() or up.poll() is not None, timeout_s=180, what="a live service")
         assert up.poll() is None, log.read_text()[-2000:]
         login = re.search(r"login: (\S+) / (\S+)", out.read_text())
         assert login is not None
         yield Live(f"http://127.0.0.1:{port}", login[1], login[2], env, _token(folder))
     finally:
         up.terminate()
-        up.wait(40)
+        up.wait(60)
 
 
 def _token(folder: Path) -> str:

@@ -18,7 +18,9 @@ VKN = "4540536920"
 def flask(service: Service, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The real command in a process of its own, which may fail, but never shows a traceback."""
     command = [sys.executable, "-m", "flask", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, env=service.env | environment, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=service.env | environment, capture_output=True, text=True, timeout=180
+    )
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended
 

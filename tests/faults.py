@@ -63,7 +63,7 @@ def runs(path: Path) -> Counter[int]:
 
 def family(pid: int) -> list[int]:
     """A process and its children."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, ProcessLookupError):
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     return []
 

@@ -236,7 +236,7 @@ def apart() -> Iterator[Apart]:
         yield Apart(process.stdout.readline().split()[1])
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 

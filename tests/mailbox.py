@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 HOST = "127.0.0.1"
-START_S = 10
+START_S = 60
 
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd deprecates what it uses itself, at each sign-in
 

@@ -56,7 +56,7 @@ class Office:
         use_gateway(self.service, name, self.gateway.url, self.gateway.options(name))
         configure(self.service, **changes)
 
-    def ended(self, task_id: str, timeout_s: float = 30) -> Any:
+    def ended(self, task_id: str, timeout_s: float = 90) -> Any:
         return find(task_id).wait(timeout_s)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-START_DEADLINE_S = 30
+START_DEADLINE_S = 120
 PR_SET_PDEATHSIG = 1
 INITDB = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 THROW_AWAY = ("-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "unix_socket_directories=")

@@ -26,7 +26,7 @@ def elsewhere(valkey: str, postgres: str, tmp_path: Path, monkeypatch: pytest.Mo
     for name, text in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
         monkeypatch.setenv(name, text)
     address = f"http://127.0.0.1:{s3.get_host_and_port()[1]}"
-    requests.put(f"{address}/sira-files", timeout=10).raise_for_status()
+    requests.put(f"{address}/sira-files", timeout=60).raise_for_status()
     given = {"DATABASE_URL": fresh_database(postgres), "REDIS_URL": valkey, "SECRET_KEY": SECRET}
     given["STORAGE_URL"] = f"s3://sira-files?endpoint={address}&region=us-east-1"
     chosen = settings.load(**{name.lower(): text for name, text in given.items()}, data_dir=tmp_path / "web")

@@ -9,11 +9,11 @@ import pytest
 
 from app import create_app
 from tests import face as faces
-from tests.conftest import Service
+from tests.conftest import HURRIED_S, Service
 from tests.face import LETTER, UNKNOWN_TASK, Face, open_face
 from tests.proxy import Proxy
 from workers import logs, settings
-from workers.engine import queues
+from workers.engine import queues, wire
 
 face = faces.face
 
@@ -161,7 +161,11 @@ def test_without_redis_tasks_are_accepted_all_the_same(service: Service, monkeyp
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
 
 
-def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_long(service: Service) -> None:
+def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_long(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in HURRIED_S.items():
+        monkeypatch.setattr(wire, name, seconds)
     with Proxy(service.settings.redis_url) as line, ThreadPoolExecutor() as pool:
         settings.use(service.settings.model_copy(update={"redis_url": line.url}))
         face = open_face()

@@ -34,11 +34,11 @@ def test_nothing_is_taken_from_a_paused_queue_until_it_is_resumed(face: Face, se
     service.run_worker()
     waiting, other = enqueue("add", {"a": 1}), enqueue("nothing")
 
-    other.get(timeout=10)
+    other.get(timeout=60)
     assert find(waiting.id).state == "PENDING"
 
     assert face.operator.post("/api/queues/sms/resume").json["paused"] is False
-    assert waiting.get(timeout=10) == {"sum": 3}
+    assert waiting.get(timeout=60) == {"sum": 3}
 
 
 def test_a_queue_drains_until_it_is_resumed(face: Face) -> None:

@@ -71,7 +71,7 @@ def test_an_end_that_is_told_late_calls_nobody(service: Service, tmp_path: Path)
 def test_a_task_that_a_rescuer_ends_calls(service: Service, tmp_path: Path) -> None:
     service.run_worker()
 
-    assert enqueue("die_and_tell").wait(20).state == "FAILURE"
+    assert enqueue("die_and_tell").wait(60).state == "FAILURE"
 
     wait_until(lambda: lines(tmp_path / "told") == ["WorkerLost"], what="the call")
 
@@ -118,7 +118,7 @@ def test_a_callback_that_hangs_holds_up_nobody_and_is_ended(service: Service, tm
     hanging = enqueue("tell_for_ever", {"path": str(begun)})
     wait_until(lambda: lines(begun), what="the call")
 
-    assert enqueue("add", {"a": 1}).get(timeout=10) == {"sum": 3}
+    assert enqueue("add", {"a": 1}).get(timeout=60) == {"sum": 3}
     service.redis.hset(calls(service)[0], "timeout", 1)
     wait_until(lambda: service.redis.zcard("sira:leases") == 0, what="the end of the call")
 

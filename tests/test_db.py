@@ -90,7 +90,7 @@ def test_writers_of_sqlite_queue_at_one_lock_in_the_kernel_while_readers_go_on(s
 
         fcntl.flock(holder, fcntl.LOCK_UN)
         for writer in writers:
-            writer.result(timeout=10)
+            writer.result(timeout=60)
 
     assert rows() == 2
 

@@ -29,7 +29,7 @@ def test_each_process_is_started_as_the_procfile_has_it(path: str, name: str) ->
 def test_however_the_web_is_started_it_reads_long_addresses() -> None:
     command = [sys.executable, "-m", *PROCFILE["web"].partition(" --workers")[0].split(), "--print-config"]
 
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180).stdout
 
     assert re.search(r"^limit_request_line += 8190$", told, re.MULTILINE)
 

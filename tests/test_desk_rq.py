@@ -55,7 +55,7 @@ def test_an_operator_may_come_with_a_token_as_well(desk: Desk) -> None:
 def test_every_page_opens_while_a_worker_is_busy_with_a_job_that_nobody_can_read(desk: Desk, service: Service) -> None:
     service.run_worker()
     done = enqueue("add", {"a": 1})
-    done.get(timeout=10)
+    done.get(timeout=60)
     running = enqueue("sleep", {"seconds": 30, "path": str(service.data_dir / "lines")})
     wait_until(lambda: lines(service.data_dir / "lines"))
 
@@ -247,6 +247,6 @@ def test_it_is_loaded_when_it_is_first_opened() -> None:
     import sys
 
     script = "import sys; from app import create_app; create_app(); create_app(); print('rq_dashboard' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=180, check=True)
 
     assert told.stdout.strip() == "False"

@@ -14,7 +14,7 @@ def found(*, mend: bool = False) -> dict[str, Finding]:
 
 def test_a_healthy_service_has_no_findings(service: Service) -> None:
     service.run_worker()
-    enqueue("add", {"a": 1}).get(timeout=10)
+    enqueue("add", {"a": 1}).get(timeout=60)
 
     assert found() == {}
 
@@ -27,7 +27,7 @@ def test_a_task_popped_and_lost_is_found_and_runs_after_mending(service: Service
     assert found(mend=True)["popped and lost"].mended
 
     service.run_worker()
-    assert task.get(timeout=10) == {"sum": 3}
+    assert task.get(timeout=60) == {"sum": 3}
 
 
 @pytest.mark.parametrize("status", ["scheduled", "rate_limited", "started"])
@@ -52,7 +52,7 @@ def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) ->
     assert found(mend=True)["started without a lease"].task_id == task.id
 
     service.run_worker()
-    assert task.get(timeout=10) == {"sum": 3}
+    assert task.get(timeout=60) == {"sum": 3}
 
 
 def test_what_redis_lost_is_found_and_pushed_again(service: Service) -> None:
@@ -130,6 +130,6 @@ def test_the_doctor_leaves_a_running_service_alone(service: Service, tmp_path: o
     while not find(tasks[-1].id).ended:
         list(doctor.examine(mend=mend))
 
-    assert [task.get(timeout=10) for task in tasks] == [{"sum": number + 2} for number in range(100)]
+    assert [task.get(timeout=60) for task in tasks] == [{"sum": number + 2} for number in range(100)]
     assert all(find(task.id).attempts == 1 for task in tasks)
     wait_until(lambda: found() == {})

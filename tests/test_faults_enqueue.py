@@ -84,7 +84,7 @@ def test_11_over_http_one_key_gives_one_answer_and_another_body_422(
 
     def post(turn: int, number: int = 0) -> Any:
         if number == 0:
-            barrier.wait(30)
+            barrier.wait(60)
         body = {"path": str(crew.effects), "number": number}
         return ayse.elsewhere().post("/api/jobs/effect_sms", body, headers={"Idempotency-Key": f"k{turn}"})
 

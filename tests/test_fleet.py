@@ -17,7 +17,7 @@ from workers.engine.worker import Worker
 
 def start(service: Service, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tests.worker", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=180)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_child_is_replaced_after_its_share_of_jobs(service: Service) -> None:
     first = wait_until(worker.children)
 
     for number in range(4):
-        enqueue("add", {"a": number}).get(timeout=10)
+        enqueue("add", {"a": number}).get(timeout=60)
 
     assert wait_until(worker.children) != first
     assert worker.process.poll() is None
@@ -103,7 +103,7 @@ def test_a_child_that_is_too_large_from_the_start_does_one_job_before_it_is_repl
     worker = service.run_worker("--max-memory-mb", "1")
     first = wait_until(worker.children)
 
-    assert [enqueue("add", {"a": number}).get(timeout=10)["sum"] for number in range(3)] == [2, 3, 4]
+    assert [enqueue("add", {"a": number}).get(timeout=60)["sum"] for number in range(3)] == [2, 3, 4]
 
     wait_until(lambda: any(name.endswith(b"-4") for name in service.redis.smembers("rq:workers")))
     idle = wait_until(worker.children)

@@ -30,7 +30,7 @@ def test_two_imports_of_a_company_at_once_make_each_letter_once(face_anywhere: F
     def at_once(file: dict[str, Any]) -> tuple[int, ...]:
         def told(done: int, total: int | None, status: str) -> None:
             if "kontrol" in status and done:
-                together.wait(30)
+                together.wait(60)
 
         return counts(runs.run(orders.Order(file, "mutabakat"), tell=told, pause=lambda: None))
 

@@ -46,7 +46,7 @@ def stock_worker(service: Service, *options: str) -> str:
     """RQ's own `rq worker --burst` over all that waits; what it says."""
     command = [sys.executable, "-c", CLI, "worker", "--burst", "--url", service.settings.redis_url, *options]
     queues = ("sms", "email", "excel", "maintenance")
-    ended = subprocess.run([*command, *queues], cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([*command, *queues], cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=180)
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
 

@@ -14,8 +14,8 @@ from tests.conftest import ROOT, Service, wait_until
 @contextmanager
 def serving(service: Service) -> Iterator[str]:
     """Its URL, once it answers."""
-    with create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    listener = create_server(("127.0.0.1", 0))  # handed over: nobody else can take its port meanwhile
+    port = listener.getsockname()[1]
     command = [
         sys.executable,
         "-m",
@@ -26,16 +26,17 @@ def serving(service: Service) -> Iterator[str]:
         "--threads",
         "32",
         "-b",
-        f"127.0.0.1:{port}",
+        f"fd://{listener.fileno()}",
     ]
     quiet = ["--log-level", "warning", "--graceful-timeout", "1", "--no-control-socket"]
-    web = subprocess.Popen([*command, *quiet], cwd=ROOT, env=service.env)
+    web = subprocess.Popen([*command, *quiet], cwd=ROOT, env=service.env, pass_fds=[listener.fileno()])
+    listener.close()
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}"), timeout_s=60, what="a web process")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}"), timeout_s=180, what="a web process")
         yield f"http://127.0.0.1:{port}"
     finally:
         web.terminate()
-        web.wait(30)
+        web.wait(60)
 
 
 def answers(url: str) -> bool:
