@@ -78,9 +78,7 @@ def pause(way: Way, reason: str) -> None:
     if way.company_id is None:
         return
     row = {"company_id": way.company_id, "channel": way.channel, "paused_reason": reason, "paused_at": now()}
-    with writing() as session:
-        query = records.upsert(session, Channel.__table__, ("company_id", "channel"), tuple(row))
-        session.connection().execute(query, row)
+    records.put(Channel.__table__, ("company_id", "channel"), row)
 
 
 def resume(company_id: int, channel: str) -> None:
@@ -94,9 +92,7 @@ def set_way(company_id: int, channel: str, provider: str | None, credentials: di
     """Give the company a gateway of its own, its credentials sealed; without a provider, take it away."""
     sealed = Seal.dumps(credentials) if credentials else None
     row = {"company_id": company_id, "channel": channel, "provider": provider, "credentials": sealed}
-    with writing() as session:
-        query = records.upsert(session, Channel.__table__, ("company_id", "channel"), tuple(row))
-        session.connection().execute(query, row)
+    records.put(Channel.__table__, ("company_id", "channel"), row)
 
 
 def digest(recipient: str) -> str:
@@ -172,7 +168,7 @@ def reached(task_id: str, hashes: Iterable[str]) -> dict[str, int]:
     query = select(Delivery.recipient_hash, Delivery.item_id).where(Delivery.task_id == task_id)
     query = query.where(Delivery.recipient_hash.in_(list(hashes)), Delivery.state.in_(SENT))
     with reading() as session:
-        return dict(map(tuple, session.execute(query)))
+        return dict(session.execute(query).all())
 
 
 def suppressed(company_id: int | None, recipients: Iterable[str]) -> set[str]:
@@ -192,9 +188,7 @@ def unsubscribe(token: str) -> None:
     """From now on no bulk mail of the company goes to this address. Raises NotFound for what is no token of ours."""
     company_id, address_hash = opened(token)
     row = {"company_id": company_id, "recipient_hash": address_hash, "created_at": now()}
-    with writing() as session:
-        query = records.upsert(session, Suppression.__table__, ("company_id", "recipient_hash"), tuple(row))
-        session.connection().execute(query, row)
+    records.put(Suppression.__table__, ("company_id", "recipient_hash"), row)
 
 
 def opened(token: str) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from workers.db import many, now, reading
+from workers.db import many, now, reading, writing
 from workers.models import Account, Mutabakat
 
 CHUNK = 500
@@ -62,6 +62,12 @@ def put_account(session: Session, company_id: int, given: Mapping[str, Any]) -> 
     values = {**one_number(given), "company_id": company_id, "updated_at": now()}
     query = upsert(session, Account, ("company_id", "code"), tuple(values)).values(**values).returning(Account)
     return session.scalars(query).one()
+
+
+def put(table: Any, keys: tuple[str, ...], row: Mapping[str, Any]) -> None:
+    """Write a row in a transaction of its own: anew, or over the one with the same keys."""
+    with writing() as session:
+        session.connection().execute(upsert(session, table, keys, tuple(row)), row)
 
 
 def upsert(session: Session, table: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:

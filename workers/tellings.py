@@ -66,9 +66,7 @@ def want(company_id: int, channel: str, options: dict[str, Any] | None) -> None:
     known = wish(company_id, channel)
     row = {"company_id": company_id, "channel": channel, "credentials": Seal.dumps(options) if options else None}
     row |= {"since": known.since if known and not known.paused else now(), "paused_reason": None, "paused_at": None}
-    with writing() as session:
-        query = records.upsert(session, Channel.__table__, ("company_id", "channel"), tuple(row))
-        session.connection().execute(query, row)
+    records.put(Channel.__table__, ("company_id", "channel"), row)
 
 
 def switch_off(company_id: int, reason: str) -> None:
@@ -167,11 +165,11 @@ def _add(rows: list[dict[str, Any]]) -> int:
         return len(session.connection().execute(query.returning(T.id), rows).all())
 
 
-def hooks_due(limit: int = CHUNK) -> list[int]:
+def hooks_due() -> list[int]:
     """Webhooks that are to be handed to a job."""
     query = select(Telling.id).where(Telling.channel == HOOK, Telling.due_at <= now()).order_by(Telling.due_at)
     with reading() as session:
-        return list(session.scalars(query.limit(limit)))
+        return list(session.scalars(query.limit(CHUNK)))
 
 
 def hand_on(telling_id: int) -> None:

@@ -64,14 +64,12 @@ def of_task(task: tasks.Task, since: str | None) -> Response:
 
 def of_company(scope: str | None, since: str | None) -> Response:
     """All that happens to the tasks of a company (None: of all): first those that live, or what came after `since`."""
-    last_id = _last_id(since)
-    if last_id:
-        return _stream(events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=left_by_client()))
-    last_id = events.newest()  # before the look at the tasks, so that nothing falls between the two
-    present = [(last_id, task) for task in ends.lately(scope, now(), PRESENT) if not task.ended]
-    return _stream(
-        chain(present, events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=left_by_client()))
-    )
+    last_id, present = _last_id(since), []
+    if not last_id:
+        last_id = events.newest()  # before the look at the tasks, so that nothing falls between the two
+        present = [(last_id, task) for task in ends.lately(scope, now(), PRESENT) if not task.ended]
+    follow = events.follow(scope=scope, last_id=last_id, heartbeat_s=HEARTBEAT_S, left=left_by_client())
+    return _stream(chain(present, follow))
 
 
 def left_by_client() -> Callable[[], bool]:

@@ -18,6 +18,7 @@ from app.desk import recipients
 from app.desk.causes import as_pattern
 from workers.db import reading, storable
 from workers.engine.job import params_in
+from workers.engine.queues import first_id
 from workers.engine.tables import items, tasks
 from workers.engine.tasks import ENDED, ID, Task, listed
 from workers.errors import InvalidInput, SealBroken
@@ -171,12 +172,6 @@ def _between(task_id: Any, wanted: Wanted, cursor: str | None) -> Iterator[Colum
         yield task_id >= first_id(wanted.since)
     if wanted.until is not None:
         yield task_id < first_id(wanted.until)
-
-
-def first_id(at: datetime) -> str:
-    """What the ids of tasks made since then are not below."""
-    text = f"{max(0, int(at.timestamp() * 1000)):012x}"
-    return f"{text[:8]}-{text[8:12]}-7000-8000-000000000000"
 
 
 def rest(wanted: Wanted) -> Iterator[ColumnElement[bool]]:

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, update
 
 from workers import db, settings
+from workers.engine.queues import first_id
 from workers.engine.tables import history, items, keys, occurrences, tasks
+from workers.engine.tasks import ENDED
 from workers.errors import StorageFailed
 from workers.housekeeping.cleaning import Cleaning, F
 from workers.models import Cleanup, Import, SandboxMessage, Telling
 
-ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 RECORDS_KEPT = timedelta(days=3 * 366)
 TASKS_TOGETHER = 200
 TE, IM, M = Telling.__table__, Import.__table__, SandboxMessage.__table__
@@ -53,8 +54,7 @@ def lives(task_id: Any) -> ColumnElement[bool]:
 
 def _old_tasks(before: datetime) -> Iterator[list[str]]:
     """Ids of tasks that ended before then, some at a time. Ids are UUIDv7: those made later need not be looked at."""
-    after, newest = "", f"{int(before.timestamp() * 1000):012x}"
-    query = select(T.id).where(T.id < f"{newest[:8]}-{newest[8:]}", _is_old(before))
+    after, query = "", select(T.id).where(T.id < first_id(before), _is_old(before))
     while True:
         with db.reading() as session:
             found = list(session.scalars(query.where(T.id > after).order_by(T.id).limit(TASKS_TOGETHER)))
