@@ -4,9 +4,19 @@ import select
 import socket
 import threading
 from contextlib import suppress
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 DIAL_S, LOOK_S = 5.0, 0.05
+
+
+def dial(target: SplitResult) -> socket.socket:
+    """A connection to the server of a URL: a path, where it is short enough for one, else a port."""
+    if target.scheme == "unix":
+        server = socket.socket(socket.AF_UNIX)
+        server.settimeout(DIAL_S)
+        server.connect(unquote(target.path))
+        return server
+    return socket.create_connection((target.hostname or "", target.port or 0), DIAL_S)
 
 
 class Proxy:
@@ -65,16 +75,8 @@ class Proxy:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
-    def _dial(self) -> socket.socket:
-        if self._target.scheme == "unix":
-            server = socket.socket(socket.AF_UNIX)
-            server.settimeout(DIAL_S)
-            server.connect(unquote(self._target.path))
-            return server
-        return socket.create_connection((self._target.hostname or "", self._target.port or 0), DIAL_S)
-
     def _carry(self, client: socket.socket) -> None:
-        with suppress(OSError), client, self._dial() as server:
+        with suppress(OSError), client, dial(self._target) as server:
             other, asked = {client: server, server: client}, False
             while not self._refusing:
                 ready, _, _ = select.select([client, server], [], [], LOOK_S)

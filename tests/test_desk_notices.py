@@ -65,7 +65,7 @@ def test_a_new_person_is_not_told_of_the_years_before(desk: Desk) -> None:
 
 
 def test_a_long_list_of_notices_has_pages(desk: Desk) -> None:
-    ids = [ended(desk.member.company_id, s_ago=n) for n in range(40)]
+    ids = [ended(desk.member.company_id, s_ago=60 * n) for n in range(40)]
     first = desk.member.get("/notices").text
     assert [task_id in first for task_id in (ids[0], ids[29], ids[30])] == [True, True, False]
     older = first.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0]

@@ -72,11 +72,11 @@ def test_each_filter_finds_alone_and_together(desk_anywhere: Desk) -> None:
 
 
 def test_days_are_found_by_the_time_in_the_ids(desk: Desk) -> None:
-    task_id = enqueue("nothing").id
-    at, second = now(), timedelta(seconds=1)
+    second = timedelta(seconds=1)
+    before, task_id, after = now() - second, enqueue("nothing").id, now() + second
 
-    assert ids(since=at - second) == ids(until=at + second) == [task_id]
-    assert ids(since=at + second) == ids(until=at - second) == []
+    assert ids(since=before) == ids(until=after) == [task_id]
+    assert ids(since=after) == ids(until=before) == []
     assert first_id(datetime(1970, 1, 1, tzinfo=UTC)) == "00000000-0000"
 
 

@@ -29,7 +29,7 @@ def send(live: Live) -> Callable[[int], str]:
         body = json.dumps({"messages": [{"phone": row, "message": "Borcunuz var"} for row in rows]}).encode()
         url = f"{live.url}/api/sms/send-bulk-async"
         asked = Request(url, body, {**headers, "Content-Type": "application/json"})
-        with urlopen(asked, timeout=30) as answer:
+        with urlopen(asked, timeout=60) as answer:
             return str(json.load(answer)["task_id"])
 
     return post
@@ -40,16 +40,18 @@ def bulk(send: Callable[[int], str]) -> str:
     return send(20)
 
 
-def test_a_bar_moves_and_counts_come_without_a_reload(page: Any, send: Callable[[int], str]) -> None:
+def test_a_bar_moves_and_counts_come_without_a_reload(page: Any, live: Live, send: Callable[[int], str]) -> None:
+    live.post("/api/queues/sms/pause", {})  # until the page is there to see it
     page.goto(f"/tasks/{send(400)}")
     page.evaluate("window.neverLoadedAnew = true")
+    live.post("/api/queues/sms/resume", {})
     seen = set()
 
     def moved() -> bool:
         seen.add(page.locator("#live progress").get_attribute("value"))
         return page.locator(".now .state.success").count() == 1
 
-    wait_until(moved, timeout_s=30, what="the end of the bulk")
+    wait_until(moved, timeout_s=60, what="the end of the bulk")
 
     assert len(seen) > 2, seen
     assert page.locator("#count-done strong").inner_text() == "400"
@@ -73,7 +75,7 @@ def test_what_failed_is_run_again_by_a_click(page: Any, bulk: str, live: Live) -
     page.goto(f"/tasks/{bulk}")
     page.locator(".now .state.success").wait_for(timeout=30_000)
     page.click("#count-failed")
-    assert page.locator("table.items tbody tr").count() == 1
+    wait_until(lambda: page.locator("table.items tbody tr").count() == 1)
 
     page.click("#do-retry-failed")
 

@@ -1,12 +1,14 @@
 """The embedded Valkey: real servers, in folders of their own."""
 
 import os
+import random
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,14 +24,27 @@ from workers.errors import BadSettings, NoServer, QueueDown
 @pytest.fixture
 def near() -> Iterator[Path]:
     """A folder with a path short enough for a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="sira") as folder:
+    short = None if len(tempfile.gettempdir()) < 60 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="sira", dir=short) as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def far(tmp_path: Path) -> Path:
-    """A folder whose path is too long for a Unix socket."""
-    return tmp_path / ("long " * 20).strip()
+    """A folder whose path is too long for a Unix socket. Its port is none that a connection of somebody else's is given
+    between two starts."""
+    folder = tmp_path / ("long " * 20).strip()
+    folder.mkdir(mode=0o700)
+    (folder / "redis.url").write_text(f"redis://127.0.0.1:{quiet_port()}/0\n")
+    return folder
+
+
+def quiet_port() -> int:
+    """A free port below those that the kernel gives by itself."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with suppress(OSError), embedded.socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @pytest.fixture(params=["near", "far"])
@@ -42,7 +57,7 @@ def of(data_dir: Path) -> settings.Settings:
 
 
 def client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=5)
+    return redis.Redis.from_url(url, socket_timeout=60)
 
 
 def wait_written(server: redis.Redis) -> None:
@@ -225,7 +240,10 @@ time.sleep(60)
 """
 
 
-def test_the_server_goes_with_a_starter_that_was_killed_and_the_folder_is_free_again(near: Path) -> None:
+def test_the_server_goes_with_a_starter_that_was_killed_and_the_folder_is_free_again(
+    near: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "CLAIM_S", 60)
     command = [sys.executable, "-c", STARTER, str(near)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as starter:
         assert starter.stdout is not None

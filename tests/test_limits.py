@@ -1,7 +1,8 @@
 """Limits: pace, caps, and a company's share of a queue, whatever the depth of its backlog."""
 
 import math
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -34,45 +35,52 @@ def caps(**more: Any) -> Caps:
 
 
 def test_places_at_a_gateway_follow_one_another_at_its_rate(service: Service) -> None:
-    gate = limits.Gate("netgsm:a", 100)
+    gate, began = limits.Gate("netgsm:a", 100), time.monotonic()
 
     assert gate.place(100).wait_s == 0
-    assert 0.9 < gate.place(50).wait_s <= 1.0, "the first hundred have the second that begins now"
-    assert 1.4 < gate.place(1).wait_s <= 1.5, "who comes later stands behind"
+    assert is_away(gate.place(50), 1.0, began), "the first hundred have the second that begins now"
+    assert is_away(gate.place(1), 1.5, began), "who comes later stands behind"
     assert limits.Gate("netgsm:b", 100).place(1).wait_s == 0, "another account has its own"
 
 
+def is_away(place: limits.Place, seconds: float, since: float) -> bool:
+    """Whether it was so far away at that instant (of `time.monotonic`), as exactly as a machine is quick."""
+    return seconds - (time.monotonic() - since) - 0.01 < place.wait_s <= seconds
+
+
 def test_who_would_wait_too_long_keeps_no_place_from_others(service: Service) -> None:
-    gate = limits.Gate("netgsm:a", 10)
+    gate, began = limits.Gate("netgsm:a", 1), time.monotonic()
     assert gate.place(30).ends
 
     for _ in range(2):
-        told = gate.place(10)
-        assert (2.9 < told.wait_s <= 3.0, told.ends) == (True, "")
+        told = gate.place(1)
+        assert (is_away(told, 30.0, began), told.ends) == (True, "")
 
 
 def test_a_place_that_is_not_needed_is_given_back_unless_somebody_stands_behind_it(service: Service) -> None:
-    gate = limits.Gate("netgsm:a", 100)
-    gate.place(50)
+    gate, began = limits.Gate("netgsm:a", 100), time.monotonic()
+    first = gate.place(50)
     unused = gate.place(100)
 
     gate.leave(unused)
-    assert 0.3 < gate.place(10).wait_s <= 0.5
+    place = gate.place(10)
+    assert is_away(place, 0.5, began)
+    assert place.wait_s == 0 or float(place.ends) == float(first.ends) + 100
 
     unused = gate.place(40)
     behind = gate.place(1)
     gate.leave(unused)
-    assert gate.place(1).wait_s > behind.wait_s - 0.1
+    assert float(gate.place(1).ends) > float(behind.ends)
 
 
 def test_a_gateway_that_rests_does_so_for_everybody(service: Service) -> None:
     gate = limits.Gate("netgsm:a", 10)
     gate.place(1)
 
-    gate.rest(60)
+    gate.rest(600)
     gate.rest(1)
 
-    assert 59 < gate.place(1).wait_s <= 60
+    assert 590 < gate.place(1).wait_s <= 600
 
 
 @REAL
@@ -98,10 +106,10 @@ def test_in_any_second_that_slides_over_the_places_no_more_than_the_rate_passes(
 
 
 def test_what_is_known_of_a_gateway_that_nobody_uses_is_forgotten(service: Service) -> None:
-    limits.Gate("gateway", 100).place(1)
+    limits.Gate("gateway", 0.01).place(1)
 
-    assert all(0 < service.redis.pttl(key) <= 2_100 for key in service.redis.keys("sira:pace:*"))
-    assert len(service.redis.keys("sira:pace:*")) == 2
+    left_ms = [service.redis.pttl(key) for key in service.redis.keys("sira:pace:*")]
+    assert [0 < ms <= 101_100 for ms in left_ms] == [True, True], "the hundred seconds of the place, and one"
 
 
 def test_a_number_gets_as_many_as_it_may_and_then_says_when(service: Service) -> None:
@@ -168,7 +176,7 @@ def test_what_waits_beside_the_queue_runs_in_its_turn(service: Service) -> None:
 
     service.run_worker()
 
-    assert {task.wait(30).state for task in tasks} == {"SUCCESS"}
+    assert {task.wait(60).state for task in tasks} == {"SUCCESS"}
 
 
 def test_a_companys_own_k_lets_more_of_it_run_side_by_side(service: Service) -> None:
@@ -219,14 +227,15 @@ def test_many_bulks_of_one_company_delay_the_sms_of_another_by_one_slice(office:
     passed_by = []
     for number in range(3):
         answer = office.face.bora.post("/api/sms/send-async", {"phone": phone(99_000 + number), "message": "Merhaba"})
-        before = len(office.gateway.accepted)
-        assert find(answer.json["task_id"]).wait(30).state == "SUCCESS"
-        sent = [row["text"] for row in office.gateway.accepted[before:]]
-        passed_by.append(sum(text.startswith("Borcunuz") for text in sent[: sent.index("Merhaba")]))
+        assert find(answer.json["task_id"]).wait(60).state == "SUCCESS"
+        pushed = office.service.redis.hget(f"rq:job:{answer.json['task_id']}", "enqueued_at").decode()
+        sent = [row for row in office.gateway.accepted if row["at"] >= datetime.fromisoformat(pushed)]
+        before = next(place for place, row in enumerate(sent) if row["text"] == "Merhaba")
+        passed_by.append(sum(row["text"].startswith("Borcunuz") for row in sent[:before]))
 
     one_slice = 5 * (math.ceil(running.SLICE_S / office.gateway.delay_s) + 2)  # and what is under way then
     assert max(passed_by) <= one_slice, "of the backlog, however deep"
     assert find(backlog[0].id).state == "PROGRESS"
-    assert {task.wait(30).state for task in singles} == {"SUCCESS"}, "nor does its own backlog hold them up"
+    assert {task.wait(60).state for task in singles} == {"SUCCESS"}, "nor does its own backlog hold them up"
     for task in backlog:
         cancel(task.id)

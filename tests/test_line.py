@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from cryptography import x509
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
 from tests.conftest import Service, wait_until
-from tests.proxy import Proxy
+from tests.proxy import Proxy, dial
 from workers import settings
 from workers.engine import enqueue, find, wire
 from workers.engine.line import READ_BYTES, Line
@@ -72,9 +72,10 @@ def _ping(line: Line) -> bytes:
 def test_a_server_that_is_silent_is_a_timeout(service: Service) -> None:
     with Proxy(service.settings.redis_url) as proxy:
         settings.use(settings.load(**{**service.settings.model_dump(), "redis_url": proxy.url}))
-        slow = Line(wire.connect(0.3))
+        slow = Line(wire.connect())
         assert _ping(slow) == b"PONG"
 
+        slow._socket.settimeout(0.3)
         proxy.stall()
 
         with pytest.raises(TimeoutError):
@@ -99,7 +100,7 @@ def over_tls(service: Service, tmp_path: Path) -> Iterator[str]:
     context.load_cert_chain(_certificate(tmp_path))
     target = urlsplit(service.settings.redis_url)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve, args=(listener, context, unquote(target.path)), daemon=True).start()
+        threading.Thread(target=_serve, args=(listener, context, target), daemon=True).start()
         yield f"rediss://:{target.password}@127.0.0.1:{listener.getsockname()[1]}/0"
 
 
@@ -118,13 +119,13 @@ def _certificate(folder: Path) -> Path:
     return path
 
 
-def _serve(listener: socket.socket, context: ssl.SSLContext, path: str) -> None:
+def _serve(listener: socket.socket, context: ssl.SSLContext, target: SplitResult) -> None:
     with suppress(OSError):
         while True:
             client, _ = listener.accept()
             with suppress(OSError):
-                wrapped, server = context.wrap_socket(client, server_side=True), socket.socket(socket.AF_UNIX)
-                server.connect(path)
+                wrapped, server = context.wrap_socket(client, server_side=True), dial(target)
+                server.settimeout(None)
                 for ends in ((wrapped, server), (server, wrapped)):
                     threading.Thread(target=_carry, args=ends, daemon=True).start()
 
@@ -144,5 +145,5 @@ def test_a_worker_and_who_enqueues_speak_tls(service: Service, over_tls: str) ->
 
     tasks = [enqueue("add", {"a": number}) for number in range(20)]
 
-    wait_until(lambda: all(find(task.id).state == "SUCCESS" for task in tasks), timeout_s=30)
+    wait_until(lambda: all(find(task.id).state == "SUCCESS" for task in tasks), timeout_s=60)
     assert [find(task.id).result for task in tasks] == [{"sum": number + 2} for number in range(20)]

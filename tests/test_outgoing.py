@@ -1,5 +1,6 @@
 """Messages in the ledger: marked before they go out, unknown if nobody tells, and never open after the end."""
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ def an_hour_ago(task_id: str) -> None:
 
 def work_of(task_id: str, execution: str = "x") -> outgoing.Outgoing:
     """The messages of a task as a job has them, outside a worker."""
-    return outgoing.Outgoing(running.Run(task_id, task_id, execution, leased=False), 10)
+    run = running.Run(task_id, task_id, execution, slice_ends=math.inf, leased=False)
+    return outgoing.Outgoing(run, 10)
 
 
 def test_refused_items_are_settled_in_the_commit_that_declares_the_others(anywhere: Service) -> None:
