@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rq.job import Retry as RQRetry
 
-from workers import settings
+from workers import retry_after, settings
 from workers.engine import outcome
 from workers.engine.outcome import KEEP_S, LOSSES_AT_MOST, RETRY_INTERVALS_S, Outcome, Retry
 from workers.engine.seal import Seal
@@ -174,7 +174,7 @@ class Refused(Exception):
     [
         (Refused("5"), 5),
         (Refused("2.5"), 2.5),
-        (Refused("1e9"), outcome.RETRY_AFTER_AT_MOST_S),
+        (Refused("1000000000"), outcome.RETRY_AFTER_AT_MOST_S),
         (GatewayBusy(retry_after_s=7, reason="HTTP 429"), 7),
         (GatewayBusy(retry_after_s="7", reason="HTTP 429"), 7),
         (Refused("Sat, 01 Jan 2033 00:00:00 GMT"), 90),
@@ -189,7 +189,7 @@ class Refused(Exception):
 def test_a_called_service_may_say_anything_of_when_to_come_back(
     monkeypatch: pytest.MonkeyPatch, error: Exception, pause_s: float
 ) -> None:
-    monkeypatch.setattr(outcome, "now", lambda: datetime(2032, 12, 31, 23, 58, 30, tzinfo=UTC))
+    monkeypatch.setattr(retry_after, "time", datetime(2032, 12, 31, 23, 58, 30, tzinfo=UTC).timestamp)
 
     assert outcome.asked_pause_ms(error) == pause_s * 1000
     assert outcome.failed(error, retries_left=1, retries=1).name == "retry"

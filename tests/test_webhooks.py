@@ -4,6 +4,8 @@ import base64
 import socket
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
+from functools import partial
 from ipaddress import ip_address
 
 import pytest
@@ -159,9 +161,10 @@ def test_a_receiver_that_is_not_there_or_speaks_no_tls_is_away(receiver: Receive
     assert receiver.got == []
 
 
-def test_a_pause_that_is_asked_for_is_told(receiver: Receiver) -> None:
-    receiver.answer = lambda handler: say(handler, 503, Retry_After="120")
-    assert post(receiver.url).retry_after_s == 120
+def test_a_pause_that_is_asked_for_is_told_whether_as_a_number_or_as_a_date(receiver: Receiver) -> None:
+    for asked, told in (("120", 120), (formatdate(time.time() + 9000, usegmt=True), 9000), ("soon", 0), ("9" * 9, 0)):
+        receiver.answer = partial(say, status=503, Retry_After=asked)
+        assert post(receiver.url).retry_after_s == pytest.approx(told, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -10,5 +10,5 @@ models.py      companies, users, accounts, mutabakat, files   (db.py and migrati
 records.py messages.py tellings.py      what jobs and API need of them: read, sent, told
 statuses.py    a task as the outside sees it
 files.py storage.py places.py           rows of files, their bytes, the folder and the bucket
-settings.py errors.py logs.py pace.py processes.py embedded.py          one concern each
+settings.py errors.py logs.py pace.py processes.py embedded.py retry_after.py    one concern each
 """

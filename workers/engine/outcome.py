@@ -7,15 +7,13 @@ import traceback
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from rq.job import Retry as RQRetry
 
-from workers.db import now, storable
+from workers import retry_after
+from workers.db import storable
 from workers.engine.queues import RETRY_INTERVALS_S
 from workers.engine.seal import Seal, encode, seal
 from workers.errors import DatabaseDown, Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
@@ -162,18 +160,10 @@ def asked_pause_ms(error: BaseException) -> int:
     have written anything there: 0 for what says no time."""
     try:
         asked = error.fields.get("retry_after_s") if isinstance(error, SiraError) else None
-        seconds = float(asked or _seconds(error.response.headers.get("Retry-After")))  # type: ignore[attr-defined]
+        seconds = float(asked or retry_after.seconds(error.response.headers.get("Retry-After")))  # type: ignore[attr-defined]
     except Exception:  # it has no such answer, or one that nobody understands
         return 0
     return pause_ms(min(seconds, RETRY_AFTER_AT_MOST_S)) if 0 < seconds < math.inf else 0
-
-
-def _seconds(retry_after: str) -> float:
-    """Written as a number or as a date (RFC 9110, 10.2.3). Raises ValueError, TypeError, OverflowError."""
-    with suppress(ValueError):
-        return float(retry_after)
-    when = parsedate_to_datetime(retry_after)
-    return (when.replace(tzinfo=when.tzinfo or UTC) - now()).total_seconds()
 
 
 def child_lost(reason: str) -> SiraError:

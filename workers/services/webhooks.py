@@ -9,6 +9,7 @@ answer no more than a few kB is read.
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import idna
 
+from workers import retry_after
 from workers.errors import BadWebhook, GatewayAway
 
 CONNECT_S, TOTAL_S = 3.0, 10.0
@@ -214,5 +216,8 @@ def _beginning(response: HTTPResponse) -> str:
 
 
 def _retry_after_s(response: HTTPResponse) -> int:
-    asked = response.getheader("Retry-After", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
+    try:
+        wait = math.ceil(retry_after.seconds(response.getheader("Retry-After", "")))
+    except (ValueError, OverflowError):
+        return 0
+    return wait if 0 < wait < 10**6 else 0

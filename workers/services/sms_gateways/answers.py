@@ -5,11 +5,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Literal
 
+from workers import retry_after
 from workers.errors import GatewayAway, GatewayBusy, GatewayRefused
 from workers.services.sending import Verdict
 
@@ -107,14 +106,8 @@ def refuse_if_busy(answer: Answer) -> None:
 
 
 def retry_after_s(written: str) -> int | None:
-    """Retry-After in seconds, written as a number or as a date (RFC 9110, 10.2.3); at least 1, at most a day."""
+    """Retry-After in seconds, at least 1, at most a day; None for what says no time."""
     try:
-        wait = float(written) if re.fullmatch(r"\d+(\.\d+)?", written) else _until(written)
-        return max(1, min(MAX_WAIT_S, math.ceil(wait)))
+        return max(1, min(MAX_WAIT_S, math.ceil(retry_after.seconds(written))))
     except (ValueError, OverflowError):
         return None
-
-
-def _until(written: str) -> float:
-    when = parsedate_to_datetime(written)
-    return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
