@@ -171,7 +171,7 @@ nonsense = st.recursive(
 
 
 @pytest.mark.parametrize("name", GATEWAYS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([200, 201, 400, 406, 500]), nonsense)
 @example(200, {"accepted": ["x"], "refused": {"a": 1}})
 @example(200, [["x"], "y"])
