@@ -1,12 +1,10 @@
 """People who sign in: their passwords, tried and changed."""
 
-import hashlib
-
 from limits import parse_many
 from sqlalchemy import select, update
 
 from app import passwords, rate
-from workers import db
+from workers import db, messages
 from workers.errors import MissingRecord
 from workers.models import User
 
@@ -18,11 +16,11 @@ FAILURES_PER_NETWORK = parse_many("50/10minutes")  # a whole office may share on
 def signing_in(email: str, password: str, address: str) -> User | None:
     """The person of that e-mail if the password is right; raises LimitReached after too many tries.
 
-    The e-mails of those who try lie in Redis as a hash only. A right password forgives the tries before it, but not
-    those of other networks.
+    The e-mails of those who try lie in Redis as a keyed hash only. A right password forgives the tries before it, but
+    not those of other networks.
     """
     email = email.strip().lower()
-    who = "login:" + hashlib.sha256(email.encode(errors="replace")).hexdigest()
+    who = "login:" + messages.digest(email.encode(errors="replace").decode())
     network = f"login:{rate.network_of(address)}"
     here = f"{who}:{network}"
     rate.check(FAILURES_PER_NETWORK, network)
