@@ -215,6 +215,10 @@ def leave(how: str) -> None:
             signal.signal(number, signal.SIG_DFL)
     if how in ("SIGUSR1", "SIGUSR2"):
         os.kill(os.getpid(), getattr(signal, how))
+    if how == "hung up":
+        fleet = os.getppid()
+        for pid in (str(fleet), *Path(f"/proc/{fleet}/task/{fleet}/children").read_text().split()):
+            os.kill(int(pid), signal.SIGHUP)
     if how == "moved":
         os.chdir("/")
         os.umask(0o777)

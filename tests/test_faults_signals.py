@@ -10,8 +10,9 @@ import pytest
 from tests import faults
 from tests.conftest import Service, lines, wait_until
 from tests.faults import Crew, alive, runs, sized
-from tests.hands import work_off
+from tests.hands import at_once, work_off
 from workers.engine import enqueue, find
+from workers.engine.worker import Worker
 
 crew = faults.crew
 
@@ -44,6 +45,14 @@ def test_a_job_that_sends_itself_our_signals_ends_as_any(service: Service, how: 
     work_off()
 
     assert find(task.id).state == "SUCCESS"
+
+
+def test_a_terminal_that_is_closed_stops_a_worker_in_order(service: Service) -> None:
+    task, waiting = enqueue("leave", {"how": "hung up"}), enqueue("nothing")
+
+    at_once(1, lambda _: Worker(["maintenance"]).work())
+
+    assert [find(each.id).state for each in (task, waiting)] == ["SUCCESS", "PENDING"]
 
 
 def test_a_copy_that_a_job_has_forked_can_be_ended_as_any_process(service: Service) -> None:

@@ -25,7 +25,7 @@ def start(service: Service, *arguments: str) -> "subprocess.CompletedProcess[str
     [
         (["printer"], "unknown queue printer"),
         (["--concurrency", "0"], "at least 1"),
-        (["--max-jobs-per-child", "x"], "at least 1"),
+        (["--max-jobs-per-child", "²"], "at least 1"),
         (["--max-memory-mb", "-1"], "at least 1"),
     ],
 )

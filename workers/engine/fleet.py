@@ -90,7 +90,7 @@ class Fleet:
     def _listen(self) -> dict[int, Any]:
         """Take the signals; gives the handlers that stood there before."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        ours = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop, signal.SIGCHLD: lambda *_: None}
+        ours: dict[int, Any] = {signal.SIGCHLD: lambda *_: None, **dict.fromkeys(forks.stops(), self._on_stop)}
         return {number: signal.signal(number, handler) for number, handler in ours.items()}
 
     def _on_stop(self, *_: Any) -> None:

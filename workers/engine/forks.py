@@ -11,9 +11,14 @@ from pathlib import Path
 from workers import logs
 
 PR_SET_PDEATHSIG = 1
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 log = logs.get("forks")
+
+
+def stops() -> list[signal.Signals]:
+    """The signals that ask a process to stop; that its terminal was closed, unless `nohup` bade it stay."""
+    return [one for one in STOPS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
 
 
 def fork(task: Callable[[], None]) -> int:
@@ -34,7 +39,7 @@ def fork(task: Callable[[], None]) -> int:
         if _prctl:
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in (*stops(), signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         if os.getppid() == parent:

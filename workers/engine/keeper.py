@@ -65,7 +65,7 @@ class Keeper:
 
         What may wait for SQL has a thread of its own, so that nothing keeps a lease from being renewed.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):  # said to the whole group; the fleet needs us to the end
+        for number in forks.STOPS:  # said to the whole group; the fleet needs us to the end
             signal.signal(number, signal.SIG_IGN)
         slow = Thread(target=self._work_slowly, daemon=True)
         slow.start()

@@ -26,6 +26,7 @@ from workers import db, logs
 from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, signals, wire
 from workers.engine.claim import KINDS, Claim, orders
 from workers.engine.fleet import Fleet, Orders
+from workers.engine.forks import stops
 from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
@@ -34,9 +35,8 @@ from workers.engine.surroundings import Surroundings
 from workers.engine.waiting import Turn, Waiter
 from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
 
-IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S = 0.002, 0.2, 0.02
 SWITCH_S = 0.0001  # how long a job's other thread, with an answer or a written block in hand, waits for it; else 5 ms
-WAIT_S, AWAY_FROM_S, AWAY_TO_S = 5.0, 0.1, 2.0
+IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S, WAIT_S, AWAY_FROM_S, AWAY_TO_S = 0.002, 0.2, 0.02, 5.0, 0.1, 2.0
 ROUTINE = ("finished", "yield")  # these stand in the history; a line for each would cost as much as a small job
 log = logs.get("worker")
 
@@ -137,7 +137,7 @@ class Worker(RQWorker):
         return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
 
     def _listen(self) -> None:
-        handlers: dict[int, Any] = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop}
+        handlers: dict[int, Any] = dict.fromkeys(stops(), self._on_stop)
         handlers |= {signal.SIGUSR1: self._on_cancel, signal.SIGUSR2: self._on_put_back}
         signals.take({**handlers, signal.SIGALRM: lambda *_: running.ask(SoftTimeLimitExceeded)}, self._wake_w)
 
