@@ -170,6 +170,9 @@ def test_a_recipient_who_is_always_answered_so_fails_in_the_end(office: Office, 
     assert (ended.state, "451 4.3.0" in ended.error["message"]) == ("FAILURE", True)
     assert len([command for command in box.commands if command.startswith("RCPT")]) == len(email.PAUSES_S) + 1
 
+    assert office.face.ayse.post(f"/api/tasks/{task_id}/retry").status_code == 202
+    wait_until(partial(rests_after, task_id, len(email.PAUSES_S) + 2), what="the wait of who is asked again by hand")
+
 
 def test_a_server_in_trouble_hears_of_two_and_then_all_rest_without_an_attempt(office: Office, box: Mailbox) -> None:
     box.answers = {f"kisi{n}@ornek.com": "452 4.3.1 Insufficient system storage" for n in range(50)}

@@ -287,9 +287,10 @@ class Desk:
             with suppress(DatabaseDown):
                 evidence.pause(self.way, error.message)
             raise
+        paused = (item.attempts - 1) % (len(PAUSES_S) + 1)  # who sends a failed one again gives it as many tries again
         if not isinstance(verdict, Deferred):
             sms.judge(item, verdict)
-        elif item.attempts <= len(PAUSES_S):
-            item.later(verdict.reason, pause_s=max(verdict.retry_after_s, PAUSES_S[item.attempts - 1]))
+        elif paused < len(PAUSES_S):
+            item.later(verdict.reason, pause_s=max(verdict.retry_after_s, PAUSES_S[paused]))
         else:
             item.fail(verdict.reason)
