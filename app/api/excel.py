@@ -47,7 +47,7 @@ WORKBOOK = {
 
 api = documented.blueprint("excel", "Excel: imports of users, accounts and balances", "/api/excel")
 
-Heading = Annotated[str, Field(min_length=1, max_length=300), OneLine]
+Heading = Annotated[str, Field(max_length=300), OneLine]  # "" leaves a column out
 
 
 class UploadForm(BaseModel):
@@ -60,7 +60,9 @@ class UploadForm(BaseModel):
     sheet_name: str | None = Field(None, max_length=100, description="Default: the sheet whose headings fit best")
     dry_run: bool = Field(False, description="Count what it would do, and do nothing")
     mode: Literal["skip-bad", "all-or-nothing"] = "skip-bad"
-    mapping: dict[str, Heading] | None = Field(None, description='JSON: {"title": "Firma"}; the rest is found')
+    mapping: dict[str, Heading] | None = Field(
+        None, description='JSON: {"title": "Firma", "phone": ""}: "" leaves out, the rest is found'
+    )
     as_of: BalanceDay | None = Field(None, description="The day of balances whose sheet has no such column")
     language: Literal["tr", "en"] | None = Field(None, description="Of the reasons; default: Accept-Language")
     company_id: int | None = Field(None, description="For operators: whose records they are (members: their own)")

@@ -88,7 +88,8 @@ def _amount_fault(values: dict[str, Any]) -> Words | None:
     if abs(amount) > MAX_AMOUNT:
         return "Tutar 10^15'ten büyük", "The amount is above 10^15"
     if net not in (None, amount):
-        return "Bakiye, borç eksi alacağa eşit değil", "The balance is not debit minus credit"
+        tr = "Bakiye, borç eksi alacağa eşit değil; devir ayrı sütundaysa borç ve alacak sütunlarını eşleştirmeyin"
+        return tr, "The balance is not debit minus credit; leave those columns out if a sum carried over stands apart"
     return None
 
 
