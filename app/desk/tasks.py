@@ -111,7 +111,8 @@ def _shown(task: Task) -> dict[str, Any]:
     """All that the live part of the page shows."""
     attempts = _attempts(task)
     return {
-        "row": _row(task),
+        "row": status_of(task, language(), traceback=caller().is_operator),
+        "outcome": _outcome(task),
         "task": task,
         "behind": _is_behind(task, attempts),
         "company": filters.company_names({task.scope}).get(task.scope or ""),
@@ -125,10 +126,9 @@ def _shown(task: Task) -> dict[str, Any]:
     }
 
 
-def _row(task: Task) -> dict[str, Any]:
-    """Its status; where it succeeded it says what that means: an import may have taken no row over."""
-    row = status_of(task, language(), traceback=caller().is_operator)
-    return {**row, "status": ends.sentence(task, language())} if task.state == "SUCCESS" else row
+def _outcome(task: Task) -> str:
+    """What its success means, as an import may have taken no row over; of a task with items the counts tell it."""
+    return ends.sentence(task, language()) if task.state == "SUCCESS" and task.counts is None else ""
 
 
 def table_of(task: Task) -> dict[str, Any]:
