@@ -18,12 +18,14 @@ GIVE_UP = 3  # gunicorn starts a worker that ends with another code again, for e
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Errors that a person can act on end the command with their sentence and exit code 1; faults of ours keep their
-    traceback."""
+    """Errors that a person can act on end the command with their sentence, in English as all commands are, and exit
+    code 1; faults of ours keep their traceback."""
     try:
         yield
     except SiraError as error:
-        raise click.ClickException(error.message) from error
+        from workers.wording.told import worded
+
+        raise click.ClickException(worded(error.message, "en")) from error
     except OSError as error:
         if not error.filename:
             raise

@@ -9,7 +9,7 @@ import pytest
 
 from app.terminal import one_sentence
 from tests.conftest import ROOT
-from workers.errors import Conflict
+from workers.errors import BadPhone, Conflict
 
 SHOW = """
 from app.terminal import Progress
@@ -41,6 +41,8 @@ def test_on_a_terminal_progress_is_a_bar_that_leaves_the_cursor_as_it_was() -> N
 def test_an_error_that_a_person_can_act_on_is_its_sentence(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="the task has ended"), one_sentence():
         raise Conflict(reason="the task has ended")
+    with pytest.raises(click.ClickException, match="can't be used: the number is empty"), one_sentence():
+        raise BadPhone(reason="numara boş")
     with pytest.raises(click.ClickException, match="missing: No such file"), one_sentence():
         (tmp_path / "missing").read_text()
 
