@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Integer, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 import workers.engine.tables  # noqa: F401
@@ -52,8 +52,9 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings.S
 
 
 def differences() -> list[object]:
-    with db.reading() as session:
-        return compare_metadata(MigrationContext.configure(session.connection()), db.metadata)
+    """On a connection of its own: to compare takes longer than a transaction of the service may pause."""
+    with create_engine(db.engine().url).connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection), db.metadata)
 
 
 def test_an_empty_database_gets_every_table_of_the_code(empty: settings.Settings) -> None:
@@ -86,11 +87,27 @@ def test_processes_that_upgrade_at_once_do_it_once(empty: settings.Settings) -> 
     }
     command = [sys.executable, "-c", UPGRADE]
     started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    told = [process.communicate(timeout=60)[0].strip() for process in started]
+    told = [process.communicate(timeout=300)[0].strip() for process in started]
 
     assert [process.returncode for process in started] == [0, 0, 0, 0]
     assert sorted(told) == ["False", "False", "False", "True"]
     assert differences() == []
+
+
+def test_an_upgrade_is_not_taken_for_a_frozen_process_while_it_loads_its_revisions(
+    empty: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed: list[str] = []
+
+    def look(connection: Connection) -> None:
+        ask = "SHOW idle_in_transaction_session_timeout"
+        on_server = connection.dialect.name == "postgresql"
+        allowed.append(connection.exec_driver_sql(ask).scalar_one() if on_server else migrations.THINKS_FOR)
+
+    monkeypatch.setattr(migrations, "_run", look)
+    migrations.upgrade()
+
+    assert allowed == [migrations.THINKS_FOR]
 
 
 def test_a_database_of_a_later_release_is_refused_with_advice(empty: settings.Settings) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # importing alembic takes 0.5 s, and most commands find nothi
 
 HERE = Path(__file__).parent
 ADVISORY_LOCK = 0x51BA  # any number of our own, the same in every release
+THINKS_FOR = "10min"  # the longest between two statements: revisions are loaded and compared in here
 
 
 def upgrade() -> bool:
@@ -28,6 +29,7 @@ def upgrade() -> bool:
         return False
     with db.writing() as session:
         connection = session.connection()
+        _take_time(connection)
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         else:
@@ -69,6 +71,7 @@ def revise(message: str) -> Path:
 
     with db.reading() as session:
         number = f"{int(head()) + 1:04d}"
+        _take_time(session.connection())
         made = command.revision(config(session.connection()), message, autogenerate=True, rev_id=number)
     return Path(made.path)  # type: ignore[union-attr]  # one head, one script
 
@@ -80,6 +83,12 @@ def config(connection: Connection) -> "Config":
     made = Config(attributes={"connection": connection})
     made.set_main_option("script_location", str(HERE).replace("%", "%%"))
     return made
+
+
+def _take_time(connection: Connection) -> None:
+    """PostgreSQL would take this transaction for that of a frozen process (see db.py) where the machine is slow."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{THINKS_FOR}'")
 
 
 def _revision(connection: Connection) -> str:
