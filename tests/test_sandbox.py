@@ -2,7 +2,6 @@
 
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from sqlalchemy import func, select, text
 from app import up
 from app.sandbox_mail import rows_of
 from tests.conftest import ROOT, Service, wait_until
+from tests.ports import held_port
 from workers import db, settings
 from workers.models import SandboxMessage
 from workers.services.mail_session import MailSession
@@ -28,13 +28,17 @@ class Sandbox:
     """A running sandbox."""
 
     def __init__(self, service: Service) -> None:
-        self.smtp_port, self.http_port = free_port(), free_port()
+        with held_port() as smtp, held_port() as http:
+            self.smtp_port, self.http_port = smtp.getsockname()[1], http.getsockname()[1]
+            self._start(service)
+
+    def _start(self, service: Service) -> None:
         command = [sys.executable, "-m", "app.sandbox", "--smtp-port", str(self.smtp_port)]
         command += ["--http-port", str(self.http_port)]
         self.log = service.data_dir / "sandbox.log"
         with self.log.open("w") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=out, stderr=out)
-        wait_until(self._ready, what="a ready sandbox")
+        wait_until(self._ready, timeout_s=90, what="a ready sandbox")
 
     @property
     def smtp(self) -> str:
@@ -53,19 +57,14 @@ class Sandbox:
 
     def send(self, key: str, *texts: str) -> requests.Response:
         messages = [{"ref": str(n), "phone": f"+9055512345{n:02}", "text": text} for n, text in enumerate(texts)]
-        return requests.post(f"{self.http}/sms/send", json={"key": key, "messages": messages}, timeout=10)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+        return requests.post(f"{self.http}/sms/send", json={"key": key, "messages": messages}, timeout=30)
 
 
 def running(service: Service) -> Iterator[Sandbox]:
     started = Sandbox(service)
     yield started
     started.process.terminate()
-    assert started.process.wait(10) == 0
+    assert started.process.wait(60) == 0
 
 
 @pytest.fixture
@@ -162,7 +161,7 @@ def test_messages_are_accepted_with_an_id_for_each_and_can_be_asked_for(sandbox_
         (accepted[0]["id"], "0", "+905551234500", "Birinci"),
         (accepted[1]["id"], "1", "+905551234501", "İkinci"),
     ]
-    asked = requests.get(f"{sandbox_anywhere.http}/sms/status", params={"key": "key 1/ş"}, timeout=5)
+    asked = requests.get(f"{sandbox_anywhere.http}/sms/status", params={"key": "key 1/ş"}, timeout=30)
     assert asked.status_code == 200
     assert [{"ref": row["ref"], "id": row["id"]} for row in asked.json()["accepted"]] == accepted
     assert {row["state"] for row in asked.json()["accepted"]} == {"delivered"}
@@ -179,8 +178,8 @@ def test_the_same_key_is_answered_the_same_and_sends_nothing_anew(sandbox: Sandb
 
 
 def test_a_key_that_never_came_is_unknown(sandbox: Sandbox):
-    assert requests.get(f"{sandbox.http}/sms/status", params={"key": "1"}, timeout=5).status_code == 404
-    assert requests.get(f"{sandbox.http}/nothing", timeout=5).status_code == 404
+    assert requests.get(f"{sandbox.http}/sms/status", params={"key": "1"}, timeout=30).status_code == 404
+    assert requests.get(f"{sandbox.http}/nothing", timeout=30).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_a_key_that_never_came_is_unknown(sandbox: Sandbox):
 )
 def test_a_request_that_can_not_be_used_is_refused_and_nothing_is_kept(sandbox: Sandbox, body: bytes, status: int):
     head = {"Content-Type": "application/json"}
-    answer = requests.post(f"{sandbox.http}/sms/send", data=body, headers=head, timeout=5)
+    answer = requests.post(f"{sandbox.http}/sms/send", data=body, headers=head, timeout=30)
 
     assert (answer.status_code, rows("sms")) == (status, [])
     assert sandbox.send("1", "a").status_code == 200
@@ -204,11 +203,11 @@ def test_a_request_that_can_not_be_used_is_refused_and_nothing_is_kept(sandbox: 
 
 def test_a_web_page_can_not_post_to_it_behind_somebody_s_back(sandbox: Sandbox):
     plain = {"Content-Type": "text/plain"}
-    assert requests.post(f"{sandbox.http}/sms/send", data="{}", headers=plain, timeout=5).status_code == 415
+    assert requests.post(f"{sandbox.http}/sms/send", data="{}", headers=plain, timeout=30).status_code == 415
 
 
 def test_a_body_of_unknown_length_is_refused(sandbox: Sandbox):
-    assert requests.post(f"{sandbox.http}/sms/send", data=iter([b"{}"]), timeout=5).status_code == 411
+    assert requests.post(f"{sandbox.http}/sms/send", data=iter([b"{}"]), timeout=30).status_code == 411
 
 
 def test_what_can_not_be_recorded_is_not_accepted(sandbox: Sandbox):
@@ -230,9 +229,9 @@ def test_it_stops_at_once_though_clients_are_connected(service: Service):
     sandbox = Sandbox(service)
     with smtplib.SMTP("127.0.0.1", sandbox.smtp_port) as client, requests.Session() as session:
         client.ehlo()
-        session.get(f"{sandbox.http}/healthz", timeout=5)
+        session.get(f"{sandbox.http}/healthz", timeout=30)
         sandbox.process.send_signal(signal.SIGTERM)
-        assert sandbox.process.wait(5) == 0
+        assert sandbox.process.wait(30) == 0, "for its clients it would wait longer than that"
     assert "Traceback" not in sandbox.log.read_text()
 
 
@@ -253,13 +252,13 @@ def test_flask_up_starts_it_on_free_ports_and_tells_the_others_where(service: Se
         program.prepare()
         process = subprocess.Popen(program.argv, cwd=ROOT, env=service.env | dict(program.env))
         try:
-            wait_until(program.ready, what="a ready sandbox")
+            wait_until(program.ready, timeout_s=90, what="a ready sandbox")
             with MailSession(addresses["SMTP_URL"]) as session:
                 assert session.send(mail(1), "ali@ornek.com").state == "done"
-            assert requests.get(f"{addresses['SANDBOX_URL']}/healthz", timeout=5).status_code == 200
+            assert requests.get(f"{addresses['SANDBOX_URL']}/healthz", timeout=30).status_code == 200
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

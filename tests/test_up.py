@@ -22,6 +22,7 @@ from gunicorn.arbiter import Arbiter
 
 from app import demo
 from tests.conftest import ROOT, lines, wait_until
+from tests.ports import held_port
 from tests.test_processes import is_gone
 from workers import settings
 from workers.embedded import redis_url
@@ -79,9 +80,9 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def port() -> Iterator[int]:
+    with held_port() as holder:
+        yield int(holder.getsockname()[1])
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def flask_up(project: Path, data_dir: Path, port: int) -> Iterator[Callable[...,
     yield start
     for process in started:
         process.terminate()
-        process.communicate(timeout=40)
+        process.communicate(timeout=120)
 
 
 def test_up_starts_all_says_ready_and_leaves_nothing(
@@ -117,11 +118,11 @@ def test_up_starts_all_says_ready_and_leaves_nothing(
     with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
         assert f'"port":"{port}"' in answer.read().decode().replace(" ", "")
     assert (data_dir / "migrated").exists()
-    assert (data_dir / "workers").read_text() == "--concurrency 2"
+    wait_until(lambda: lines(data_dir / "workers") == ["--concurrency 2"], what="the workers")
     inside = data_dir / "redis.url"
     assert inside.read_text().startswith("unix://:")
     up.send_signal(signal.SIGINT)
-    out, log = up.communicate(timeout=40)
+    out, log = up.communicate(timeout=120)
     assert (up.returncode, out) == (0, "")
     stopped = re.findall(r"program stopped.*?program=\W*(\w+)", plain(log))
     assert stopped == ["web", "clock", "workers", "valkey"]
@@ -161,7 +162,7 @@ def test_a_killed_up_takes_all_with_it_and_can_start_again_at_once(
     assert up.stdout is not None
     assert up.stdout.readline().startswith("ready")
     up.kill()
-    _, log = up.communicate(timeout=40)
+    _, log = up.communicate(timeout=120)
     pids = [int(pid) for pid in re.findall(r"program started.*?pid=\W*(\d+)", plain(log))]
     assert len(pids) == 5
     wait_until(lambda: all(map(is_gone, pids)), what="the end of all programs")
@@ -218,7 +219,7 @@ def real_up(data_dir: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             env = {**clean, "DATA_DIR": str(folder), "WEB_CONCURRENCY": "1"}
             pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             up = subprocess.Popen([*command, str(port)], cwd=ROOT, env=env, **pipes)
-            started.callback(up.communicate, timeout=40)
+            started.callback(up.communicate, timeout=120)
             started.callback(up.terminate)
             return up
 
@@ -231,7 +232,7 @@ def test_a_first_up_that_fails_leaves_the_first_login_to_the_next(
     with HTTPServer(("127.0.0.1", port), Healthy) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         failed = real_up(port)
-        out, _ = failed.communicate(timeout=60)
+        out, _ = failed.communicate(timeout=120)
         server.shutdown()
     assert (failed.returncode, out) == (2, "")
 
@@ -245,7 +246,7 @@ def test_a_first_up_that_fails_leaves_the_first_login_to_the_next(
 def test_up_names_a_folder_that_it_cant_write_to(real_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
     up = real_up(port, Path("/proc/sira"))
 
-    out, log = up.communicate(timeout=60)
+    out, log = up.communicate(timeout=120)
 
     assert (up.returncode, out, "database" in log) == (2, "", False)
     assert "DATA_DIR /proc/sira can't be written to" in log
@@ -267,18 +268,19 @@ def test_up_refuses_a_port_where_another_serves(flask_up: Callable[..., "subproc
     with HTTPServer(("127.0.0.1", port), Healthy) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         up = flask_up()
-        out, log = up.communicate(timeout=40)
+        out, log = up.communicate(timeout=120)
         server.shutdown()
     assert (up.returncode, out, "Traceback" in log) == (2, "", False)
     assert f"port {port} can't be used (Address already in use), choose another with --port" in log
 
 
 def test_up_waits_for_a_port_that_a_killed_one_still_holds(
-    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path, port: int
+    flask_up: Callable[..., "subprocess.Popen[str]"], port: int
 ) -> None:
-    with socket.create_server(("127.0.0.1", port)):
+    with socket.create_server(("127.0.0.1", port)) as killed:
+        killed.settimeout(60)
         up = flask_up()
-        wait_until(lambda: lines(data_dir / "redis.url"))
+        killed.accept()[0].close()  # it found the port taken, and asks who serves there
     assert up.stdout is not None
     assert up.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
 
@@ -291,6 +293,6 @@ def test_up_refuses_a_folder_that_another_serves_with_a_redis_of_its_own_too(
     assert first.stdout.readline().startswith("ready")
     assert (data_dir / "redis.url").read_text() == ""
     second = flask_up(PORT="1")
-    _, log = second.communicate(timeout=40)
+    _, log = second.communicate(timeout=120)
     assert second.returncode == 2
     assert f"`flask up` already runs in DATA_DIR {data_dir}" in log
