@@ -23,14 +23,19 @@ def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     def before_exec() -> None:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # until exec our own handlers would swallow them
             signal.signal(each, signal.SIG_DFL)
-        if _prctl:
-            _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        die_with_parent(signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
 
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True, preexec_fn=before_exec, **options
     )
+
+
+def die_with_parent(number: int) -> None:
+    """Have the kernel send this process the signal when the thread that forked it ends; a no-op where it can't."""
+    if _prctl:
+        _prctl(PR_SET_PDEATHSIG, number)
 
 
 def ended(process: subprocess.Popen[bytes]) -> bool:

@@ -1,6 +1,5 @@
 """The one way in which the engine forks: the child dies with its parent and starts with plain signals; and ends one."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -8,11 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from workers import logs
+from workers import logs, processes
 
-PR_SET_PDEATHSIG = 1
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 log = logs.get("forks")
 
 
@@ -36,8 +33,7 @@ def fork(task: Callable[[], None]) -> int:
         return pid
     code = 1
     try:
-        if _prctl:
-            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        processes.die_with_parent(signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for number in (*stops(), signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
