@@ -96,7 +96,7 @@ def test_it_goes_on_where_its_worker_died(service: Service) -> None:
 
     os.kill(worker.children()[0], signal.SIGKILL)
 
-    task = find(one).wait(30)
+    task = find(one).wait(60)
     assert (task.state, task.result) == ("SUCCESS", {"done": 60})
     assert {find(each).state for each in waiting} == {"REVOKED"}
 
