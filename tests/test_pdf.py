@@ -23,9 +23,7 @@ face = faces.face
 
 
 def ended(person: Any, task_id: str) -> dict[str, Any]:
-    status = person.status(task_id, query_string={"wait": 30})
-    assert status["ended_at"], status
-    return status
+    return wait_until(lambda: (s := person.status(task_id, query_string={"wait": 30}))["ended_at"] and s, timeout_s=120)
 
 
 def ask(person: Any, what: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -118,14 +116,14 @@ def test_a_bulk_that_ended_can_be_run_again_for_what_failed(
     service.run_worker()
     ids = [face.ayse.letter(account={"code": f"120.{n}", "title": f"Şirket {n}"}) for n in range(3)]
     bulk = generate_bulk_pdfs.delay(mutabakat_ids=[*ids, 999_999], format=format)
-    first = bulk.get(timeout=20)
+    first = bulk.get(timeout=60)
     wait_until(lambda: not list(files.storage().list("parts")))
     for part in {item.output["part"] for item in ledger.finished(bulk.id)} if left else ():
         files.storage().put(part, left or b"")
 
     control.retry(bulk.id, only="failed")
 
-    again = bulk.wait(20)
+    again = bulk.wait(60)
     assert (again.state, again.counts["done"], again.counts["failed"]) == ("SUCCESS", 3, 1)  # type: ignore[index]
     assert again.result["sha256"] == first["sha256"]
 
@@ -139,9 +137,9 @@ def test_a_letter_that_is_gone_fails_its_item_and_not_the_bulk(service: Service,
     bulk = generate_bulk_pdfs.delay(mutabakat_ids=[letter, 999_999])
     single = generate_mutabakat_pdf.delay(mutabakat_id=999_999)
 
-    assert bulk.get(timeout=20)["filename"] == "mutabakat-mektuplari.zip"
+    assert bulk.get(timeout=60)["filename"] == "mutabakat-mektuplari.zip"
     assert [row["error"] for row in ledger.page(bulk.id, state="failed")[0]] == ["Mutabakat kaydı bulunamadı"]
-    failed = single.wait(20)
+    failed = single.wait(60)
     assert (failed.state, failed.attempts) == ("FAILURE", 1), "trying again would not bring it back"
     assert "999999" in failed.error["message"]  # type: ignore[index]
 

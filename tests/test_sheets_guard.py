@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import random
 import resource
-import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -33,8 +32,8 @@ def refusal(path, **more):
     parent held as it was started.
     """
     with ProcessPoolExecutor(1, mp_context=FROM_SMALL) as small:
-        message, english, took_s, peak_kb = small.submit(measured, path, more).result()
-    assert took_s < AT_MOST_S
+        message, english, worked_s, peak_kb = small.submit(measured, path, more).result()
+    assert worked_s < AT_MOST_S, "of a processor's time: others may have the machine meanwhile"
     assert peak_kb < AT_MOST_MB * 1024
     assert english
     assert not set("ğışöüçİŞĞ") & set(english), "English is asked for by those who read no Turkish"
@@ -42,12 +41,12 @@ def refusal(path, **more):
 
 
 def measured(path, more):
-    began = time.monotonic()
+    began_s = sum(os.times()[:4])
     with pytest.raises(SheetRefused) as caught, sheets.read(path, filename=path.name, fields=FIELDS, **more) as opened:
         for _ in opened.rows():
             pass
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return caught.value.message, caught.value.fields["en"], time.monotonic() - began, peak_kb
+    return caught.value.message, caught.value.fields["en"], sum(os.times()[:4]) - began_s, peak_kb
 
 
 def count_rows(path, **more):

@@ -13,6 +13,7 @@ import pytest
 
 from tests import workbooks
 from tests.conftest import ROOT, wait_until
+from tests.faults import alive
 from tests.oldbooks import Err
 from tests.workbooks import FIELDS, GOOD, HEAD, balances, parts, row, rows, sheet, workbook, write
 from workers.errors import NoSuchSheet, SheetRefused
@@ -267,7 +268,7 @@ def test_the_reader_knows_no_secret_and_dies_with_its_caller(tmp_path):
         process.wait()
 
     assert b"secret" not in environment
-    assert wait_until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split()[2])
+    wait_until(lambda: not alive(int(child.name)))
 
 
 def test_a_sheet_larger_than_a_piece_reads_the_same_with_little_memory(tmp_path):
