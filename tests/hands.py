@@ -18,7 +18,7 @@ from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
 
 FORK = multiprocessing.get_context("fork")
-DEADLINE_S = 180
+DEADLINE_S = 300  # of a machine that is busy with other things
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 
 
