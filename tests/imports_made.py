@@ -1,13 +1,17 @@
 """What the tests of imports do by hand: make sheets, upload them, look at what an import left."""
 
 import io
-from collections.abc import Iterable, Sequence
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
 
 from tests.face import Person
 from workers import db
+from workers.engine import events, wire
+from workers.engine.seal import Seal
 from workers.models import Account, Mutabakat, User
 from workers.services import workbooks
 
@@ -48,7 +52,10 @@ def upload(person: Person, content: bytes, target: str, name: str = "cari.xlsx",
 
 
 def ended(person: Person, task_id: str) -> Any:
-    status = person.status(task_id, query_string={"wait": 30})
+    for _ in range(4):  # of the longest wait that the API takes
+        status = person.status(task_id, query_string={"wait": 30})
+        if status["ended_at"]:
+            break
     assert status["ended_at"], status
     return status
 
@@ -83,6 +90,24 @@ def letters(company_id: int | None = None) -> list[dict[str, Any]]:
 def users(company_id: int | None = None) -> list[dict[str, Any]]:
     columns = [User.email, User.name, User.role, User.phone, User.language, User.company_id]
     return _rows(select(*columns).order_by(User.email), User, company_id)
+
+
+def dying_after(reports: int, then_s: float) -> Callable[..., None]:
+    """What an import is to tell by that is killed so long after it has told so often, wherever it is by then."""
+    left = count(reports, -1)
+
+    def tell(*_: Any) -> None:
+        if next(left) == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whose default is death, without a word
+            signal.setitimer(signal.ITIMER_REAL, max(then_s, 1e-6))
+
+    return tell
+
+
+def reports(task_id: str) -> list[dict[str, Any]]:
+    """All that the running import has told of itself, whoever was quick enough to hear it."""
+    told = [change for entry in wire.connect().xrange(events.STREAM) for change in events.changes(*entry)]
+    return [Seal.loads(one.payload) for one in told if (one.task_id, one.state) == (task_id, "PROGRESS")]
 
 
 def _rows(query: Any, model: Any, company_id: int | None) -> list[dict[str, Any]]:

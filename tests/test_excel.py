@@ -22,11 +22,13 @@ from tests.imports_made import (
     imported,
     letters,
     read_back,
+    reports,
     upload,
     xlsx,
 )
 from workers import db, files
 from workers.engine import find
+from workers.engine.tasks import _eta_s
 from workers.models import Account, Mutabakat
 from workers.services.workbooks import Styled
 
@@ -225,10 +227,10 @@ def test_a_worker_killed_again_and_again_leaves_what_a_calm_run_leaves(service: 
 
     stormy = upload(face.ayse, sheet, "mutabakat").json["task_id"]
     for mark in (4_000, 6_500):
-        wait_until(lambda mark=mark: find(stormy).current >= mark, timeout_s=60, what=f"row {mark}")
+        wait_until(lambda mark=mark: find(stormy).current >= mark, timeout_s=180, what=f"row {mark}")
         os.kill(wait_until(worker.children)[0], signal.SIGKILL)  # the one that came after the one before
 
-    result = wait_until(lambda: (task := find(stormy)).ended and task.result, timeout_s=90)
+    result = wait_until(lambda: (task := find(stormy)).ended and task.result, timeout_s=180)
     assert counts(result) == counts(calm) == (10_000, 0, 0, 1)
     mine, theirs = face.ayse.company_id, face.bora.company_id
     assert without_company(accounts(mine)) == without_company(accounts(theirs))
@@ -246,7 +248,7 @@ def test_all_or_nothing_is_one_of_both_whenever_it_is_cancelled_and_killed(servi
             session.execute(delete(Account))
         task_id = upload(face.ayse, sheet, "accounts", mode="all-or-nothing").json["task_id"]
         there = lambda task_id=task_id, mark=mark: (task := find(task_id)).ended or task.current >= mark  # noqa: E731
-        wait_until(there, timeout_s=60, what=f"row {mark}")
+        wait_until(there, timeout_s=180, what=f"row {mark}")
 
         # when
         answer = face.ayse.post(f"/api/tasks/{task_id}/cancel")
@@ -272,28 +274,24 @@ def without_company(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_progress_is_told_in_rows_with_the_time_that_is_left(service: Service, face: Face) -> None:
     service.run_worker()
     task_id = upload(face.ayse, xlsx(ACCOUNT_HEAD, *account_rows(range(20_000))), "accounts").json["task_id"]
-    seen: list[Any] = []
 
-    def over() -> bool:
-        seen.append(find(task_id))
-        return seen[-1].ended
+    wait_until(lambda: find(task_id).ended, timeout_s=300)
 
-    wait_until(over, timeout_s=60)
-    told = [task for task in seen if task.state == "PROGRESS"]
-    assert {task.total for task in told} == {20_000}
-    assert [task.current for task in told] == sorted(task.current for task in told)
-    assert len({task.current for task in told}) > 5
-    assert any(task.eta_seconds is not None for task in told)
-    assert "aktarılıyor" in str({task.status for task in told})
+    told = reports(task_id)
+    assert {meta["total"] for meta in told} == {20_000}
+    assert [meta["current"] for meta in told] == sorted(meta["current"] for meta in told)
+    assert len({meta["current"] for meta in told}) > 5
+    assert any(_eta_s(meta) is not None for meta in told)
+    assert "aktarılıyor" in str({meta["status"] for meta in told})
 
 
 def test_a_large_import_gives_others_their_turn(service: Service, face: Face) -> None:
     rows = ((f"120.{n:05d}", "Şirket", "", DAY, "TRY", n, "") for n in range(90_000))
     large = upload(face.ayse, xlsx(BALANCE_HEAD, *rows), "mutabakat").json["task_id"]
     service.run_worker()
-    wait_until(lambda: find(large).attempts, timeout_s=30)
+    wait_until(lambda: find(large).attempts, timeout_s=60)
 
     small = face.bora.enqueue("count", path=str(service.data_dir / "small"), n=1, pause_s=0)
 
-    assert counts(wait_until(lambda: find(large).result, timeout_s=90)) == (90_000, 0, 0, 0)
+    assert counts(wait_until(lambda: find(large).result, timeout_s=300)) == (90_000, 0, 0, 0)
     assert (find(small).ended_at or db.now()) < (find(large).ended_at or db.now())

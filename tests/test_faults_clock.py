@@ -1,5 +1,6 @@
 """Fault 19: clocks that are killed while they hold the lease; and a million old rows that go while others write."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.hands import put_row, work_off
 from tests.timing import Declare, clocks, holder_of, only_declared, rows, start, task_ids
 from workers import db, settings
 from workers.db import now
-from workers.engine import clock
+from workers.engine import clock, schedules
 from workers.engine.tables import history
 
 CLEAN = "from workers.jobs.maintenance import cleanup_old_logs; print(cleanup_old_logs()['count'])"
@@ -45,15 +46,15 @@ def figures(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_19_holders_that_are_killed_again_and_again_lose_and_double_nothing(
     service: Service, catalogue: Declare, size: dict[str, int], figures: dict[str, Any]
 ) -> None:
-    line = {"cron": f"*/{size['every_s']} * * * * *", "missed": "all"}
+    line = {"cron": f"*/{size['every_s']} * * * * *", "missed": "all", "overlap": "allow"}
     catalogue("ticks", **line)
     kills, next_kill = 0, size["kill_each_s"]
     with clocks(service, 2, ticks=line) as running:
-        wait_until(rows, timeout_s=60, what="the first occurrence")
+        wait_until(rows, timeout_s=180, what="the first occurrence")
         began = time.monotonic()
-        while time.monotonic() - began < size["for_s"]:
+        while (past_s := time.monotonic() - began) < size["for_s"] or (kills < 2 and past_s < size["for_s"] + 60):
             holder = holder_of(service, running)
-            if holder and time.monotonic() - began > next_kill:
+            if holder and past_s > next_kill and all(is_up(service, clock) for clock in running):
                 holder.send_signal(signal.SIGKILL)
                 holder.wait()
                 running[running.index(holder)] = start(service, 9, {"ticks": line})
@@ -61,8 +62,8 @@ def test_19_holders_that_are_killed_again_and_again_lose_and_double_nothing(
             work_off()
             time.sleep(0.2)
         until = now()
-        wait_until(lambda: rows()[-1].due_at > until, timeout_s=60, what="the last occurrence")
-        wait_until(lambda: (work_off(), states_until(until) == {"done"})[1], timeout_s=60, what="the end of all")
+        wait_until(lambda: rows()[-1].due_at > until, timeout_s=180, what="the last occurrence")
+        wait_until(lambda: (work_off(), states_until(until) == {"done"})[1], timeout_s=180, what="the end of all")
 
     seen = [row for row in rows() if row.due_at <= until]
     gaps = [later - earlier for earlier, later in pairwise(row.due_at for row in seen)]
@@ -75,21 +76,29 @@ def test_19_holders_that_are_killed_again_and_again_lose_and_double_nothing(
     assert late_s < 15
 
 
+def is_up(service: Service, running: subprocess.Popen[bytes]) -> bool:
+    """Whether the clock has made a pass, so that it can take over."""
+    return bool(service.redis.exists(f"rq:scheduler_instance:{os.uname().nodename}-{running.pid}"))
+
+
 def states_until(until: datetime) -> set[str]:
     return {row.state for row in rows() if row.due_at <= until}
 
 
 @sized(short={"schedules": 60}, full={"schedules": 1000})
 def test_19_many_schedules_of_one_second_are_each_enqueued_once_by_three_clocks(
-    service: Service, size: dict[str, int], figures: dict[str, Any]
+    service: Service, catalogue: Declare, size: dict[str, int], figures: dict[str, Any]
 ) -> None:
-    at = (now() + timedelta(seconds=20)).replace(microsecond=0)
+    at = (now() + timedelta(seconds=12)).replace(microsecond=0)
     line = f"{at.second} {at.minute} {at.hour} {at.day} {at.month} *"
     many = {f"of_{number:04d}": {"cron": line, "zone": "UTC"} for number in range(size["schedules"])}
+    for name, declared in many.items():
+        catalogue(name, **declared)
+    schedules.register(now())  # so that a clock which starts later than that finds them due
     with clocks(service, 3, **many):
-        wait_until(lambda: now() >= at, timeout_s=60, what="the second in question")
+        wait_until(lambda: now() >= at, timeout_s=180, what="the second in question")
         queue = "rq:queue:maintenance"
-        wait_until(lambda: service.redis.llen(queue) >= size["schedules"], timeout_s=60, what="all tasks")
+        wait_until(lambda: service.redis.llen(queue) >= size["schedules"], timeout_s=180, what="all tasks")
         figures |= {"all_pushed_s": round((clock.time_of_redis() - at).total_seconds(), 2)}
 
         queued = service.redis.lrange(queue, 0, -1)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from tests import faults
 from tests.conftest import WorkerProcess, lines, wait_until
-from tests.faults import QUEUES, Crew, alive, family, overlaps, runs, sized, until
+from tests.faults import LEASE_S, QUEUES, Crew, alive, family, overlaps, runs, sized, until
 from tests.hands import at_once
 from tests.saboteur import POINTS
+from workers.db import now
 from workers.engine import enqueue, find, queues
 from workers.engine.control import cancel
 
@@ -22,15 +24,16 @@ WHOM = ("worker", "every process")
 
 
 @sized(
-    short={"jobs": 300, "seconds": 0.08, "kills": 4, "every_s": 1.0},
-    full={"jobs": 10_000, "seconds": 0.02, "kills": 30, "every_s": 2.0},
+    short={"jobs": 300, "seconds": 0.08, "kills": 4, "every_s": 1.0, "lease_s": 4.0},
+    full={"jobs": 10_000, "seconds": 0.02, "kills": 30, "every_s": 2.0, "lease_s": 30.0},
 )
 def test_1_workers_killed_again_and_again_lose_no_job(crew: Crew, size: dict[str, Any]) -> None:
+    crew.sabotage["lease_s"] = size["lease_s"]  # those that live keep theirs also on a machine that is busy
     crew.enqueue(size["jobs"], seconds=size["seconds"])
     crew.start(4)
     for _ in range(size["kills"]):
         time.sleep(crew.random.uniform(0.5, 1.5) * size["every_s"])
-        wait_until(lambda: len(crew.workers) > 1, timeout_s=60, what="workers that have started")
+        wait_until(lambda: len(crew.workers) > 1, timeout_s=180, what="workers that have started")
         crew.kill(crew.random.choice(crew.workers))
         crew.start_later()
     drained_s = until(lambda: not crew.leftovers(), 300, "a drained backlog")
@@ -48,12 +51,13 @@ def test_1_workers_killed_again_and_again_lose_no_job(crew: Crew, size: dict[str
     full=[{"whom": whom, "jobs": 5_000, "seconds": 0.02, "stops": 30, "every_s": 2.0} for whom in WHOM],
 )
 def test_2_workers_stopped_again_and_again_lose_nothing_and_repeat_nothing(crew: Crew, size: dict[str, Any]) -> None:
+    crew.sabotage["lease_s"] = LEASE_S  # who is stopped gives back by itself what it holds
     crew.enqueue(size["jobs"], seconds=size["seconds"])
     crew.start(3)
     stopped: list[WorkerProcess] = []
     for _ in range(size["stops"]):
         time.sleep(crew.random.uniform(0.5, 1.5) * size["every_s"])
-        wait_until(lambda: len(crew.workers) > 1, timeout_s=60, what="workers that have started")
+        wait_until(lambda: len(crew.workers) > 1, timeout_s=180, what="workers that have started")
         worker = crew.random.choice(crew.workers)
         for pid in family(worker.pid) if size["whom"] == "every process" else [worker.pid]:
             with suppress(ProcessLookupError):
@@ -61,7 +65,7 @@ def test_2_workers_stopped_again_and_again_lose_nothing_and_repeat_nothing(crew:
         crew.workers.remove(worker)
         stopped.append(worker)
         crew.start_later()
-    codes = [worker.process.wait(30) for worker in stopped]
+    codes = [worker.process.wait(60) for worker in stopped]
     settled_s = crew.settle(300)
 
     lost, twice = crew.count()
@@ -89,7 +93,7 @@ def test_3_a_kill_at_any_point_of_a_jobs_life_loses_nothing(crew: Crew, size: di
     for point in size["points"]:
         fuses = [crew.light(each, victim) for each in ("inside", point)[point != "rescuing" :]]
         made = crew.enqueue(size["jobs"], queues)
-        wait_until(lambda fuses=fuses: not any(map(Path.exists, fuses)), timeout_s=90, what=f"a kill at {point}")
+        wait_until(lambda fuses=fuses: not any(map(Path.exists, fuses)), timeout_s=180, what=f"a kill at {point}")
         if victim == "host":
             wait_until(lambda: crew.replace_dead(*queues), what="a dead worker")
         took[point] = crew.settle(2 * crew.lease_s + 30)
@@ -102,7 +106,7 @@ def test_3_a_kill_at_any_point_of_a_jobs_life_loses_nothing(crew: Crew, size: di
     assert lost == 0
     assert twice <= (3 if victim == "child" else kills), "only what was killed in the function or behind it"
     assert crew.leftovers() == {}
-    assert max(took.values()) <= crew.lease_s + 5
+    assert max(took.values()) <= crew.lease_s + 15
 
 
 def push_and_die(_: int) -> None:
@@ -133,25 +137,33 @@ def push_and_die_in_a_child(number: int) -> None:
     os.waitpid(pid, 0)
 
 
-@sized(short={"seconds": 3.0}, full={"seconds": 120.0})
+@sized(short={"seconds": 0.5}, full={"seconds": 120.0})
 def test_4_the_child_of_a_killed_worker_is_gone_at_once_and_never_two_copies_run(
     crew: Crew, size: dict[str, Any]
 ) -> None:
-    worker = crew.start()
-    task = enqueue("beat", {"path": str(crew.effects), "seconds": size["seconds"]})
+    worker, release = crew.start(), crew.service.data_dir / "release"
+    task = enqueue("beat", {"path": str(crew.effects), "seconds": 1_000.0, "release": str(release)})
     wait_until(lambda: len(lines(crew.effects)) > 10)
     children = family(worker.pid)[1:]
 
     crew.workers.remove(worker)
     worker.process.kill()
-    gone_s = until(lambda: not any(map(alive, children)), 1, "the children's end")
+    gone_s = until(lambda: not any(map(alive, children)), 5, "the children's end, whom nobody else tells of it")
     crew.start()
-    ended = task.wait(size["seconds"] + crew.lease_s + 20)
+    wait_until(lambda: len(copies(crew)) == 2, timeout_s=crew.lease_s + 30, what="another that does the job")
+    time.sleep(size["seconds"])
+    release.touch()
+    ended = task.wait(60)
 
     crew.note(jobs=1, kills=1, child_gone_s=gone_s, state=ended.state, attempts=ended.attempts)
     assert (ended.state, ended.attempts) == ("SUCCESS", 1)
     assert overlaps(lines(crew.effects)) == 0
-    assert len({beat.split()[0] for beat in lines(crew.effects)}) == 2
+    assert len(copies(crew)) == 2
+
+
+def copies(crew: Crew) -> set[str]:
+    """The processes that have beaten."""
+    return {beat.split()[0] for beat in lines(crew.effects)}
 
 
 @pytest.mark.parametrize(("kind", "state"), [("linger", "FAILURE"), ("effect_sms", "RETRY")])
@@ -167,15 +179,19 @@ def test_5_a_killed_child_is_noticed_at_once_and_its_back_off_kept(
         given = {"release": "never"} if kind == "linger" else {"number": number, "seconds": 60.0}
         task = enqueue(kind, {"path": str(path), **given})
         wait_until(lambda path=path: lines(path))
+        killed_at = now()
         os.kill(worker.children()[0], signal.SIGKILL)
-        noticed.append(until(lambda task=task: find(task.id).state == state, 2, "the notice"))
-        found = find(task.id)
-        assert (found.error or {}).get("type") == "WorkerLost"
+        found = wait_until(lambda task=task: (seen := find(task.id)).state == state and seen, what="the notice")
+        told_at = datetime.fromtimestamp(int(found.event_id.partition("-")[0]) / 1000, UTC)
+        noticed.append((told_at - killed_at).total_seconds())
+        assert found.error["type"] == "WorkerLost"
+        assert "SIGKILL" in found.error["message"], "by its own fleet, and not because its lease ran out"
         if state == "RETRY":
-            assert 1.5 <= (found.next_run_at - found.started_at).total_seconds() - noticed[-1] <= 4  # type: ignore[operator]
+            assert 1.55 <= (found.next_run_at - told_at).total_seconds() <= 2.45
             cancel(task.id)
 
-    crew.note(kills=size["times"], slowest_notice_s=max(noticed))
+    crew.note(kills=size["times"], slowest_notice_s=round(max(noticed), 2))
+    assert max(noticed) <= 5
 
 
 @sized(
@@ -219,7 +235,7 @@ def test_7_what_a_frozen_process_says_late_is_refused(crew: Crew, size: dict[str
         os.kill(pid, signal.SIGSTOP)
     time.sleep(size["seconds"])
     release.touch()
-    ended_before = wait_until(lambda: find(task.id).ended, timeout_s=60) if whom == "worker" else False
+    ended_before = wait_until(lambda: find(task.id).ended, timeout_s=180) if whom == "worker" else False
     for pid in victims[whom]:
         os.kill(pid, signal.SIGCONT)
     ended = task.wait(60)

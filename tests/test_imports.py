@@ -22,6 +22,7 @@ from tests.imports_made import (
     account_rows,
     accounts,
     counts,
+    dying_after,
     letters,
     users,
     xlsx,
@@ -105,26 +106,25 @@ def test_every_import_works_on_every_database(face_anywhere: Face) -> None:
 
 def test_executions_that_are_killed_at_any_moment_leave_what_a_calm_one_leaves(service: Service, face: Face) -> None:
     sheet = xlsx(BALANCE_HEAD, *balance_rows(2_500, 7), ("", "kötü", "", DAY, "", 1, ""))
-    began = time.monotonic()
-    calm = run(face.bora.company_id, sheet, "mutabakat")
-    took_s = time.monotonic() - began
+    told: list[str] = []
+    calm = run(face.bora.company_id, sheet, "mutabakat", tell=lambda *words: told.append(words[2]))
+    checks = sum("kontrol" in status for status in told)
     file, seed = keep(face.ayse.company_id, sheet), random.randrange(10**6)
     print("seed", seed)
-    chance, kills = random.Random(seed), 0
+    chance, is_checked = random.Random(seed), service.data_dir / "imports/stormy/rows.db"
 
-    for execution in range(40):
+    for execution in range(12):
         order = orders.Order(file, "mutabakat", task_id="stormy", execution=f"e{execution}")
-        child = FORK.Process(target=runs.run, args=(order,), kwargs={"tell": lambda *_: None, "pause": lambda: None})
+        dies_at = chance.randrange(3) + (checks if execution and not is_checked.exists() else 0)
+        tell = dying_after(dies_at if execution < 8 else 10**6, chance.uniform(0.0, 0.02))
+        child = FORK.Process(target=runs.run, args=(order,), kwargs={"tell": tell, "pause": lambda: None})
         child.start()
-        child.join(chance.uniform(0.01, took_s / 4) if execution < 12 else 60)
-        if child.is_alive():
-            os.kill(child.pid or 0, signal.SIGKILL)
-            child.join()
-            kills += 1
-        elif child.exitcode == 0:
+        child.join()
+        if child.exitcode == 0:
             break
+        assert child.exitcode == -signal.SIGALRM
 
-    assert kills >= 3
+    assert execution >= 3, "so often it was killed"
     again = runs.run(orders.Order(file, "mutabakat", task_id="stormy"), tell=lambda *_: None, pause=lambda: None)
     assert counts(again) == counts(calm) == (5_000, 0, 0, 1), "also if the end was reached and not told"
     assert without_company(accounts(face.ayse.company_id)) == without_company(accounts(face.bora.company_id))
