@@ -15,7 +15,7 @@ def test_a_bulk_works_every_item_once_and_then_assembles(service: Service, tmp_p
 
     task = enqueue("write_lines", {"lines": lines, "path": str(tmp_path / "out"), "pause_s": 0.0})
 
-    assert task.get(timeout=15) == 40
+    assert task.get(timeout=60) == 40
     assert (tmp_path / "out").read_text().splitlines() == lines
     assert find(task.id).counts == {"pending": 0, "done": 40, "failed": 0, "skipped": 0, "unknown": 0}
 
@@ -28,11 +28,11 @@ def test_between_slices_others_get_their_turn_and_the_task_still_says_progress(
     wait_until(lambda: find(bulk.id).state == "PROGRESS")
 
     began = time.monotonic()
-    enqueue("nothing").get(timeout=10)
+    enqueue("nothing").get(timeout=60)
 
-    assert time.monotonic() - began < 6, "a slice lasts about 2 s"
+    assert time.monotonic() - began < 9, "a slice lasts about 2 s, the whole ten"
     assert find(bulk.id).state == "PROGRESS"
-    assert bulk.get(timeout=30) == 200
+    assert bulk.get(timeout=90) == 200
     assert find(bulk.id).attempts == 1, "a yield is no attempt"
 
 
@@ -44,7 +44,7 @@ def test_a_bulk_resumes_after_its_worker_was_killed(service: Service, tmp_path: 
 
     kinds.os.kill(worker.children()[0], kinds.signal.SIGKILL)
 
-    ended = task.wait(30)
+    ended = task.wait(60)
     assert ended.state == "SUCCESS"
     written = (tmp_path / "out").read_text().splitlines()
     assert sorted(set(written), key=int) == lines
@@ -53,10 +53,11 @@ def test_a_bulk_resumes_after_its_worker_was_killed(service: Service, tmp_path: 
 
 def test_helpers_share_a_cpu_bound_bulk_and_the_tasks_own_job_assembles(service: Service) -> None:
     service.run_worker(concurrency=2)
+    wait_until(lambda: service.redis.scard("rq:workers") == 2, what="both children")
 
     task = enqueue("square_all", {"numbers": list(range(100)), "pause_s": 0.02})
 
-    assert task.get(timeout=30) == sum(number**2 for number in range(100))
+    assert task.get(timeout=60) == sum(number**2 for number in range(100))
     assert len({item.output["pid"] for item in ledger.finished(task.id)}) == 2, "both children worked"
     wait_until(lambda: not list(service.redis.scan_iter("rq:execution:*")))
 
@@ -64,14 +65,14 @@ def test_helpers_share_a_cpu_bound_bulk_and_the_tasks_own_job_assembles(service:
 def test_items_that_fail_are_told_and_only_they_run_again(service: Service) -> None:
     service.run_worker()
     task = enqueue("square_all", {"numbers": [1, -2, 3]})
-    task.get(timeout=10)
+    task.get(timeout=60)
     assert find(task.id).counts["failed"] == 1  # type: ignore[index]
     rows, _ = ledger.page(task.id, state="failed")
     assert [(row["position"], row["error"]) for row in rows] == [(2, "negative")]
 
     retry(task.id, only="failed")
 
-    assert task.wait(10).state == "SUCCESS"
+    assert task.wait(60).state == "SUCCESS"
     attempts = {row["position"]: row["attempts"] for row in ledger.page(task.id)[0]}
     assert attempts == {1: 1, 2: 2, 3: 1}
 
@@ -79,7 +80,7 @@ def test_items_that_fail_are_told_and_only_they_run_again(service: Service) -> N
 def test_a_bulk_of_which_nothing_is_done_is_a_failure_with_the_first_reason(service: Service) -> None:
     service.run_worker()
 
-    task = enqueue("square_all", {"numbers": [-1, -2]}).wait(10)
+    task = enqueue("square_all", {"numbers": [-1, -2]}).wait(60)
 
     assert task.state == "FAILURE"
     assert task.error == {"type": "NothingDone", "message": task.error["message"]}  # type: ignore[index]
@@ -94,10 +95,12 @@ def test_cancelling_a_running_bulk_skips_the_rest(service: Service, tmp_path: Pa
 
     cancel(task.id)
 
-    ended = task.wait(20)
+    ended = task.wait(60)
+    written = len((tmp_path / "out").read_text().splitlines())
     assert ended.state == "REVOKED"
     assert ended.counts["pending"] == 0  # type: ignore[index]
-    assert ended.counts["skipped"] > 400  # type: ignore[index]
+    assert written - ended.counts["done"] in (0, 1), "what was in work"  # type: ignore[index]
+    assert ended.counts["skipped"] == 500 - ended.counts["done"] > 0  # type: ignore[index]
 
 
 def test_a_cancelled_bulk_can_be_run_again_to_its_end(service: Service, tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_a_cancelled_bulk_can_be_run_again_to_its_end(service: Service, tmp_path
     retry(task.id)
     service.run_worker()
 
-    assert task.get(timeout=10) == 2
+    assert task.get(timeout=60) == 2
 
 
 def test_a_bulk_job_simply_called_works_through_a_plain_list(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import html
 import inspect
 import re
+import tempfile
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ SPOKEN = {  # words that are none in the other language
 NAMES = re.compile(
     r"Sıra|Ayşe Çınar|Bora Şahin|Işıl Öğüt|Çınar Ticaret Ltd\. Şti\.|Şirket \d+|Kadıköy|Türkçe|İYS|İleti Merkezi"
     r"|flask db upgrade|flask up|flask schedules list|rq suspend|GET /api/\w+|it is theirs|5xx zzz"
-    r"|/dev/shm\S+|/tmp\S+|to, subject|ş as s"
+    rf"|/dev/shm\S+|/tmp\S+|{re.escape(tempfile.gettempdir())}\S+|to, subject|ş as s"
 )
 
 

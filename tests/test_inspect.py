@@ -17,7 +17,7 @@ from workers.errors import QueueDown
 
 def test_a_running_job_is_active_and_a_waiting_one_reserved(service: Service, tmp_path: Path) -> None:
     service.run_worker()
-    running = enqueue("sleep", {"seconds": 2.0, "path": str(tmp_path / "log")})
+    running = enqueue("sleep", {"seconds": 30.0, "path": str(tmp_path / "log")})
     wait_until(lambda: lines(tmp_path / "log"))
     waiting = enqueue("nothing")
 
