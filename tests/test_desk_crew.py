@@ -2,6 +2,7 @@
 
 import os
 
+import tests.fault_kinds  # noqa: F401
 from tests import desk as desks
 from tests.conftest import Service, lines, wait_until
 from tests.desk import Desk, acts
@@ -12,7 +13,8 @@ face, desk = desks.face, desks.english_desk
 
 def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, service: Service) -> None:
     worker = service.run_worker()
-    task = enqueue("sleep", {"seconds": 1.5, "path": str(service.data_dir / "lines")})
+    release = service.data_dir / "release"
+    task = enqueue("linger", {"path": str(service.data_dir / "lines"), "release": str(release)})
     wait_until(lambda: lines(service.data_dir / "lines"))
     (before,) = worker.children()
     text = desk.operator.get("/admin/workers").text
@@ -24,6 +26,7 @@ def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, 
         in desk.operator.get(desk.operator.post("/admin/workers/restart", {"worker": name}).location).text
     )
 
+    release.touch()
     wait_until(lambda: worker.children() not in ([], [before]), what="a fresh child")
     assert find(task.id).state == "SUCCESS"
     assert acts() == [("workers restart", name)]
@@ -46,6 +49,6 @@ def test_all_workers_pause_and_go_on_and_pause_what_has_drained(desk: Desk, serv
 
     desk.operator.post("/admin/workers/wake")
 
-    assert tasks[-1].get(timeout=10) == {"sum": 21}
+    assert tasks[-1].get(timeout=60) == {"sum": 21}
     wait_until(lambda: service.redis.sismember("sira:paused", "sms"), what="a queue that has drained")
     assert {find(task.id).state for task in tasks} == {"SUCCESS"}

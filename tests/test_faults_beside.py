@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from tests import faults
 from tests.conftest import ROOT, Service, lines, wait_until
-from tests.faults import QUEUES, Crew, sized
+from tests.faults import LEASE_S, QUEUES, Crew, sized
 from workers.db import reading
 from workers.engine.tables import tasks
 
@@ -29,7 +29,7 @@ def stock_worker(service: Service) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-c", STOCK, "worker", "-u", service.settings.redis_url, *OURS, *QUEUES]
     log = (service.data_dir / "stock.log").open("w")
     process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=log, stderr=log)
-    wait_until(lambda: len(Worker.all(service.redis)) == 1, what="a stock worker")
+    wait_until(lambda: len(Worker.all(service.redis)) == 1, timeout_s=180, what="a stock worker")
     yield process
     if process.poll() is None:
         process.kill()
@@ -38,7 +38,7 @@ def stock_worker(service: Service) -> Iterator["subprocess.Popen[bytes]"]:
 
 def info(service: Service) -> str:
     command = [sys.executable, "-m", "rq.cli", "info", "-u", service.settings.redis_url, "--raw"]
-    shown = subprocess.run(command, cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(command, cwd=ROOT, env=service.env, capture_output=True, text=True, timeout=180)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
 
@@ -75,8 +75,12 @@ def test_21_rqs_own_worker_and_tools_beside_ours_count_the_same_and_disturb_noth
     crew: Crew, size: dict[str, Any], stock_worker: "subprocess.Popen[bytes]"
 ) -> None:
     client = dashboard(crew.service)
-    crew.enqueue(size["jobs"], seconds=0.05)
+    crew.sabotage["lease_s"] = LEASE_S
+    crew.enqueue(size["jobs"] // 2, seconds=0.05)
+    wait_until(lambda: lines(crew.effects), timeout_s=180, what="the share of the stock worker")
     crew.start()
+    wait_until(lambda: len(Worker.all(crew.service.redis)) == 2, what="ours beside it")
+    crew.enqueue(size["jobs"] - size["jobs"] // 2, seconds=0.05)
     for number in range(size["looks"]):
         wanted = size["jobs"] * (number + 1) // (size["looks"] + 2)
         wait_until(lambda wanted=wanted: len(lines(crew.effects)) >= wanted, timeout_s=120)
@@ -89,7 +93,7 @@ def test_21_rqs_own_worker_and_tools_beside_ours_count_the_same_and_disturb_noth
     by_stock = (crew.service.data_dir / "stock.log").read_text().count(": Job OK")
     lost, twice = crew.count()
     crew.note(by_stock_worker=by_stock, settled_s=settled_s, states=dict(crew.states()))
-    assert stock_worker.wait(30) == 0
+    assert stock_worker.wait(60) == 0
     assert (lost, twice, crew.leftovers()) == (0, 0, {})
     assert 0 < by_stock < size["jobs"], "both had a share"
     assert crew.states() == {"SUCCESS": size["jobs"]}

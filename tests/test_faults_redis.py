@@ -43,7 +43,7 @@ def test_8_a_server_killed_under_load_and_started_again_loses_nothing(
         own_server.start()
         at = len(lines(crew.effects))
         crew.enqueue(20)
-        back.append(until(lambda at=at: len(lines(crew.effects)) > at, 15, "work after the restart"))
+        back.append(until(lambda at=at: len(lines(crew.effects)) > at, 30, "work after the restart"))
     settled_s = crew.settle(180)
 
     lost, twice = crew.count()
@@ -76,6 +76,7 @@ def test_9_an_outcome_that_cannot_be_saved_is_kept_and_said_again(crew: Crew, si
             wait_until(lambda path=path: lines(path))
             if beside:
                 crew.start(beside)
+            began = time.monotonic()
             proxy.refuse() if way == "refused" else proxy.stall()
             release.touch()
             wait_until(lambda path=path: "end" in lines(path))
@@ -83,16 +84,16 @@ def test_9_an_outcome_that_cannot_be_saved_is_kept_and_said_again(crew: Crew, si
 
             assert task.wait(crew.lease_s + 40).state == "SUCCESS"
             assert crew.service.redis.xlen(f"rq:results:{task.id}") == 1
-            copies[seconds] = lines(path).count("begin")
+            copies[time.monotonic() - began] = lines(path).count("begin")
             for other in [worker for worker in crew.workers if worker is not cut_off]:
                 other.stop()
                 crew.workers.remove(other)
-        later = enqueue("linger", {"path": str(crew.effects), "release": str(release)}).wait(40)
+        later = enqueue("linger", {"path": str(crew.effects), "release": str(release)}).wait(60)
 
     crew.note(outages_s=size["outages_s"], copies=list(copies.values()))
     assert cut_off.process.poll() is None
     assert later.state == "SUCCESS", "the worker goes on"
-    assert {n for seconds, n in copies.items() if seconds < size["lease_s"]} == {1}
+    assert {n for cut_off_s, n in copies.items() if cut_off_s < size["lease_s"] - 0.5} <= {1}, "its lease still held"
     assert max(copies.values()) <= 1 + beside
 
 
@@ -106,7 +107,7 @@ def test_9_replies_lost_on_the_way_to_a_worker_cost_nothing(crew: Crew, size: di
         made = [enqueue("tell", {"path": str(told), "number": number}) for number in range(size["jobs"])]
         settled_s = crew.settle(60 + size["jobs"])
         proxy.swallow(0)
-        wait_until(lambda: len(runs(told)) == size["jobs"], timeout_s=90, what="every callback")
+        wait_until(lambda: len(runs(told)) == size["jobs"], timeout_s=180, what="every callback")
 
     lost, twice = crew.count()
     crew.note(swallowed=proxy.swallowed, settled_s=settled_s, callbacks=len(lines(told)))
@@ -153,13 +154,13 @@ def linger(crew: Crew, name: str) -> Lingering:
     return Lingering(task.id.encode(), path, release)
 
 
-@sized(short={"jobs": 80, "items": 60, "within_s": 30}, full={"jobs": 1_000, "items": 1_000, "within_s": 120})
+@sized(short={"jobs": 80, "items": 60, "within_s": 60}, full={"jobs": 1_000, "items": 1_000, "within_s": 120})
 def test_13_everything_comes_back_when_redis_forgets_all(crew: Crew, size: dict[str, Any]) -> None:
     items = crew.service.data_dir / "items"
     crew.start(2)
     bulk = enqueue("send_all", {"numbers": list(range(size["items"])), "path": str(items)})
     crew.enqueue(size["jobs"])
-    wait_until(lambda: len(lines(crew.effects)) >= size["jobs"] // 3 and len(lines(items)) > 5, timeout_s=60)
+    wait_until(lambda: len(lines(crew.effects)) >= size["jobs"] // 3 and len(lines(items)) > 5, timeout_s=180)
 
     before = runs(crew.effects)
     crew.service.redis.flushall()
