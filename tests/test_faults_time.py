@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from tests import faults
 from tests.conftest import lines, wait_until
-from tests.faults import Crew, family, overlaps, sized, until
+from tests.faults import LEASE_S, Crew, family, overlaps, sized, until
 from workers.db import now, writing
 from workers.engine import enqueue, find, ledger
 from workers.engine.tables import tasks
@@ -31,6 +31,7 @@ CLOCKS = {"ahead": HOUR + 60, "behind": -HOUR - 60}
 )
 def test_18_a_worker_whose_clock_is_an_hour_wrong_harms_nobody(crew: Crew, size: dict[str, Any]) -> None:
     clock_s = CLOCKS[size["clock"]]
+    crew.sabotage["lease_s"] = LEASE_S  # no lease runs out here, unless by a clock
     beats = crew.service.data_dir / "beats"
     crew.start(clock_s=clock_s)
     crew.start()
@@ -123,11 +124,12 @@ def test_22_a_release_that_comes_to_one_worker_later_fails_nothing(crew: Crew, s
 
 
 @sized(
-    short={"seconds": 6.0},
-    full={"seconds": 60.0},
+    short={"seconds": 6.0, "lease_s": 4.0},
+    full={"seconds": 60.0, "lease_s": 30.0},
 )
 def test_a_keeper_that_is_kept_waiting_renews_its_leases_all_the_same(crew: Crew, size: dict[str, Any]) -> None:
     beats, release = crew.service.data_dir / "beats", crew.service.data_dir / "release"
+    crew.sabotage["lease_s"] = size["lease_s"]
     crew.start(1, "--concurrency", "2")
     wait_until(lambda: crew.service.redis.get("sira:duty:recorder"), what="a recorder")
     others = family(crew.start().pid)
