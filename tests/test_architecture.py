@@ -35,14 +35,15 @@ ARROWS: dict[str, set[str]] = {
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs"},
-    "workers.engine": {"workers.db", "workers.settings", "workers.errors", "workers.logs", "workers.embedded"},
+    "workers.engine": {"workers.db", "workers.settings", "workers.errors", "workers.logs", "workers.embedded"}
+    | {"workers.processes", "workers.retry_after"},
     "workers.jobs": {"workers.engine", "workers.services", "workers.files", "workers.records", "workers.storage"}
     | {"workers.messages", "workers.imports", "workers.housekeeping", "workers.statuses", "workers.tellings"}
     | {"workers.wording"}
     | RECORDS,
     "workers.imports": {"workers.services", "workers.files", "workers.records", "workers.pace"} | RECORDS,
     "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
-    "workers.services": {"workers.errors"},
+    "workers.services": {"workers.errors", "workers.retry_after"},
     "workers.files": {"workers.storage", "workers.records"} | RECORDS,
     "workers.statuses": {"workers.engine.tasks", "workers.settings", "workers.wording"},
     "workers.tellings": {"workers.records", "workers.statuses", "workers.engine"} | RECORDS,
@@ -60,6 +61,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.errors": set(),
     "workers.logs": set(),
     "workers.pace": set(),
+    "workers.retry_after": set(),
     "workers.wording": set(),
     "workers": set(),
 }

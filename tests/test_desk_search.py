@@ -15,9 +15,9 @@ from tests.hands import put_row
 from workers import files, messages
 from workers.db import now, writing
 from workers.engine import enqueue
-from workers.engine.queues import first_id, new_id
+from workers.engine.queues import new_id
 from workers.engine.seal import Seal
-from workers.engine.tables import items, tasks
+from workers.engine.tables import first_id, items, tasks
 from workers.errors import InvalidInput
 from workers.models import Delivery, File
 

@@ -18,8 +18,7 @@ from app.desk import recipients
 from app.desk.causes import as_pattern
 from workers.db import reading, storable
 from workers.engine.job import params_in
-from workers.engine.queues import first_id
-from workers.engine.tables import items, tasks
+from workers.engine.tables import first_id, items, tasks
 from workers.engine.tasks import ENDED, ID, Task, listed
 from workers.errors import InvalidInput, SealBroken
 from workers.models import Delivery, File

@@ -147,12 +147,6 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def first_id(at: datetime) -> str:
-    """What no id of a task made since then is below."""
-    text = f"{max(0, int(at.timestamp() * 1000)):012x}"
-    return f"{text[:8]}-{text[8:]}"
-
-
 def _store(task: Row, entries: list[Entry] | None, key: str | None, request_hash: str, beside: Beside | None) -> None:
     """One transaction; a bulk writes its items in chunks under a row that nobody sees before the last of them."""
     row = {"scope": task["scope"] or "", "key": key, "request_hash": request_hash, "task_id": task["id"]}

@@ -1,5 +1,6 @@
 """The engine's tables. A company is a plain `scope` string here: the engine knows no trade."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text, text
@@ -11,6 +12,12 @@ Count = Serial  # of bytes, too; SQLite's own integers are as large
 COUNT_BITS = 53  # what a browser counts exactly
 FAULTY = "error IS NOT NULL"
 LIVE = ("ended_at", "scope", "state", "queue", "released", "due_at", "created_at")  # all that is asked of what waits
+
+
+def first_id(at: datetime) -> str:
+    """What no id of a task made since then is below."""
+    text = f"{max(0, int(at.timestamp() * 1000)):012x}"
+    return f"{text[:8]}-{text[8:]}"
 
 
 def _only(condition: str) -> dict[str, Any]:
