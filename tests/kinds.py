@@ -222,14 +222,11 @@ def leave(how: str) -> None:
     if how == "moved":
         os.chdir("/")
         os.umask(0o777)
-    if how == "closed":
-        os.closerange(3, 256)
-    if how == "outputs":
-        os.close(1)
+    if how in ("closed", "outputs"):
+        os.closerange(*(3, 256) if how == "closed" else (1, 2))
     if how == "leaked":
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
-        while os.dup(1) < 280:
-            pass
+        list(iter(lambda: os.dup(1) < 280, False))
     if how == "silenced":
         sys.stdout.close()
         sys.stderr.close()

@@ -43,7 +43,7 @@ def test_8_a_server_killed_under_load_and_started_again_loses_nothing(
         own_server.start()
         at = len(lines(crew.effects))
         crew.enqueue(20)
-        back.append(until(lambda at=at: len(lines(crew.effects)) > at, 30, "work after the restart"))
+        back.append(until(lambda at=at: len(lines(crew.effects)) > at, 15, "work after the restart"))
     settled_s = crew.settle(180)
 
     lost, twice = crew.count()
@@ -154,7 +154,7 @@ def linger(crew: Crew, name: str) -> Lingering:
     return Lingering(task.id.encode(), path, release)
 
 
-@sized(short={"jobs": 80, "items": 60, "within_s": 60}, full={"jobs": 1_000, "items": 1_000, "within_s": 120})
+@sized(short={"jobs": 80, "items": 60, "within_s": 30}, full={"jobs": 1_000, "items": 1_000, "within_s": 120})
 def test_13_everything_comes_back_when_redis_forgets_all(crew: Crew, size: dict[str, Any]) -> None:
     items = crew.service.data_dir / "items"
     crew.start(2)

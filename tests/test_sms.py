@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -278,34 +277,3 @@ def test_turkish_letters_can_be_spelled_plainly(office: Office) -> None:
     office.ended(single(office, message="Sayın Şükrü Çağlı", plain=True))
 
     assert [row["text"] for row in office.gateway.accepted] == ["Sayin Sukru Cagli"]
-
-
-def test_a_preview_sends_nothing_and_counts_as_the_gateway_bills(office: Office) -> None:
-    rows = [
-        {"phone": "0555 000 00 01", "message": "şişe"},
-        {"phone": phone(1), "message": "a"},
-        {"phone": "9", "message": "👍"},
-    ]
-
-    told = office.face.ayse.post("/api/sms/preview", {"messages": rows}).json
-
-    assert (told["total_segments"], told["total_cost"], told["duplicates"]) == (1, 1, 1)
-    assert told["messages"][0] == {
-        **{"phone": "0555 000 00 01", "e164": phone(1), "valid": True, "reason": None},
-        **{"encoding": "GSM-7-TR", "segments": 1, "offending": ["ş"]},
-    }
-    assert told["messages"][2]["valid"] is False
-    english = office.face.ayse.post("/api/sms/preview", {"messages": rows}, headers={"Accept-Language": "en"}).json
-    said = [preview["messages"][2]["reason"] for preview in (told, english)]
-    assert [reason.partition(":")[0] for reason in said] == [
-        "Telefon numarası kullanılamaz",
-        "The telephone number can't be used",
-    ]
-    assert office.face.ayse.post("/api/sms/preview", {"phone": phone(1), "message": "a"}).json["total_segments"] == 1
-    assert office.face.ayse.post("/api/sms/preview", {}).status_code == 422
-    configure(office.service, sms_segment_price=Decimal("0.35"))
-    assert (
-        office.face.ayse.post("/api/sms/preview", {"phone": phone(1), "message": "a" * 161}).json["total_cost"]
-        == "0.70"
-    )
-    assert office.gateway.accepted == []

@@ -8,8 +8,7 @@ from sqlalchemy import select
 from workers.db import now, reading
 from workers.engine import clock, ledger, mirror, reconcile, registry, schedules, wire
 from workers.engine.queues import push
-from workers.engine.tables import tasks
-from workers.engine.tasks import ENDED
+from workers.engine.tables import ENDED, tasks
 from workers.engine.wire import text
 
 REGISTRIES = ("scheduled", "wip", "finished", "failed", "canceled", "deferred")

@@ -19,8 +19,8 @@ from workers import logs
 from workers.db import many, storable, writing
 from workers.engine import wire
 from workers.engine.seal import Seal
-from workers.engine.tables import COUNT_BITS, history, tasks
-from workers.engine.tasks import ENDED, STATES, Task, find
+from workers.engine.tables import COUNT_BITS, ENDED, history, tasks
+from workers.engine.tasks import STATES, Task, find
 from workers.errors import QueueDown, SealBroken, UnknownTask
 
 STREAM = "sira:events"

@@ -11,8 +11,7 @@ from workers.engine.job import params_in
 from workers.engine.ledger import OPEN
 from workers.engine.registry import Kind
 from workers.engine.seal import Seal
-from workers.engine.tables import items, tasks
-from workers.engine.tasks import ENDED
+from workers.engine.tables import ENDED, items, tasks
 from workers.errors import SealBroken
 
 CHUNK = 500

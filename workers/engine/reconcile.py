@@ -24,8 +24,8 @@ from workers.engine import callbacks, ending, ledger, registry, wire
 from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
-from workers.engine.tables import items, tasks
-from workers.engine.tasks import ENDED, Task, ended_elsewhere, find
+from workers.engine.tables import ENDED, items, tasks
+from workers.engine.tasks import Task, ended_elsewhere, find
 
 CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)

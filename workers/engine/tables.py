@@ -10,6 +10,7 @@ from workers.db import Utc, metadata
 Serial = BigInteger().with_variant(Integer, "sqlite")
 Count = Serial  # of bytes, too; SQLite's own integers are as large
 COUNT_BITS = 53  # what a browser counts exactly
+ENDED = ("SUCCESS", "FAILURE", "REVOKED")  # states of a task
 FAULTY = "error IS NOT NULL"
 LIVE = ("ended_at", "scope", "state", "queue", "released", "due_at", "created_at")  # all that is asked of what waits
 

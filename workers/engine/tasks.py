@@ -17,11 +17,10 @@ from workers.db import now, reading, storable
 from workers.engine import wire
 from workers.engine.job import params_in
 from workers.engine.seal import Seal
-from workers.engine.tables import items, tasks
+from workers.engine.tables import ENDED, items, tasks
 from workers.errors import InvalidInput, QueueDown, SealBroken, SiraError, UnknownTask
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 COUNTED = ("pending", "done", "failed", "skipped", "unknown")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}

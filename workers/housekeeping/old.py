@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, update
 
 from workers import db, settings
-from workers.engine.tables import first_id, history, items, keys, occurrences, tasks
-from workers.engine.tasks import ENDED
+from workers.engine.tables import ENDED, first_id, history, items, keys, occurrences, tasks
 from workers.errors import StorageFailed
 from workers.housekeeping.cleaning import Cleaning, F
 from workers.models import Cleanup, Import, SandboxMessage, Telling
