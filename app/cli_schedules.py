@@ -40,7 +40,7 @@ def show(name: str, history: int) -> None:
     from app.api.schedules import view
     from workers.engine import schedules as engine
 
-    click.echo(json.dumps(view(engine.get(name, history=history)), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(view(engine.get(name, history=history), "en"), indent=2, ensure_ascii=False))
 
 
 @schedules.command()

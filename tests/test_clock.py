@@ -74,7 +74,9 @@ def stops_when_told_at(step: int) -> int:
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(20)
-    return Told(every_s=0.01).run()
+    hasty = Told()
+    hasty._interval = 0.01
+    return hasty.run()
 
 
 def test_a_due_schedule_becomes_one_task_and_its_next_time_is_kept(service: Service, catalogue: Declare) -> None:

@@ -40,7 +40,7 @@ def test_signals_that_a_job_has_taken_for_itself_are_taken_back_before_the_next(
 
 @pytest.mark.parametrize("how", ["SIGUSR1", "SIGUSR2"])
 def test_a_job_that_sends_itself_our_signals_ends_as_any(service: Service, how: str) -> None:
-    task = enqueue("leave", {"how": how})
+    task = enqueue("mistreat", {"how": how})
 
     work_off()
 
@@ -48,7 +48,7 @@ def test_a_job_that_sends_itself_our_signals_ends_as_any(service: Service, how: 
 
 
 def test_a_terminal_that_is_closed_stops_a_worker_in_order(service: Service) -> None:
-    task, waiting = enqueue("leave", {"how": "hung up"}), enqueue("nothing")
+    task, waiting = enqueue("mistreat", {"how": "hung up"}), enqueue("nothing")
 
     at_once(1, lambda _: Worker(["maintenance"]).work())
 

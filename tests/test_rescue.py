@@ -10,17 +10,15 @@ import pytest
 
 from tests.conftest import Service, lines, wait_until
 from tests.faults import alive
-from tests.hands import at_once, claim, expire_leases
-from workers.db import reading
-from workers.engine import doctor, ending, enqueue, events, find, fleet, keeper, ledger, outcome, rescue
+from tests.hands import at_once, claim, expire_leases, told_of
+from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
 
 
 def history(task_id: str) -> list[tuple[str, str | None]]:
     """What the recorder has written of a task by now, and with which words."""
-    with reading() as session:
-        return [(row.state, row.message) for row in events.story(session, task_id)]
+    return [(row.state, row.message) for row in told_of(task_id)]
 
 
 def test_the_job_of_a_killed_child_is_tried_again_within_seconds(service: Service, tmp_path: Path) -> None:

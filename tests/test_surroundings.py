@@ -19,7 +19,7 @@ def test_the_next_job_finds_the_folder_of_the_worker(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("here").touch()
-    left, task = enqueue("leave", {"how": "moved"}), enqueue("import_missing", {"path": "here"})
+    left, task = enqueue("mistreat", {"how": "moved"}), enqueue("import_missing", {"path": "here"})
 
     work_off()
 
@@ -57,7 +57,7 @@ def test_the_mask_is_put_back_and_a_folder_that_is_gone_is_left_alone(
 def test_a_child_whose_descriptors_or_streams_a_job_has_closed_or_used_up_takes_no_other(
     service: Service, how: str, ends: str
 ) -> None:
-    left, task = enqueue("leave", {"how": how}), enqueue("nothing")
+    left, task = enqueue("mistreat", {"how": how}), enqueue("nothing")
 
     os.waitpid(forks.fork(_work), 0)
 

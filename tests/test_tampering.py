@@ -198,7 +198,7 @@ def test_an_end_is_written_while_the_server_is_full(service: Service) -> None:
     assert [find(task.id).state for task in tasks][:3] == ["SUCCESS", "FAILURE", "RETRY"]
 
 
-ODD_WAYS = {"exit": "SystemExit", "odd error": "Odd", "untold": "AttributeError", "endless": "ValueError"}
+ODD_WAYS = {"exit": "SystemExit", "odd error": "Odd", "untold": "Untold", "endless": "ValueError"}
 
 
 @pytest.mark.parametrize("how", ODD_WAYS)

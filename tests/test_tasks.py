@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from tests.conftest import SECRET, Service
+from tests.conftest import HURRIED_S, SECRET, Service
 from tests.hands import claim, put_row, redis_away, settle, work_off
 from workers import settings
 from workers.db import now, writing
@@ -251,7 +251,10 @@ def test_get_gives_up_in_time_and_says_that_the_task_goes_on(service: Service, t
     assert task.wait(timeout_s).state == "PENDING"
 
 
-def test_a_server_that_is_silent_holds_up_a_look_at_a_task_for_a_moment_only(service: Service) -> None:
+def test_a_server_that_is_silent_holds_up_a_look_at_a_task_for_a_moment_only(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "LOOK_TIMEOUT_S", HURRIED_S["LOOK_TIMEOUT_S"])
     task_id = put_row()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

@@ -70,7 +70,7 @@ class Schedules(BaseModel):
 def list_schedules(query: Search) -> Response:
     """List the schedules with their next and last runs."""
     require_operator()
-    items = [view(one) for one in schedules.listed(history=query.history)]
+    items = [view(one, language()) for one in schedules.listed(history=query.history)]
     strangers = [entry.decode(errors="backslashreplace") for entry in mirror.strangers()]
     return jsonify(items=items, next_cursor=None, set_aside=strangers)
 
@@ -89,7 +89,7 @@ def pause_schedule(path: SchedulePath) -> Response:
     require_operator()
     one = schedules.pause(path.name)
     log.info("schedule paused", schedule=one.name)
-    return jsonify(view(one))
+    return jsonify(view(one, language()))
 
 
 @api.post("/<name>/resume", responses={200: ScheduleView, **problems(400, 403, 404, 415)})
@@ -98,24 +98,24 @@ def resume_schedule(path: SchedulePath) -> Response:
     require_operator()
     one = schedules.resume(path.name)
     log.info("schedule resumed", schedule=one.name)
-    return jsonify(view(one))
+    return jsonify(view(one, language()))
 
 
-def view(one: Schedule) -> dict[str, Any]:
-    """A schedule as JSON."""
+def view(one: Schedule, lang: str) -> dict[str, Any]:
+    """A schedule as JSON, its sentences in `lang`."""
     links = {name: f"/api/schedules/{one.name}/{name}" for name in ("run", "resume" if one.paused else "pause")}
     shown = {name: getattr(one, name) for name in ("name", "cron", "zone", "overlap", "missed")}
     return {
         **shown,
         "state": one.state,
-        "fault": worded(one.fault or "", language()) or None,
+        "fault": worded(one.fault or "", lang) or None,
         "next_run_at": iso(one.next_run_at),
-        "last_run": _occurrence(one.last_run) if one.last_run else None,
-        "history": [_occurrence(past) for past in one.history],
+        "last_run": _occurrence(one.last_run, lang) if one.last_run else None,
+        "history": [_occurrence(past, lang) for past in one.history],
         "links": links,
     }
 
 
-def _occurrence(one: Occurrence) -> dict[str, Any]:
+def _occurrence(one: Occurrence, lang: str) -> dict[str, Any]:
     times = {name: iso(getattr(one, name)) for name in ("due_at", "enqueued_at", "ended_at")}
-    return {**asdict(one), **times, "message": worded(one.message or "", language()) or None}
+    return {**asdict(one), **times, "message": worded(one.message or "", lang) or None}
