@@ -74,7 +74,7 @@ class WorkerProcess:
         listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(pid) for pid in listed if "slot" in title_of(pid)]
 
-    def stop(self, *, timeout_s: float = 90.0) -> int:
+    def stop(self, *, timeout_s: float = 30.0) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 

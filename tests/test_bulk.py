@@ -30,7 +30,7 @@ def test_between_slices_others_get_their_turn_and_the_task_still_says_progress(
     began = time.monotonic()
     enqueue("nothing").get(timeout=60)
 
-    assert time.monotonic() - began < 9, "a slice lasts about 2 s, the whole ten"
+    assert time.monotonic() - began < 6, "a slice lasts about 2 s"
     assert find(bulk.id).state == "PROGRESS"
     assert bulk.get(timeout=90) == 200
     assert find(bulk.id).attempts == 1, "a yield is no attempt"
@@ -95,12 +95,12 @@ def test_cancelling_a_running_bulk_skips_the_rest(service: Service, tmp_path: Pa
 
     cancel(task.id)
 
-    ended = task.wait(60)
+    ended = task.wait(20)
     written = len((tmp_path / "out").read_text().splitlines())
     assert ended.state == "REVOKED"
     assert ended.counts["pending"] == 0  # type: ignore[index]
     assert written - ended.counts["done"] in (0, 1), "what was in work"  # type: ignore[index]
-    assert ended.counts["skipped"] == 500 - ended.counts["done"] > 0  # type: ignore[index]
+    assert ended.counts["skipped"] == 500 - ended.counts["done"] > 400  # type: ignore[index]
 
 
 def test_a_cancelled_bulk_can_be_run_again_to_its_end(service: Service, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_2_workers_stopped_again_and_again_lose_nothing_and_repeat_nothing(crew:
         crew.workers.remove(worker)
         stopped.append(worker)
         crew.start_later()
-    codes = [worker.process.wait(60) for worker in stopped]
+    codes = [worker.process.wait(30) for worker in stopped]
     settled_s = crew.settle(300)
 
     lost, twice = crew.count()
