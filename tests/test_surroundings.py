@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Service
+from tests.conftest import Service, wait_until
 from tests.hands import work_off
 from workers import logs, settings
 from workers.__main__ import main
@@ -48,7 +48,7 @@ def test_the_mask_is_put_back_and_a_folder_that_is_gone_is_left_alone(
 
     assert (os.umask(mask), surroundings.spoilt) == (0o027, False)
     os.close(descriptor)
-    assert surroundings.spoilt
+    wait_until(lambda: surroundings.spoilt)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,16 @@ import math
 import os
 import resource
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 DESCRIPTORS_AT_MOST = 0.9  # of what this process may have
+LOOK_EVERY_S = 0.001
 
 
-@dataclass(frozen=True)
+@dataclass
 class Surroundings:
     """As they were before the first job: the folder ('' where it is gone), the mask, the streams that were open, and
     the flags of its outputs and of a `pipe` of the worker's own. `max_memory_mb`: the resident size to stay below; 0:
@@ -29,6 +31,7 @@ class Surroundings:
     flags: tuple[tuple[int, int], ...]
     pipe: int
     max_memory_mb: int
+    looked_at: float = -1.0
 
     @classmethod
     def found(cls, pipe: int, max_memory_mb: int = 0) -> Self:
@@ -46,7 +49,14 @@ class Surroundings:
 
     @property
     def spoilt(self) -> bool:
-        """Whether this process is of no more use."""
+        """Whether this process is of no more use. Looked after once in a millisecond: behind every job that takes as
+        long, and not behind each of those that cost less than the look."""
+        if time.monotonic() < self.looked_at + LOOK_EVERY_S:
+            return False
+        self.looked_at = time.monotonic()
+        return self._is_spoilt()
+
+    def _is_spoilt(self) -> bool:
         if self.max_memory_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self.max_memory_mb * 1024:
             return True
         for descriptor, flags in self.flags:

@@ -79,7 +79,7 @@ class Worker(RQWorker):
         done = mmap(-1, 8)
 
         def work(name: str) -> None:
-            self.name, self.pid = name, os.getpid()
+            self.name = name
             jobs = self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
             done[:] = (int.from_bytes(done[:]) + jobs).to_bytes(8)
 
@@ -89,6 +89,7 @@ class Worker(RQWorker):
     def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> int:
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         sys.setswitchinterval(SWITCH_S)
+        self.pid = os.getpid()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._found = Surroundings.found(self._wake_r, self.max_memory_mb)
         self._sayer = wire.Sayer(self.connection, "exchange")
@@ -226,7 +227,7 @@ class Worker(RQWorker):
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
-        started, pid = time.monotonic(), os.getpid()
+        started = time.monotonic()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         signals.take_again()
         self._found.put_back()
@@ -234,7 +235,7 @@ class Worker(RQWorker):
             decided = self._decide(claim, run)
         except BaseException as error:  # of the deciding itself
             decided = outcome.failed(error, retries_left=claim.left(run), retries=claim.retries)
-        if os.getpid() != pid:
+        if os.getpid() != self.pid:
             os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
         decided = ending.of(claim, decided)
         took_s = round(time.monotonic() - started, 4)
