@@ -102,12 +102,12 @@ def many(session: Session, query: Any, rows: Sequence[Mapping[str, Any]]) -> int
 
 
 def _finished(values: list[Any], process: Any) -> list[Any]:
-    """The values of one column as the driver takes them; what is one and the same for all rows is worked out once."""
+    """The values of one column as the driver takes them; what is one and the same object is worked out once."""
     if process is None:
         return values
-    if len(set(map(id, values))) == 1:
-        return [process(values[0])] * len(values)
-    return list(map(process, values))
+    known = {id(value): value for value in values}
+    done = {key: process(value) for key, value in known.items()}
+    return [done[id(value)] for value in values]
 
 
 @lru_cache(maxsize=64)

@@ -4,10 +4,9 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, literal_column, update
@@ -37,8 +36,7 @@ UNFIT = (DataError, IntegrityError, OverflowError, ValueError)
 log = logs.get("events")
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One change of one task. `event_id` is padded so that text order is time order."""
 
     task_id: str
@@ -56,19 +54,30 @@ class Change:
         ms, _, number = self.event_id.partition("-")
         return f"{int(ms)}-{int(number)}"
 
-    @cached_property
+    @property
     def at(self) -> datetime:
-        return datetime.fromtimestamp(int(self.event_id.partition("-")[0]) / 1000, UTC)
+        return _instant(self.event_id.partition("-")[0])
+
+
+@lru_cache(maxsize=256)
+def _instant(ms: str) -> datetime:
+    """One object for all that happened in a millisecond: what has been written once is not worked out again."""
+    return datetime.fromtimestamp(int(ms) / 1000, UTC)
 
 
 def padded(event_id: str) -> str:
     """As text that sorts as the stream does; of what is no id (anybody may write into a hash) the first of all."""
-    ms, _, number = (event_id if _is_id(event_id) else "0-0").partition("-")
+    return _padded(event_id if _is_id(event_id) else "0-0")
+
+
+def _padded(event_id: str) -> str:
+    ms, _, number = event_id.partition("-")
     return f"{int(ms):013d}-{int(number or 0):010d}"
 
 
 def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
     """The changes that one entry tells of."""
+    at = _padded(event_id.decode())
     for number in range(1, len(fields) + 1):
         packed = fields.get(b"c%d" % number)
         if packed is None:
@@ -78,7 +87,7 @@ def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
             task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
             if state in STATES:
                 attempts, worker = min(max(int(attempt), 0), MOST_ATTEMPTS), worker[:WORKER_CHARS]
-                yield Change(task_id, state, scope, queue, attempts, worker, payload, padded(event_id.decode()))
+                yield Change(task_id, state, scope, queue, attempts, worker, payload, at)
 
 
 def record() -> int:
