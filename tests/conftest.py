@@ -60,7 +60,7 @@ def title_of(pid: str) -> str:
 
 @dataclass
 class WorkerProcess:
-    """A real `python -m workers` with the kinds of tests/kinds.py in its catalogue."""
+    """A real `python -m workers` with the kinds of tests/kinds.py and tests/fault_kinds.py in its catalogue."""
 
     process: subprocess.Popen[str]
     log: Path
@@ -134,6 +134,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def service(valkey: str, empty_database: Path, tmp_path: Path) -> Iterator[Service]:
     """A service with an empty database, an empty Redis and no workers yet."""
+    import tests.fault_kinds
     import tests.kinds  # noqa: F401
 
     shutil.copy(empty_database, tmp_path / "sira.db")

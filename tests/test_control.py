@@ -4,13 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from rq import Queue
 
 from tests.conftest import Service
 from tests.hands import claim, record_all, redis_away, row_of, settle, work_off
 from workers.db import now
-from workers.engine import bulk, control, enqueue, find, ledger, outcome, reconcile
+from workers.engine import bulk, control, enqueue, find, ledger, outcome, reconcile, wire
 from workers.engine.job import Job
 from workers.engine.queues import push
+from workers.engine.seal import Seal
 from workers.errors import Conflict, QueueDown, UnknownTask
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
@@ -39,6 +41,18 @@ def test_a_task_that_was_meant_for_later_never_comes(service: Service) -> None:
     assert control.cancel(task.id).state == "REVOKED"
 
     assert service.redis.zcard("rq:scheduled:sms") == 0
+
+
+def test_a_dependent_that_is_cancelled_waits_nowhere_any_more(service: Service) -> None:
+    queue = Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal)
+    parent = queue.enqueue("nothing")
+    child = queue.enqueue("nothing", depends_on=parent)
+
+    assert wire.run(service.redis, "cancel", child.id, queue.name, 60) == b"waiting"
+    work_off()
+
+    assert (parent.get_status(), child.get_status()) == ("finished", "canceled")
+    assert queue.deferred_job_registry.get_job_ids() == []
 
 
 def test_a_retry_that_waits_for_its_time_can_be_cancelled(service: Service) -> None:

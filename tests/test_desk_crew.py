@@ -2,7 +2,6 @@
 
 import os
 
-import tests.fault_kinds  # noqa: F401
 from tests import desk as desks
 from tests.conftest import Service, lines, wait_until
 from tests.desk import Desk, acts

@@ -126,7 +126,7 @@ def test_a_keeper_that_dies_at_its_start_is_forked_again_after_a_pause_that_grow
                 print(time.monotonic(), file=file)
             os._exit(1)
 
-    def work(_: str) -> None:
+    def work(*_: object) -> None:
         wait_until(lambda: births.exists() and len(births.read_text().splitlines()) >= 3)
 
     monkeypatch.setattr(fleet, "Keeper", Stillborn)

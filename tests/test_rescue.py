@@ -232,6 +232,19 @@ def test_a_child_killed_for_the_job_before_costs_the_next_one_nothing(service: S
     assert service.redis.hmget(f"rq:job:{next_one.id}", "retries_left", "sira_losses") == [b"0", None]
 
 
+def test_what_a_dead_child_held_and_had_not_begun_was_not_lost(service: Service) -> None:
+    begun, unread = enqueue("add", {"a": 1}), enqueue("add", {"a": 2})
+    (_, execution), _ = claim("sms", "slot 1"), claim("sms", "slot 2")
+
+    rescued = [rescue.dead_child(name, outcome.child_lost("killed"), begun=execution) for name in ("slot 1", "slot 2")]
+
+    assert rescued == [1, 1]
+
+    left = [service.redis.hmget(f"rq:job:{task.id}", "retries_left", "sira_losses") for task in (begun, unread)]
+    assert left == [[b"2", b"1"], [b"3", None]]
+    assert [find(task.id).state for task in (begun, unread)] == ["RETRY", "PENDING"]
+
+
 def test_a_failure_that_comes_late_leaves_the_items_to_who_works_on_them(service: Service) -> None:
     task = enqueue("write_lines", {"lines": ["a", "b"], "path": "x"})
     job_id, late = claim("excel", "frozen")

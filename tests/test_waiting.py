@@ -215,6 +215,21 @@ def test_a_push_wakes_one_child_of_a_fleet_and_not_the_herd(service: Service) ->
     assert asked(service) == len(QUEUES), "one of the four waits for all"
 
 
+def test_a_child_that_dies_before_it_knows_of_its_job_has_not_lost_it(service: Service) -> None:
+    worker = service.run_worker()
+    wait_until(lambda: asked(service) == len(QUEUES))
+    (name,), (child,) = service.redis.smembers("rq:workers"), worker.children()
+    wait_until(lambda: int(service.redis.hget(name, "sira_ahead")), what="a keeper that renews")
+    os.kill(child, signal.SIGSTOP)
+
+    task = enqueue("nothing")
+    wait_until(lambda: service.redis.hget(f"rq:job:{task.id}", "status") == b"started", what="a claim made ahead")
+    os.kill(child, signal.SIGKILL)
+
+    ended = task.wait(30)
+    assert (ended.state, ended.attempts, ended.max_attempts) == ("SUCCESS", 1, 1)
+
+
 def test_when_the_child_that_waits_for_all_is_killed_or_busy_another_takes_its_turn(service: Service) -> None:
     worker = service.run_worker(concurrency=3)
     wait_until(lambda: asked(service) == len(QUEUES) and len(worker.children()) == 3)

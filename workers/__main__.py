@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+from mmap import mmap
 
 from workers import logs, settings
 from workers.errors import BadSettings, DatabaseDown, SiraError
@@ -50,8 +51,9 @@ def _work(given: argparse.Namespace) -> int:
     queues = given.queues or registry.QUEUES
     max_jobs, turn = None if given.burst else given.max_jobs_per_child, Turn()
 
-    def work(name: str) -> None:
-        Worker(queues, name, max_memory_mb=given.max_memory_mb, turn=turn).work_kept(given.burst, max_jobs)
+    def work(name: str, begun: mmap) -> None:
+        worker = Worker(queues, name, max_memory_mb=given.max_memory_mb, turn=turn, begun=begun)
+        worker.work_kept(given.burst, max_jobs)
 
     orders = Orders(work, concurrency=given.concurrency, once=given.burst, buried=turn.hand_on)
     return Fleet(orders).run(_prepare)

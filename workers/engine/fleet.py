@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Any
 
 from workers import logs
@@ -22,13 +23,15 @@ from workers.engine import forks, registry
 from workers.engine.keeper import Keeper, Periods
 
 log = logs.get("fleet")
+EXECUTION_CHARS = 32
 ASK_AFTER_S, KILL_AFTER_S, SAY_AGAIN_S = 14.0, 18.0, 0.5
 RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 
 
 @dataclass
 class Slot:
-    """One child, or the keeper (0): its number, its generation, its process, and when it may be forked again."""
+    """One child, or the keeper (0): its number, its generation, its process, and when it may be forked again. `begun`
+    is memory that the child shares: there it writes which execution it begins, and there it stands when it is dead."""
 
     number: int
     generation: int = 0
@@ -38,17 +41,19 @@ class Slot:
     wait_s: float = 0.0
     not_before: float = 0.0
     done: bool = False
+    begun: mmap = field(default_factory=lambda: mmap(-1, EXECUTION_CHARS))
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What a fleet is to do: `work` is called in a child with its worker's name, and ends when it is to be replaced.
+    """What a fleet is to do: `work` is called in a child with its worker's name and where it writes what it has begun,
+    and ends when it is to be replaced.
 
     `once`: a child that ends in order is not replaced, only one that dies. `name`: of the worker, if there is just one.
     `queues`: what it serves beside ours. `buried` is called when a child has ended, in whatever way.
     """
 
-    work: Callable[[str], None]
+    work: Callable[[str, mmap], None]
     concurrency: int = 1
     once: bool = False
     name: str = ""
@@ -121,7 +126,7 @@ class Fleet:
         slot.generation += 1
         slot.born = time.monotonic()
         slot.name = self._name(slot)
-        slot.pid = self._fork(lambda: self.orders.work(slot.name), f"slot {slot.number}")
+        slot.pid = self._fork(lambda: self.orders.work(slot.name, slot.begun), f"slot {slot.number}")
         self._tell("born", slot.name, slot.pid)
 
     def _name(self, slot: Slot) -> str:
@@ -168,7 +173,8 @@ class Fleet:
             if slot.pid == pid:
                 slot.pid = 0
                 self.orders.buried()
-                self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code))
+                begun = slot.begun[:].rstrip(b"\0").decode()
+                self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code), begun)
                 self._plan_restart(slot, code)
 
     def _plan_restart(self, slot: Slot, code: int) -> None:

@@ -41,8 +41,9 @@ class Periods:
 
 
 class Keeper:
-    """`pipe` is where the fleet writes lines of JSON: `["born", name, pid]`, `["dead", name, pid, reason]`, and
-    `["stopped", …]` of a child that went while its fleet stops: a deploy uses no attempt, also one that used force."""
+    """`pipe` is where the fleet writes lines of JSON: `["born", name, pid]`, `["dead", name, pid, reason, begun]` with
+    the execution that it began last, and `["stopped", …]` of a child that went while its fleet stops: a deploy uses no
+    attempt, also one that used force."""
 
     def __init__(self, pipe: int, periods: Periods | None = None, queues: Iterable[str] = ()) -> None:
         self.pipe, self.periods = pipe, periods or Periods()
@@ -54,7 +55,7 @@ class Keeper:
         self._ear = commands.Ear()
         self._busy: set[str] = set()
         self._to_stop: list[str] = []
-        self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None]] = []
+        self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None, str]] = []
         self._rest = ""
         self._stop = self._behind = False
         self._rescue_from = self._reconcile_from = 0.0
@@ -133,19 +134,19 @@ class Keeper:
             self._stop = True
         *lines, self._rest = (self._rest + heard.decode()).split("\n")
         for line in lines:
-            what, name, pid, *reason = json.loads(line)
+            what, name, pid, *death = json.loads(line)
             if what == "born":
                 self._alive[name] = pid
             else:
+                reason, begun = death
                 self._alive.pop(name, None)
-                lost = outcome.child_lost(*reason) if what == "dead" else None
-                self._unsettled.append((name, lost, self._ended_by.pop(name, None)))
+                lost = outcome.child_lost(reason) if what == "dead" else None
+                self._unsettled.append((name, lost, self._ended_by.pop(name, None), begun))
 
     def _bury(self) -> None:
         """What a dead child held is given back at once; a name leaves the list only when that is done."""
         while self._unsettled:
-            name, lost, ended_by_us = self._unsettled[0]
-            rescue.dead_child(name, lost, ended_by_us)
+            rescue.dead_child(*self._unsettled[0])
             self._unsettled.pop(0)
 
     def _renew(self) -> None:

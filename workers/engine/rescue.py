@@ -16,14 +16,17 @@ EndedByUs = tuple[str, SiraError | None]  # for the sake of which job, and why (
 log = logs.get("rescue")
 
 
-def dead_child(worker: str, error: SiraError | None, ended_by_us: EndedByUs | None = None) -> int:
+def dead_child(
+    worker: str, error: SiraError | None, ended_by_us: EndedByUs | None = None, begun: str | None = None
+) -> int:
     """Give back at once what the dead child of this worker name held. `error` None: it was ended because its fleet
-    stops. One that was `ended_by_us` may have gone on to another job in that moment, which is not to blame."""
+    stops. `begun`: the execution that it began last, if that is known: what it held beside, it knew nothing of. One
+    that was `ended_by_us` may have gone on to another job in that moment, which is not to blame."""
     connection = wire.connect()
     lost = wire.run(connection, "lost", worker, AT_ONCE)
     if ended_by_us:
         error = ended_by_us[1] if any(text(job_id) == ended_by_us[0] for job_id, *_ in lost) else None
-    rescued = _settle(lost, error, child_died=error is not None)
+    rescued = _settle(lost, error, child_died=error is not None, begun=begun)
     connection.srem("rq:workers", f"rq:worker:{worker}")
     connection.delete(f"rq:worker:{worker}", f"rq:worker:{worker}:executions")
     return rescued
@@ -52,11 +55,12 @@ def left_by_stock_workers(queues: Iterable[str] = registry.QUEUES) -> int:
     return rescued
 
 
-def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool) -> int:
+def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool, begun: str | None = None) -> int:
     """One claim that can't be settled keeps no other from being given back."""
     for claim in lost:
+        ran = begun in (None, text(claim[1]))
         try:
-            give_back(claim, error, child_died=child_died)
+            give_back(claim, error if ran else None, child_died=child_died and ran)
         except (RedisError, QueueDown, DatabaseDown):
             raise
         except Exception:

@@ -4,9 +4,9 @@ The life of a job across a crash. A job waits in its queue's list. One script po
 and a lease of 30 s: there is no moment in which it is nowhere. While it runs, the keeper of this machine renews the
 lease, never the busy child itself. When it ends, one script checks that this execution still holds the job, writes the
 end, and claims the next job in the same round trip. If the child dies, the fleet sees it at once and the keeper gives
-the job back; if the whole machine dies, the lease runs out and any other keeper does. If the child was only frozen and
-wakes up late, its execution no longer holds the job and what it says is dropped. If Redis is away at the end of a job,
-the outcome is kept and said again: not being able to save is not a failure.
+the job back (which counts as lost if it had begun); if the whole machine dies, the lease runs out and any other keeper
+does. If the child was only frozen and wakes up late, its execution no longer holds the job and what it says is dropped.
+If Redis is away at the end of a job, the outcome is kept and said again: not being able to save is not a failure.
 """
 
 import os
@@ -25,7 +25,7 @@ from rq.job import Retry as RQRetry
 from workers import db, logs
 from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, signals, wire
 from workers.engine.claim import KINDS, Claim, orders
-from workers.engine.fleet import Fleet, Orders
+from workers.engine.fleet import EXECUTION_CHARS, Fleet, Orders
 from workers.engine.forks import stops
 from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
@@ -53,6 +53,7 @@ class Worker(RQWorker):
         *rest: Any,
         max_memory_mb: int = 0,
         turn: Turn | None = None,
+        begun: mmap | None = None,
         **options: Any,
     ) -> None:
         options["serializer"] = options.get("serializer") or Seal
@@ -60,8 +61,7 @@ class Worker(RQWorker):
         if not (bound or rest or options.get("connection")):
             options["connection"] = wire.connect()
         super().__init__(queues, name, *rest, **options)
-        self.max_memory_mb, self._shared_turn = max_memory_mb, turn
-        self._stop_asked, self._not_meant = False, ""
+        self.max_memory_mb, self._shared_turn, self._begun = max_memory_mb, turn, begun or bytearray(EXECUTION_CHARS)
 
     def _set_connection(self, connection: Any) -> Any:
         """RQ would have this whole process wait 415 s for a server that has gone silent."""
@@ -78,8 +78,8 @@ class Worker(RQWorker):
         """
         done = mmap(-1, 8)
 
-        def work(name: str) -> None:
-            self.name = name
+        def work(name: str, begun: mmap) -> None:
+            self.name, self._begun = name, begun
             jobs = self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
             done[:] = (int.from_bytes(done[:]) + jobs).to_bytes(8)
 
@@ -89,7 +89,7 @@ class Worker(RQWorker):
     def work_kept(self, burst: bool = False, max_jobs: int | None = None, *, max_idle_s: float | None = None) -> int:
         """Work while a keeper elsewhere renews the lease: what a slot of a fleet does. How many jobs were run."""
         sys.setswitchinterval(SWITCH_S)
-        self.pid = os.getpid()
+        self.pid, self._stop_asked, self._not_meant = os.getpid(), False, ""
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._found = Surroundings.found(self._wake_r, self.max_memory_mb)
         self._sayer = wire.Sayer(self.connection, "exchange")
@@ -107,11 +107,9 @@ class Worker(RQWorker):
 
     def _loop(self, burst: bool, max_jobs: int | None, max_idle_s: float | None) -> int:
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
-        worked_at = time.monotonic()
+        most, worked_at = sys.maxsize if max_jobs is None else max_jobs, time.monotonic()
         while True:
-            enough = (
-                self._stop_asked or (max_jobs is not None and done >= max_jobs) or (done > 0 and self._found.spoilt)
-            )
+            enough = self._stop_asked or done >= most or (done > 0 and self._found.spoilt)
             claim = ahead or self._exchange(claim, ended, claim_next=not enough)
             ahead = None
             if claim is not None:
@@ -227,6 +225,7 @@ class Worker(RQWorker):
 
     def _perform(self, claim: Claim) -> Outcome:
         """Run the job; whatever happens in there becomes an Outcome."""
+        self._begun[:] = claim.execution.encode()
         started = time.monotonic()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         signals.take_again()

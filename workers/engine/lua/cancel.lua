@@ -17,6 +17,7 @@ if status == 'started' then
 end
 redis.call('LREM', 'rq:queue:' .. queue, 1, id)
 redis.call('ZREM', 'rq:scheduled:' .. queue, id)
+redis.call('ZREM', 'rq:deferred:' .. queue, id)
 local limit = redis.call('HMGET', key, 'rate_limit_key', 'rate_limit_concurrency')
 if limit[1] then
   redis.call('ZREM', 'rq:rl:' .. limit[1] .. ':rate_limited', id)
