@@ -10,10 +10,12 @@ from tests.conftest import Service
 from tests.hands import claim, record_all, row_of, settle, work_off
 from tests.test_ledger import states
 from tests.test_reconcile import AT_ONCE, change, queued
-from workers.db import now
+from workers.db import now, reading
 from workers.engine import control, doctor, enqueue, find, ledger, outcome, wire
 from workers.engine.job import Job
-from workers.engine.reconcile import close_ended, reconcile
+from workers.engine.reconcile import GOING_ON, close_ended, of_state, reconcile
+from workers.engine.tables import ENDED
+from workers.engine.tasks import STATES
 
 
 def popped(service: Service, task_id: str, queue: str = "sms") -> None:
@@ -161,3 +163,13 @@ def test_the_items_of_a_task_that_has_just_begun_anew_are_not_closed(
     close_ended()
 
     assert states(task.id) == ["pending"] * 2
+
+
+def test_what_goes_on_is_found_in_an_index_among_all_that_are_kept(service: Service) -> None:
+    with reading() as session:
+        for state in GOING_ON:
+            query = of_state(state, "0").compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+            plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+
+            assert plan == ["SEARCH tasks USING INDEX ix_tasks_state (state=? AND id>?)"]
+    assert sorted((*GOING_ON, *ENDED)) == sorted(STATES)

@@ -7,7 +7,7 @@ stock worker popped and died with: it says `queued` and stands in no list; and w
 nobody holds.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from rq import Queue
 from rq.rate_limit import RateLimitRegistry
 from rq.worker_registration import clean_worker_registry
-from sqlalchemy import RowMapping, exists, select, update
+from sqlalchemy import RowMapping, Select, exists, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
@@ -25,7 +25,7 @@ from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
 from workers.engine.tables import ENDED, items, tasks
-from workers.engine.tasks import Task, ended_elsewhere, find
+from workers.engine.tasks import STATES, Task, ended_elsewhere, find
 
 CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)
@@ -34,6 +34,9 @@ UNRELEASED_FOR = timedelta(days=1)  # by the clock of another machine, and none 
 TOLD_WITHIN = timedelta(minutes=10)  # how late the recorder may write that a task has ended
 REASONS = {"REVOKED": ending.REASONS["revoked"], "FAILURE": ending.REASONS["failed"]}
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
+GOING_ON = [state for state in reversed(STATES) if state not in ENDED]  # what has begun is mostly the oldest
+PUSHED = ("kind", "queue", "scope", "params", "created_at", "due_at")  # what a push reads
+LOOKED_AT = [tasks.c[name] for name in ("id", "state", "event_id", "missing_at", *PUSHED)]
 KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
 Waiting = tuple[str, str, datetime | None, bytes]  # id, queue, when it was first missed, status
 _closed_to = datetime.min.replace(tzinfo=UTC)
@@ -42,8 +45,8 @@ log = logs.get("reconciler")
 
 def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
     """Go once through all tasks that have not ended; how many were pushed again."""
-    pushed, after, waiting = 0, "", list[Waiting]()
-    while rows := _live_rows(after):
+    pushed, waiting = 0, list[Waiting]()
+    for rows in _live_rows():
         hashes = _hashes(rows)
         for row, found in zip(rows, hashes, strict=True):
             if _is_stale(row, found):
@@ -57,7 +60,6 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 _fold(row, found)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
-        after = rows[-1]["id"]
     pushed += _put_back(waiting, missing_for)
     close_ended()
     drop_unreleased()
@@ -66,10 +68,25 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
     return pushed
 
 
-def _live_rows(after: str) -> list[RowMapping]:
-    query = select(tasks).where(tasks.c.state.not_in(ENDED), tasks.c.released, tasks.c.id > after)
+def _live_rows() -> Iterator[list[RowMapping]]:
+    """The tasks that have not ended, some at a time. State by state, as they stand in an index: they are few among all
+    that are kept."""
+    for state in GOING_ON:
+        after = ""
+        while rows := _read(of_state(state, after)):
+            yield rows
+            after = rows[-1]["id"]
+
+
+def of_state(state: str, after: str) -> Select[Any]:
+    """The next of its tasks behind that id."""
+    query = select(*LOOKED_AT).where(tasks.c.state == state, tasks.c.released, tasks.c.id > after)
+    return query.order_by(tasks.c.id).limit(CHUNK)
+
+
+def _read(query: Select[Any]) -> list[RowMapping]:
     with reading() as session:
-        return list(session.execute(query.order_by(tasks.c.id).limit(CHUNK)).mappings())
+        return list(session.execute(query).mappings())
 
 
 def _hashes(rows: list[RowMapping]) -> list[dict[bytes, bytes]]:
