@@ -67,17 +67,13 @@ def _instant(ms: str) -> datetime:
 
 def padded(event_id: str) -> str:
     """As text that sorts as the stream does; of what is no id (anybody may write into a hash) the first of all."""
-    return _padded(event_id if _is_id(event_id) else "0-0")
-
-
-def _padded(event_id: str) -> str:
-    ms, _, number = event_id.partition("-")
+    ms, _, number = (event_id if _is_id(event_id) else "0-0").partition("-")
     return f"{int(ms):013d}-{int(number or 0):010d}"
 
 
 def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
     """The changes that one entry tells of."""
-    at = _padded(event_id.decode())
+    told_at = padded(event_id.decode())
     for number in range(1, len(fields) + 1):
         packed = fields.get(b"c%d" % number)
         if packed is None:
@@ -87,7 +83,7 @@ def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:
             task_id, state, scope, queue, attempt, worker = packed.decode().split("\t")
             if state in STATES:
                 attempts, worker = min(max(int(attempt), 0), MOST_ATTEMPTS), worker[:WORKER_CHARS]
-                yield Change(task_id, state, scope, queue, attempts, worker, payload, at)
+                yield Change(task_id, state, scope, queue, attempts, worker, payload, told_at)
 
 
 def record() -> int:
