@@ -237,9 +237,9 @@ class Worker(RQWorker):
         if os.getpid() != self.pid:
             os._exit(1)  # the job's code has forked, and this copy came out of it: it has no say
         decided = ending.of(claim, decided)
-        took_s = round(time.monotonic() - started, 4)
-        say = log.debug if decided.name in ROUTINE else log.info
-        say("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
+        if decided.name not in ROUTINE:
+            took_s = round(time.monotonic() - started, 4)
+            log.info("execution ended", task_id=claim.job_id, queue=claim.queue, outcome=decided.name, took_s=took_s)
         return decided
 
     def _decide(self, claim: Claim, run: running.Run) -> Outcome:
