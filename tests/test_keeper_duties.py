@@ -1,15 +1,17 @@
 """The keeper's duties for the whole service: done by one, who neither keeps what it can't do nor forgets the others.
 (Leases, deaths and limits: test_rescue.py.)"""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from tests.conftest import Service, wait_until
+from tests.conftest import Service, title_of, wait_until
 from tests.hands import claim, row_of
 from workers import settings
 from workers.db import now
@@ -47,6 +49,7 @@ def working(keeper: Keeper) -> Iterator[None]:
         yield
     finally:
         keeper._stop = True
+        keeper._wake.set()
         slow.join(10)
 
 
@@ -85,3 +88,43 @@ def test_a_recorder_that_is_behind_goes_on_without_a_pause(
 
     with working(Keeper(pipe, Periods(record_s=3_600.0))):
         wait_until(lambda: service.redis.get(events.RECORDED) == last)
+
+
+def test_what_a_dead_child_held_is_given_back_as_soon_as_the_fleet_tells(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PAUSE_S", 3_600.0)
+    told, tell = os.pipe()
+    asleep = Keeper(told, Periods(promote_s=3_600.0, rescue_s=3_600.0, record_s=3_600.0, reconcile_s=3_600.0))
+    task = enqueue("add", {"a": 1})
+    _, execution = claim("sms")
+
+    with working(asleep):
+        wait_until(lambda: asleep._reconcile in asleep._due, what="a first round of duties")
+        os.write(tell, f"{json.dumps(['dead', 'by-hand', 1, 'killed', execution])}\n".encode())
+        asleep._listen(60)
+        wait_until(lambda: not service.redis.hexists(f"rq:job:{task.id}", "sira_execution"))
+
+    assert service.redis.zscore("rq:scheduled:sms", task.id), "it waits for its second attempt"
+    os.close(told)
+    os.close(tell)
+
+
+def test_a_keeper_sleeps_while_it_has_nothing_to_do_also_when_the_server_has_hung_up_on_it(service: Service) -> None:
+    worker = service.run_worker()
+    keepers = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    (pid,) = [pid for pid in keepers if "keeper" in title_of(pid)]
+    wait_until(lambda: service.redis.client_list(_type="pubsub"), what="a keeper that listens")
+
+    began_s = busy_s(pid)
+    service.redis.client_kill_filter(_type="pubsub")
+    wait_until(lambda: service.redis.client_list(_type="pubsub"), what="a keeper that listens again")
+    enqueue("sleep", {"seconds": 3.0, "path": str(service.data_dir / "lines")}).get(timeout=60)
+
+    assert busy_s(pid) - began_s < 1.0
+
+
+def busy_s(pid: str) -> float:
+    """The processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

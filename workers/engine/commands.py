@@ -26,6 +26,12 @@ class Ear:
         self._workers: set[str] = set()
         self._asked_at = self._heard_at = 0.0
 
+    @property
+    def sources(self) -> list[Any]:
+        """What a select waits for, as long as `heard` reads all that comes."""
+        connection = self._line.connection if self._workers else None
+        return [connection._sock] if connection is not None and connection.is_connected else []
+
     def heard(self, workers: set[str]) -> Iterator[tuple[str, str, str]]:
         """(worker, command, job id or '') since the last call; doesn't wait."""
         try:

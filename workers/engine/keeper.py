@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
@@ -24,7 +24,7 @@ from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLim
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
-PAUSE_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 0.1, 0.5, 0.5, 2.0
+PAUSE_S, STOPPING_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 1.0, 0.1, 0.5, 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Periods:
     reconcile_s: float = 10.0
     cancel_grace_s: float = 8.0
     duty_lease_s: float = 30.0
+
+
+Duty = tuple[Callable[[], Any], float]
 
 
 class Keeper:
@@ -60,6 +63,7 @@ class Keeper:
         self._stop = self._behind = False
         self._rescue_from = self._reconcile_from = 0.0
         self._due: dict[Callable[[], None], float] = {}
+        self._wake = Event()
 
     def run(self) -> None:
         """Until the fleet closes the pipe; then a last round of recording.
@@ -71,8 +75,9 @@ class Keeper:
         slow = Thread(target=self._work_slowly, daemon=True)
         slow.start()
         while not self._stop:
-            self._listen(PAUSE_S)
+            self._listen(STOPPING_S if self._to_stop else self._rest_s([self._renew]))
             self._round([(self._obey, 0.0), (self._renew, self.periods.renew_s)])
+        self._wake.set()
         slow.join(LEAVE_S)
         with contextlib.suppress(Exception):
             self._record()
@@ -80,27 +85,29 @@ class Keeper:
 
     def _work_slowly(self) -> None:
         periods = self.periods
+        asked: list[Duty] = [(self._bury, 0.0), (self._stop_jobs, 0.0), (control.hurry_what_is_known_now, math.inf)]
+        timed: list[Duty] = [
+            (self._promote, periods.promote_s),
+            (self._rescue, periods.rescue_s),
+            (self._record, periods.record_s),
+            (self._forget_expired, periods.reconcile_s),
+            (self._reconcile, periods.reconcile_s),
+        ]
         while not self._stop:
-            self._round(
-                [
-                    (self._bury, 0.0),
-                    (self._stop_jobs, 0.0),
-                    (control.hurry_what_is_known_now, math.inf),
-                    (self._promote, periods.promote_s),
-                    (self._rescue, periods.rescue_s),
-                    (self._record, periods.record_s),
-                    (self._forget_expired, periods.reconcile_s),
-                    (self._reconcile, periods.reconcile_s),
-                ]
-            )
+            self._wake.clear()
+            self._round(asked + timed)
             if self._behind:
                 self._due.pop(self._record)
             else:
-                time.sleep(PAUSE_S)
+                self._wake.wait(self._rest_s([duty for duty, _ in timed]))
         with contextlib.suppress(Exception):
             self._bury()
 
-    def _round(self, duties: list[tuple[Callable[[], Any], float]]) -> None:
+    def _rest_s(self, duties: Iterable[Callable[[], None]]) -> float:
+        """Until the first of them is due."""
+        return max(0.0, min(PAUSE_S, *(self._due.get(duty, 0.0) - time.monotonic() for duty in duties)))
+
+    def _round(self, duties: list[Duty]) -> None:
         """Each duty that is due; one that fails keeps no other from being done."""
         for duty, period_s in duties:
             if time.monotonic() < self._due.get(duty, 0.0):
@@ -126,8 +133,9 @@ class Keeper:
         time.sleep(RETRY_S)
 
     def _listen(self, timeout_s: float) -> None:
-        ready, _, _ = select.select([self.pipe], [], [], timeout_s)
-        if not ready:
+        """Sleep until the fleet says something, or RQ's commands come."""
+        ready, _, _ = select.select([self.pipe, *self._ear.sources], [], [], timeout_s)
+        if self.pipe not in ready:
             return
         heard = os.read(self.pipe, 65536)
         if not heard:
@@ -142,6 +150,7 @@ class Keeper:
                 self._alive.pop(name, None)
                 lost = outcome.child_lost(reason) if what == "dead" else None
                 self._unsettled.append((name, lost, self._ended_by.pop(name, None), begun))
+                self._wake.set()
 
     def _bury(self) -> None:
         """What a dead child held is given back at once; a name leaves the list only when that is done."""
@@ -191,6 +200,7 @@ class Keeper:
                     self._kill(worker)
             else:
                 self._to_stop.append(job_id)
+                self._wake.set()
 
     def _stop_jobs(self) -> None:
         """Cancel them; the next renewal, at once, brings the signal. A job of RQ's own class has no row."""
@@ -202,8 +212,8 @@ class Keeper:
                 except UnknownTask:
                     queue = wire.connect().hget(f"rq:job:{job_id}", "origin") or b""
                     wire.run(wire.connect(), "cancel", job_id, queue, outcome.KEEP_S)
-            self._to_stop.pop(0)
             self._due.pop(self._renew, None)
+            self._to_stop.pop(0)
 
     def _signal(self, worker: str, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, KeyError):
