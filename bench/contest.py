@@ -70,7 +70,7 @@ CELERY = System(
 DRAMATIQ = System(
     "Dramatiq",
     "dramatiq",
-    ("dramatiq bench.peers.dramatiq --processes 2 --threads 1",),
+    ("dramatiq bench.peers.dramatiq --processes 2",),
     _expiring,
     _sum("dramatiq:default.msgs"),
     venv="peers",

@@ -110,7 +110,7 @@ def reached(own: Service, system: System, started: list[int], count: int, wanted
             seen, stuck_at = done, time.monotonic() + STUCK_S
         if time.monotonic() > stuck_at:
             raise SystemExit(f"{system.name} stopped at {done:,} of {wanted:,}: {systems.log(own).read_text()[-2000:]}")
-        left_s = (wanted - done) * (time.monotonic() - began_s) / max(done - before, 1)
+        left_s = (wanted - done) * (time.monotonic() - began_s) / (done - before) if done > before else 0.0
         time.sleep(min(max(left_s / 3, POLL_S), POLL_AT_MOST_S))
         asked += 1
     at_s, counters = time.monotonic(), redis.info("stats")

@@ -1,4 +1,7 @@
-"""Dramatiq: `dramatiq bench.peers.dramatiq --processes 2 --threads 1`, with the results middleware."""
+"""Dramatiq: `dramatiq bench.peers.dramatiq --processes 2`, with the results middleware.
+
+Each process has its eight threads: with one it fetches so few ahead that it does an eighth (530 a second of 3,900).
+"""
 
 import os
 from collections.abc import Callable
