@@ -94,7 +94,7 @@ ARQ = System(
     _out_of_queue,
     _sum("arq:queue"),
     venv="arq",
-    slower=10,
+    slower=4,
     after_kill="A job stays in the queue until it ends; what was running waits for its in-progress key, 310 s.",
 )
 TASKIQ_LIST = System(

@@ -31,6 +31,7 @@ class WorkerSettings:
 
     functions = (nothing, cpu_5ms, stamp)
     redis_settings = settings
+    poll_delay = 0.01  # s; with its own 0.5 s nothing but that would be measured: 200 jobs a second, not 1,700
 
 
 def fill(task: str, count: int) -> None:
