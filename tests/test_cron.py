@@ -124,13 +124,12 @@ def test_every_line_comes_when_the_slow_implementation_says(line: str, moment: A
 
 
 @settings(max_examples=25, deadline=None)
-@given(second=seconds, moment=moments, minutes=st.integers(-29, 65))
+@given(second=seconds, moment=moments, minutes=st.integers(-50, 10))
 def test_lines_with_seconds_agree_too(second: str, moment: Any, minutes: int) -> None:
-    """Half an hour of seconds, of those around the clocks' jump and of the hour that comes twice."""
     zone, at = moment
     after = at.replace(tzinfo=UTC) + timedelta(minutes=minutes, seconds=17)
 
-    assert_both_agree(f"{second} * * * * *", zone, after, timedelta(minutes=30), timedelta(seconds=1))
+    assert_both_agree(f"{second} * * * * *", zone, after, timedelta(hours=2), timedelta(seconds=1))
 
 
 @settings(max_examples=100, deadline=None)
