@@ -1,5 +1,9 @@
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
@@ -8,6 +12,7 @@ from tests.conftest import Service, wait_until
 from tests.proxy import Proxy
 from workers import settings
 from workers.engine import commands, enqueue, find
+from workers.engine.keeper import Keeper
 from workers.engine.seal import Seal
 
 
@@ -66,6 +71,27 @@ def test_a_killed_horse_is_a_lost_worker(service: Service, tmp_path: Path) -> No
 
     ended = task.wait(60)
     assert (ended.state, ended.error and ended.error["type"]) == ("FAILURE", "WorkerLost")
+
+
+def test_a_keeper_that_sleeps_is_woken_by_a_command(service: Service) -> None:
+    told, tell = os.pipe()
+    asleep, child = Keeper(told), subprocess.Popen(["sleep", "60"])
+    asleep._alive["mine"] = child.pid
+    asleep._obey()
+    wait_until(lambda: hears(service, "mine"))
+    asleep._obey()  # the answer to its own question has been read, too
+
+    waits = Thread(target=asleep._listen, args=(3_600.0,), daemon=True)
+    waits.start()
+    send_shutdown_command(service.redis, "mine")
+    waits.join(30)
+    assert not waits.is_alive()
+    asleep._obey()
+
+    assert child.wait(30) == -signal.SIGTERM
+    asleep._ear.close()
+    os.close(tell)
+    os.close(told)
 
 
 def test_what_is_no_command_is_left_alone(service: Service) -> None:
