@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,12 @@ def writing() -> Iterator[Session]:
         session.connection(execution_options={"sira_writes": True})
         yield session
         session.commit()
+
+
+def insert(dialect: str, table: Any) -> Any:
+    """An INSERT of the kind of that database, which knows what to do about a conflict. The other's, with all drivers
+    that it could have, would take a twentieth of the start of every process."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 def many(session: Session, query: Any, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -6,10 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from workers.db import many, now, reading, writing
+from workers.db import insert, many, now, reading, writing
 from workers.models import Account, Mutabakat
 
 CHUNK = 500
@@ -80,11 +79,6 @@ def _upsert(dialect: str, table: Any, keys: tuple[str, ...], names: tuple[str, .
     row = insert(dialect, table)
     changed = {name: row.excluded[name] for name in names if name not in keys}
     return row.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-def insert(dialect: str, table: Any) -> Any:
-    """An INSERT of the kind of that database, which knows what to do about a conflict."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
 def sender(company: Any) -> dict[str, Any]:

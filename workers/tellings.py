@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import String, case, cast, func, literal, select, update
 
 from workers import records
-from workers.db import Utc, now, reading, writing
+from workers.db import Utc, insert, now, reading, writing
 from workers.engine import ends, enqueue, find
 from workers.engine.seal import Seal
 from workers.engine.tables import tasks
@@ -161,7 +161,7 @@ def _add(rows: list[dict[str, Any]]) -> int:
     if not rows:
         return 0
     with writing() as session:
-        query = records.insert(session.get_bind().dialect.name, Telling.__table__).on_conflict_do_nothing()
+        query = insert(session.get_bind().dialect.name, Telling.__table__).on_conflict_do_nothing()
         return len(session.connection().execute(query.returning(T.id), rows).all())
 
 

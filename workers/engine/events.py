@@ -5,17 +5,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, literal_column, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from workers import logs
-from workers.db import many, storable, writing
+from workers.db import insert, many, storable, writing
 from workers.engine import wire
 from workers.engine.seal import Seal
 from workers.engine.tables import COUNT_BITS, ENDED, history, tasks
@@ -26,9 +25,6 @@ STREAM = "sira:events"
 RECORDED = "sira:recorded"
 BATCH = 200
 LOOK_S = 1.0
-TELLS = {
-    kind.__name__.rpartition(".")[2]: kind.insert(history).on_conflict_do_nothing() for kind in (sqlite, postgresql)
-}
 KEEP_MS = 3_600_000
 MOST_ATTEMPTS, WORKER_CHARS, TYPE_CHARS = 2**31 - 1, 100, 100  # what the columns hold
 MOST, NUMBERS = 2**COUNT_BITS - 1, (int, float)
@@ -139,7 +135,13 @@ def apply(session: Session, found: list[Change]) -> None:
     for shape, rows in by_shape.items():
         many(session, _brings_up(shape), rows)
     told = [_line(change) for change in found if change.state != "PROGRESS"]
-    many(session, TELLS[session.get_bind().dialect.name], told)
+    many(session, _tells(session.get_bind().dialect.name), told)
+
+
+@cache
+def _tells(dialect: str) -> Any:
+    """A line of the history, unless it is there."""
+    return insert(dialect, history).on_conflict_do_nothing()
 
 
 @lru_cache(maxsize=64)

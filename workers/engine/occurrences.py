@@ -13,11 +13,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import Table, and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from workers import logs, settings
-from workers.db import now, reading, writing
+from workers.db import insert, now, reading, writing
 from workers.engine import registry, wire
 from workers.engine.due import MISSED_AFTER_S, Plan, plan, state_of, task_id
 from workers.engine.job import sealed_data
@@ -147,8 +146,8 @@ def add_new(session: Session, table: Table, **values: Any) -> bool:
 
 
 def _add_all(session: Session, table: Table, rows: list[dict[str, Any]]) -> int:
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    added = session.execute(dialect.insert(table).on_conflict_do_nothing(), rows) if rows else None
+    query = insert(session.get_bind().dialect.name, table).on_conflict_do_nothing()
+    added = session.execute(query, rows) if rows else None
     return added.rowcount if added else 0  # type: ignore[attr-defined]
 
 

@@ -8,11 +8,10 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from workers import db
-from workers.db import now
+from workers.db import insert, now
 from workers.imports.accounts import too_long
 from workers.imports.scratch import Key, Part, Words
 from workers.models import NO_PASSWORD, Company, User
-from workers.records import insert
 
 FIELDS = ("name", "phone", "language")
 LIMITS = {"email": 320, "name": 200, "phone": 40}
