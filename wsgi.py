@@ -1,9 +1,9 @@
 """The web application: `gunicorn wsgi:app`, and `flask …` finds it by itself."""
 
-from app import create_app
-from app.terminal import loading
+from app import cli, create_app
+from app.terminal import loading, runs_a_command
 from workers import logs, settings
 
 with loading():
     logs.setup(production=settings.current().app_env == "production")
-    app = create_app()
+    app = cli.application() if runs_a_command() else create_app()

@@ -10,12 +10,22 @@ from app.cli_schedules import schedules
 from app.cli_tasks import enqueue, tasks
 from app.cli_watch import doctor, events, inspect
 from app.terminal import Command, Group, say
-from workers import settings
+from workers import logs, settings
 
 if TYPE_CHECKING:  # tools that only need the commands can do without Flask
     from flask import Flask
 
 db = Group("db", help="The database.")
+
+
+def application() -> "Flask":
+    """What `flask` runs them on: without a route, and without all that stands behind the routes."""
+    from flask import Flask
+
+    app = Flask("app")
+    logs.report_errors(settings.current().sentry_dsn)
+    register(app)
+    return app
 
 
 def register(app: "Flask") -> None:
@@ -49,8 +59,9 @@ def revise(message: str) -> None:
 @click.command(cls=Command)
 def check() -> None:
     """Print the settings, masked, and try them; ends with 1 if any would not work, or is unsafe in production."""
-    from app import checks
+    from app import checks, rate
 
+    rate.read("RATE_LIMIT", settings.current().rate_limit)  # one sentence, as of all settings that can't be read
     for name, value in settings.current().masked().items():
         click.echo(f"{name}={value}")
     findings = list(checks.findings(settings.current()))

@@ -45,6 +45,15 @@ def loading() -> Iterator[None]:
         sys.exit(GIVE_UP)
 
 
+def runs_a_command() -> bool:
+    """Whether `flask` is looking for one of our commands. Its own `run`, `shell` and `routes` are found by then, and
+    look from inside."""
+    from flask.cli import FlaskGroup
+
+    asking = click.get_current_context(silent=True)
+    return asking is not None and asking.parent is None and isinstance(asking.command, FlaskGroup)
+
+
 class Command(click.Command):
     """A command whose errors are one sentence."""
 

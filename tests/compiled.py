@@ -8,7 +8,7 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
-from app import Face
+from app.face import Face
 
 Builder = Callable[..., tuple[str, str]]
 _compile_builder = Rule._compile_builder

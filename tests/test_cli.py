@@ -126,6 +126,14 @@ def test_a_quick_command_imports_nothing_heavy(service: Service) -> None:
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}
     assert "flask" in imported
     assert imported.isdisjoint(HEAVY)
+    assert "flask_openapi3" not in imported, "a command has no use for a route"
+
+
+def test_what_flask_itself_has_to_say_of_the_application_is_told_with_all_routes(service: Service) -> None:
+    told = flask(service, "routes").stdout
+
+    assert "/api/tasks/<task_id>" in told
+    assert "/login" in told
 
 
 def test_help_lists_every_command(service: Service) -> None:

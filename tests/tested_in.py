@@ -2,6 +2,7 @@
 
 TESTED_IN = {
     "app/api/*.py": "test_api.py: every route, as callers see it",
+    "app/face.py": "test_api.py: what holds for every request",
     "app/notified.py": "test_desk_company.py: the same for programs",
     "app/cors.py": "test_sira_js.py: what pages of other origins may read",
     "workers/engine/declaring.py": "test_registry.py: what is refused when a kind is declared",
