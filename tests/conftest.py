@@ -22,6 +22,7 @@ from workers import db, embedded, settings
 from workers.engine import queues, wire
 
 ROOT = Path(__file__).parent.parent
+BARE = ROOT / "tests" / "bare"
 IN_BROWSER = "from tests.browser import"
 SECRET = "a secret of the tests long enough to seal with"
 IN_MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 8 << 30
@@ -138,7 +139,7 @@ def service(valkey: str, empty_database: Path, tmp_path: Path) -> Iterator[Servi
     import tests.kinds  # noqa: F401
 
     shutil.copy(empty_database, tmp_path / "sira.db")
-    given = {"REDIS_URL": valkey, "SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path)}
+    given = {"REDIS_URL": valkey, "SECRET_KEY": SECRET, "DATA_DIR": str(tmp_path), "PYTHONPATH": str(BARE)}
     chosen = settings.load(redis_url=valkey, secret_key=SECRET, data_dir=tmp_path)
     settings.use(chosen)
     wire.connect().flushall()
