@@ -73,7 +73,7 @@ def check() -> None:
 
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(1, 65535), help="Where the web listens (default: PORT).")
-@click.option("--concurrency", type=click.IntRange(1), default=2, show_default=True, help="How many jobs run at once.")
+@click.option("--concurrency", type=click.IntRange(1), default=3, show_default=True, help="How many jobs run at once.")
 @click.option("--no-sandbox", is_flag=True, help="Start no mail and SMS servers of our own.")
 def up(port: int | None, concurrency: int, no_sandbox: bool) -> None:
     """Run the whole service in the foreground until Ctrl-C. With nothing configured: on the sample company."""
