@@ -33,6 +33,7 @@ class Face(OpenAPI):
 
 
 def face() -> Flask:
+    """The application with all its routes, by the settings in use."""
     app = Face(
         "app",
         info=Info(title="Sıra", version="1.0.0", description="Background jobs for companies that send paper."),

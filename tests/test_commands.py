@@ -76,22 +76,26 @@ def test_a_killed_horse_is_a_lost_worker(service: Service, tmp_path: Path) -> No
 def test_a_keeper_that_sleeps_is_woken_by_a_command(service: Service) -> None:
     told, tell = os.pipe()
     asleep, child = Keeper(told), subprocess.Popen(["sleep", "60"])
-    asleep._alive["mine"] = child.pid
-    asleep._obey()
-    wait_until(lambda: hears(service, "mine"))
-    asleep._obey()  # the answer to its own question has been read, too
+    try:
+        asleep._alive["mine"] = child.pid
+        asleep._obey()
+        wait_until(lambda: hears(service, "mine"))
+        asleep._obey()  # the answer to its own question has been read, too
 
-    waits = Thread(target=asleep._listen, args=(3_600.0,), daemon=True)
-    waits.start()
-    send_shutdown_command(service.redis, "mine")
-    waits.join(30)
-    assert not waits.is_alive()
-    asleep._obey()
+        waits = Thread(target=asleep._listen, args=(3_600.0,), daemon=True)
+        waits.start()
+        send_shutdown_command(service.redis, "mine")
+        waits.join(30)
+        assert not waits.is_alive()
+        asleep._obey()
 
-    assert child.wait(30) == -signal.SIGTERM
-    asleep._ear.close()
-    os.close(tell)
-    os.close(told)
+        assert child.wait(30) == -signal.SIGTERM
+    finally:
+        child.kill()
+        child.wait()
+        asleep._ear.close()
+        os.close(tell)  # which wakes whoever still waits
+        os.close(told)
 
 
 def test_what_is_no_command_is_left_alone(service: Service) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -89,9 +89,8 @@ def writing() -> Iterator[Session]:
 
 
 def insert(dialect: str, table: Any) -> Any:
-    """An INSERT of the kind of that database, which knows what to do about a conflict. The other's, with all drivers
-    that it could have, would take a twentieth of the start of every process."""
-    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    """An INSERT of the kind of that database, which knows what to do about a conflict."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
 def many(session: Session, query: Any, rows: Sequence[Mapping[str, Any]]) -> int:
