@@ -8,11 +8,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis.exceptions import RedisError
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Service, wait_until
+from workers import embedded, settings
+from workers.engine import wire
+from workers.errors import QueueDown
 
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 PROCESSES = ("web", "worker", "clock")
+GIVEN = {
+    **{"SECRET_KEY": "a key of its own of thirty-two characters", "PASSWORD": "p4ssw0rd"},
+    **{"PUBLIC_URL": "https://sira.example.com", "SMTP_URL": "smtp://mail.example.com:587?tls=starttls"},
+}
+COMPOSED = re.sub(
+    r"\$\{(\w+)[^}]*\}", lambda found: GIVEN.get(found[1], found[0]), (ROOT / "deploy/compose.yaml").read_text()
+)
+COMPOSED_SETTINGS = {
+    name.lower(): value
+    for name, value in re.findall(r"^    ([A-Z_]+): (.+)$", COMPOSED, re.MULTILINE)
+    if name != "PATH"
+}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -32,6 +48,33 @@ def test_however_the_web_is_started_it_reads_long_addresses() -> None:
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180).stdout
 
     assert re.search(r"^limit_request_line += 8190$", told, re.MULTILINE)
+
+
+def test_what_compose_sets_is_safe_in_production() -> None:
+    assert settings.load(**COMPOSED_SETTINGS).unsafe() == []
+
+
+def test_the_server_that_compose_starts_is_reached_where_it_says(service: Service, tmp_path: Path) -> None:
+    command = re.findall(r">-\n((?: {6}.+\n)+)", COMPOSED)[0].replace("/data/", f"{tmp_path}/").split()
+    url = COMPOSED_SETTINGS["redis_url"].replace("/run/valkey/", f"{tmp_path}/")
+    server = subprocess.Popen([embedded.server(), *command[1:]], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        settings.use(settings.load(**{**COMPOSED_SETTINGS, "redis_url": url}))
+        wait_until(_answers, what="the server")
+
+        wire.refuse_unsafe_server()  # raises where it would lose jobs
+        assert wire.connect().config_get("port") == {"port": "0"}
+    finally:
+        wire.connect().connection_pool.disconnect()
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _answers() -> bool:
+    try:
+        return bool(wire.connect().ping())
+    except (RedisError, QueueDown):
+        return False
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on PATH")
