@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis import settings as examples
 from sqlalchemy import text
 
 from tests.postgres import fresh_database, running_postgres
+from tests.template import Forked, Template, serves
 from workers import db, embedded, settings
 from workers.engine import queues, wire
 
@@ -71,7 +73,7 @@ def title_of(pid: str) -> str:
 class WorkerProcess:
     """A real `python -m workers` with the kinds of tests/kinds.py and tests/fault_kinds.py in its catalogue."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     log: Path
 
     @property
@@ -103,10 +105,15 @@ class Service:
 
     def run_worker(self, *arguments: str, concurrency: int = 1) -> WorkerProcess:
         """Start a worker and wait until it says that it is ready."""
-        log = self.data_dir / f"worker-{len(self.workers)}.log"
-        command = [sys.executable, "-m", "tests.worker", "--concurrency", str(concurrency), *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log.open("w"), stderr=subprocess.STDOUT)
-        worker = WorkerProcess(process, log)  # type: ignore[arg-type]
+        log, orders = self.data_dir / f"worker-{len(self.workers)}.log", ["--concurrency", str(concurrency), *arguments]
+        log.touch()
+        process: Any
+        if serves(self.env, BARE):
+            process = _template().fork(orders, self.env, log)
+        else:
+            command = [sys.executable, "-m", "tests.worker", *orders]
+            process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log.open("w"), stderr=subprocess.STDOUT)
+        worker = WorkerProcess(process, log)
         self.workers.append(worker)
         wait_until(
             lambda: "\nready" in log.read_text() or process.poll() is not None, timeout_s=180, what="a ready worker"
@@ -118,6 +125,17 @@ class Service:
             if worker.process.poll() is None:
                 worker.process.kill()
                 worker.process.wait()
+
+
+@cache
+def _template() -> Template:
+    """Of which this test process forks its workers."""
+    return Template(ROOT, {**os.environ, "PYTHONPATH": str(BARE)})
+
+
+def pytest_unconfigure() -> None:
+    if _template.cache_info().currsize:
+        _template().close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`python -m tests.worker`: a real worker that also knows the kinds of the tests."""
 
 import sys
+from typing import NoReturn
 
 from tests import saboteur
 
@@ -10,6 +11,11 @@ import tests.fault_kinds  # noqa: E402
 import tests.kinds  # noqa: E402, F401
 from workers.__main__ import main  # noqa: E402
 
-if __name__ == "__main__":
+
+def work(arguments: list[str] | None = None) -> NoReturn:
     saboteur.arm()
-    sys.exit(main())
+    sys.exit(main(arguments))
+
+
+if __name__ == "__main__":
+    work()
