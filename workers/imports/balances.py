@@ -1,7 +1,8 @@
 """Balances become mutabakat: one for each account and day, with a line for each currency, ready for its letter.
 
 A day that has a mutabakat already keeps it: its draft is changed where the sheet says something else; one that was sent
-stays as it is, and a new one is made beside it. The newest counts.
+stays as it is, and a new one is made beside it. The newest counts. A line is known by its currency: those that a sheet
+does not name stay, for it may hold one currency alone, or the rows that were mended.
 """
 
 from collections import Counter
@@ -32,6 +33,13 @@ LETTERS = (
 )
 THE_ACCOUNT = select(A.id).where(A.company_id == bindparam("of_company"), A.code == bindparam("of_code"))
 ADD = insert(Mutabakat.__table__).values(account_id=THE_ACCOUNT.scalar_subquery())  # type: ignore[arg-type]  # a Table
+THERE = (
+    select(A.code, M.as_of, M.snapshot)
+    .join_from(Mutabakat.__table__, Account.__table__, A.id == M.account_id)
+    .where(A.company_id == bindparam("of_company"), A.code.in_(bindparam("codes", expanding=True)))
+    .where(M.as_of.in_(bindparam("days", expanding=True)))
+    .order_by(M.id)
+)
 CHANGE = (
     update(Mutabakat.__table__)  # type: ignore[arg-type]
     .where(M.id == bindparam("letter_id"))
@@ -44,6 +52,12 @@ def understand(values: dict[str, Any]) -> tuple[Key, dict[str, Any], dict[str, A
     who, amount = accounts.account_of(values), balance(values)
     line = {"currency": values.get("currency") or TRY, "amount": f"{abs(amount):.2f}", "side": _side(amount)}
     return Key(who["code"], -values["as_of"].toordinal(), line["currency"]), who, line
+
+
+def place(values: dict[str, Any]) -> tuple[str, int] | None:
+    """The group and part of a row, also of a bad one, if it says them."""
+    code, as_of = values.get("code"), values.get("as_of")
+    return (code, -as_of.toordinal()) if isinstance(code, str) and isinstance(as_of, date) else None
 
 
 def balance(values: dict[str, Any]) -> Decimal:
@@ -97,6 +111,36 @@ def _side(amount: Decimal) -> str:
     return "alacak" if amount < 0 else "borc"
 
 
+def kept(session: Session, company_id: int, parts: list[Part]) -> list[tuple[int, Words]]:
+    """Where a letter that is there has lines in currencies that the sheet does not name: they stay."""
+    asked = {"of_company": company_id, "codes": [part.group for part in parts]}
+    asked["days"] = [_day(part) for part in {part.part for part in parts}]
+    found = session.connection().execute(THERE, asked)
+    newest = {(row.code, -row.as_of.toordinal()): row.snapshot["lines"] for row in found}
+    there = [(part, _others(newest.get((part.group, part.part), []), part)) for part in parts]
+    return [(part.rows[0][0], _stays(lines)) for part, lines in there if lines]
+
+
+def _others(lines: list[dict[str, str]], part: Part) -> list[dict[str, str]]:
+    named = {line["currency"] for _, line in part.rows}
+    return [line for line in lines if line["currency"] not in named]
+
+
+def _lines(part: Part, before: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The lines of the sheet, and those that stay, at their places."""
+    named = [line for _, line in part.rows]
+    if not (stay := _others(before, part)):
+        return named
+    places = {line["currency"]: place for place, line in reversed(list(enumerate(before)))}
+    return sorted([*stay, *named], key=lambda line: places.get(line["currency"], len(before)))
+
+
+def _stays(lines: list[dict[str, str]]) -> Words:
+    named = ", ".join(f"{line['amount']} {line['currency']}" for line in lines)
+    tr = f"Mektupta duran {named} bu dosyada yok, olduğu gibi kaldı; artık yoksa 0 tutarla yükleyin"
+    return tr, f"The letter also has {named}, which this file does not name: it stays; upload it as 0 if it is gone"
+
+
 def apply(session: Session, company: Company, parts: list[Part], *, write: bool) -> Counter[str]:
     """Count what these rows do, per row; and do it if `write`."""
     before = accounts.known(session, company.id, {part.group for part in parts})
@@ -119,7 +163,7 @@ class _Plan:
     def __init__(self, part: Part, sender: dict[str, Any], account: tuple[str, dict[str, Any]], letter: Any) -> None:
         account_outcome, after = account
         self.part, self.letter = part, letter
-        self.snapshot = records.snapshot(sender, after, [line for _, line in part.rows])
+        self.snapshot = records.snapshot(sender, after, _lines(part, letter.snapshot["lines"] if letter else []))
         same_lines = letter is not None and _sorted(letter.snapshot) == _sorted(self.snapshot)
         same_receiver = letter is not None and letter.snapshot["receiver"] == self.snapshot["receiver"]
         draft = letter is not None and letter.state == DRAFT

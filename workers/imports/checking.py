@@ -10,7 +10,7 @@ from workers.db import reading
 from workers.errors import SheetRefused
 from workers.imports.balances import MAX_LINES
 from workers.imports.orders import Order, Tell, sheet_file
-from workers.imports.scratch import Scratch, Understood, Words, keep
+from workers.imports.scratch import Part, Scratch, Understood, Words, keep
 from workers.services.columns import MAPPINGS
 from workers.services.turkish import fold
 
@@ -82,7 +82,7 @@ def _fill(scratch: Scratch, order: Order, place: Path, tell: Tell) -> None:
         named = {"headers": list(filter(None, sheet.headers)), "sheets": sheet.sheets}
         facts |= {name: texts[:NAMED_AT_MOST] for name, texts in named.items()}
     scratch.settle(MAX_LINES)
-    _refuse(scratch, order)
+    _ask(scratch, order)
     scratch.finish(facts)
 
 
@@ -90,6 +90,7 @@ def _check(scratch: Scratch, order: Order, sheet: "Sheet", rows: "list[Row]") ->
     good: list[Understood] = []
     bad: list[tuple[int, list[Words]]] = []
     warned: list[tuple[int, list[Words]]] = []
+    lacking: list[tuple[str, int, int]] = []
     understand = order.meaning.understand
     for row in rows:
         values = _values(order, row)
@@ -97,10 +98,13 @@ def _check(scratch: Scratch, order: Order, sheet: "Sheet", rows: "list[Row]") ->
             warned.append((row.number, [_under(said.header, (said.tr, said.en)) for said in row.warnings]))
         if reasons := _reasons(order, sheet, row, values):
             bad.append((row.number, reasons))
+            if place := order.meaning.place(values):
+                lacking.append((*place, row.number))
         else:
             key, who, what = understand(values)
             good.append(Understood(key, row.number, who, what))
     scratch.add(good)
+    scratch.lack(lacking)
     scratch.say(bad, bad=True)
     scratch.say(warned, bad=False)
 
@@ -128,13 +132,16 @@ def _under(heading: str | None, words: Words) -> Words:
     return (f"{heading}: {words[0]}", f"{heading}: {words[1]}") if heading else words
 
 
-def _refuse(scratch: Scratch, order: Order) -> None:
+def _ask(scratch: Scratch, order: Order) -> None:
     """Ask the database about the rows that are good by themselves."""
-    refuse: Any = order.meaning.refuse
-    if refuse is None:
+    refuse, warn = order.meaning.refuse, order.meaning.warn
+    if refuse is None and warn is None:
         return
-    refused = []
+    refused: list[tuple[Part, Words]] = []
+    warned: list[tuple[int, Words]] = []
     for parts in scratch.batches(lambda: BATCH):
         with reading() as session:
-            refused += refuse(session, order.company_id, parts)
+            refused += refuse(session, order.company_id, parts) if refuse else []
+            warned += warn(session, order.company_id, parts) if warn else []
     scratch.refuse(refused)
+    scratch.say([(number, [words]) for number, words in warned], bad=False)

@@ -20,6 +20,7 @@ UNSAFE_AND_FAST = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32000", "
 TABLES = (
     "CREATE TABLE rows (grp TEXT, part INTEGER, line TEXT, number INTEGER, who BLOB, what BLOB)",
     "CREATE TABLE said (number INTEGER, bad INTEGER, reasons BLOB)",
+    "CREATE TABLE lacking (grp TEXT, part INTEGER, number INTEGER)",
     "CREATE TABLE about (facts BLOB)",
 )
 BY_KEY = (
@@ -31,6 +32,7 @@ TOO_MANY = "SELECT grp, part FROM rows GROUP BY grp, part HAVING COUNT(*) > ?"
 PART = "FROM rows WHERE grp = ? AND part = ?"
 SAME = "FROM rows WHERE grp = ? AND part = ? AND line = ?"
 IN_ORDER = "SELECT grp, part, number, who, what FROM rows WHERE (grp, part) > (?, ?) ORDER BY grp, part"
+LACKING = "SELECT rows.number, MIN(lacking.number) FROM rows JOIN lacking USING (grp, part) GROUP BY rows.number"
 AT_ODDS = """
 SELECT number, first FROM (
   SELECT number, who, FIRST_VALUE(who) OVER each AS decided, FIRST_VALUE(number) OVER each AS first
@@ -107,6 +109,10 @@ class Scratch:
         packed = ((number, bad, orjson.dumps(reasons)) for number, reasons in said)
         self._db.executemany("INSERT INTO said VALUES (?, ?, ?)", packed)
 
+    def lack(self, places: Iterable[tuple[str, int, int]]) -> None:
+        """Bad rows of which it is known to which group and part they belong: these come without them."""
+        self._db.executemany("INSERT INTO lacking VALUES (?, ?, ?)", places)
+
     def refuse(self, refused: list[tuple[Part, Words]]) -> None:
         """Take whole parts out of the good rows."""
         for part, reason in refused:
@@ -115,7 +121,8 @@ class Scratch:
 
     def settle(self, lines_at_most: int) -> None:
         """Once all rows are in: sort them, refuse doubles naming all of them, and parts of too many lines; warn where a
-        group is at odds, or may be the sum of others, as the main accounts of a trial balance are."""
+        part lacks a bad row, where a group is at odds, or may be the sum of others, as the main accounts of a trial
+        balance are."""
         for statement in BY_KEY:
             self._db.execute(statement)
         for *key, count in self._db.execute(DOUBLES).fetchall():
@@ -123,7 +130,8 @@ class Scratch:
         for key in self._db.execute(TOO_MANY, (lines_at_most,)).fetchall():
             self._db.execute(f"INSERT INTO said SELECT number, 1, ? {PART}", (_too_many(lines_at_most), *key))
             self._db.execute(f"DELETE {PART}", key)
-        told = [(number, [_differs(first)]) for number, first in self._db.execute(AT_ODDS)]
+        told = [(number, [_lacks(bad)]) for number, bad in self._db.execute(LACKING)]
+        told += [(number, [_differs(first)]) for number, first in self._db.execute(AT_ODDS)]
         told += [(number, [_is_above(code, below)]) for number, code, below in self._db.execute(ABOVE)]
         self.say(told, bad=False)
 
@@ -131,6 +139,7 @@ class Scratch:
         numbers = self._db.execute(f"SELECT number {SAME} ORDER BY number LIMIT ?", (*key, NAMED_AT_MOST)).fetchall()
         reasons = orjson.dumps([_double([number for (number,) in numbers], count)])
         self._db.execute(f"INSERT INTO said SELECT number, 1, ? {SAME}", (reasons, *key))
+        self._db.execute(f"INSERT INTO lacking SELECT grp, part, number {SAME}", key)
         self._db.execute(f"DELETE {SAME}", key)
 
     def finish(self, facts: dict[str, Any]) -> None:
@@ -219,6 +228,13 @@ def _double(numbers: list[int], count: int) -> Words:
 def _too_many(limit: int) -> bytes:
     words = (f"En çok {limit} satır bir arada durabilir", f"At most {limit} rows can stand together")
     return orjson.dumps([words])
+
+
+def _lacks(bad: int) -> Words:
+    return (
+        f"Aynı kaydın {bad}. satırı hatalı, onsuz alındı; o satırı düzeltip yükleyince eklenir",
+        f"Row {bad} of the same record is bad, so it came without it; mend and upload that row, and it is added",
+    )
 
 
 def _differs(first: int) -> Words:
