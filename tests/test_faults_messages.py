@@ -17,8 +17,9 @@ from tests.faults import Crew, sized
 from tests.gateways import FakeGateway
 from tests.mailbox import Mailbox
 from tests.messaging import FAST, configure, counts_of, items_of, letters, use_gateway
-from workers import db
+from workers import db, messages
 from workers.engine import enqueue, find
+from workers.jobs import reports
 
 crew = faults.crew
 REQUEST = 5  # messages: what one crash can leave unknown
@@ -105,6 +106,27 @@ def test_14_a_single_message_whose_sender_is_killed_is_looked_up_where_the_gatew
             assert (find(task_id).error or {"type": "NotDone"})["type"] == "NotDone"
 
         assert set(gateway.per_phone().values()) == {1}
+
+
+@sized(short={"recipients": 7}, full={"recipients": 100})
+@pytest.mark.parametrize("other", ["sandbox", "verimor"])
+def test_14_what_one_account_was_given_is_not_given_to_the_next_one(
+    crew: Crew, size: dict[str, Any], other: str
+) -> None:
+    crew.sabotage["sure_s"] = 1.0
+    with FakeGateway() as former, FakeGateway() as present:
+        former.trouble = "time_out"
+        task_id, worker = begin(crew, former, "verimor", size["recipients"]), crew.start()
+        wait_until(lambda: former.accepted, timeout_s=60, what="the request")
+        company_id = int(find(task_id).scope or 0)
+        messages.set_way(company_id, "sms", other, present.options(other))  # while the sender waits for the answer
+        for pid in worker.children():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: find(task_id).ended, timeout_s=180, what="the end")
+
+        reports.look_up_messages()  # which asks nobody but the former
+        assert counts_of(task_id) == {"unknown": REQUEST, "done": size["recipients"] - REQUEST}
+        assert set((former.per_phone() + present.per_phone()).values()) == {1}
 
 
 @sized(

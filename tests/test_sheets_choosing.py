@@ -207,6 +207,18 @@ def test_a_foreign_balance_keeps_the_side_that_lira_have_beside_it(tmp_path: Pat
     assert (values["bakiye"], values["side"], values["borc"], values["alacak"]) == (1000, "alacak", None, None)
 
 
+@pytest.mark.parametrize("lira", ["3.500,00 (A)", -3500, "(3.500,00)", "3.500,00 A"])
+@pytest.mark.parametrize("side", [(), (("B/A", ""),)])
+def test_a_foreign_balance_keeps_the_mark_or_the_sign_of_the_one_in_lira(
+    tmp_path: Path, lira: Any, side: tuple[tuple[str, Any], ...]
+) -> None:
+    row = first_row(tmp_path, ("Bakiye", lira), *side, ("Döviz Bakiye", "100,00"), ("Döviz", "USD"))
+
+    assert (row.values["bakiye"], row.values["side"], row.reasons) == (Decimal(100), "alacak", ())
+    marked = first_row(tmp_path, ("Bakiye", lira), *side, ("Döviz Bakiye", "100,00 (B)"), ("Döviz", "USD"))
+    assert marked.values["side"] == "borc", "its own mark counts"
+
+
 def test_a_foreign_row_without_its_foreign_amount_is_refused(tmp_path: Path) -> None:
     row = first_row(tmp_path, ("Bakiye", "42.000,00"), ("Döviz Bakiye", ""), ("Döviz Cinsi", "USD"))
 

@@ -75,6 +75,17 @@ def test_a_look_up_without_an_answer_says_so(name, fake):
             gateway.look_up(MESSAGES, KEY)
 
 
+@pytest.mark.parametrize("body", ["<html>404 Not Found kampanya</html>", "404 page not found", ""])
+def test_a_proxys_404_does_not_say_that_a_request_never_came(body, fake):
+    answer = f"HTTP/1.1 404 Not Found\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    with (
+        saying(answer) as base_url,
+        open_gateway("verimor", {**fake.options("verimor"), "base_url": base_url}) as gateway,
+    ):
+        with pytest.raises(GatewayAway):
+            gateway.look_up(MESSAGES, KEY)
+
+
 def test_each_report_belongs_to_its_message_even_where_numbers_end_alike(gateway, fake):
     fake.deliveries = {MESSAGES[0].phone: "undelivered", MESSAGES[1].phone: "delivered", MESSAGES[2].phone: "waiting"}
     before = datetime.now(UTC) - timedelta(seconds=2)

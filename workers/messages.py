@@ -23,6 +23,7 @@ from workers.models import Channel, Company, Delivery, Mutabakat, Suppression
 
 ROWS_AT_ONCE, CHUNK = 5000, 100
 SENT = ("sending", "done", "unknown")
+IDENTIFY = ("base_url", "usercode", "username", "account_sid", "key")
 D = Delivery.__table__
 TELL = (
     update(D)  # type: ignore[arg-type]  # declared as FromClause, is a Table
@@ -48,6 +49,12 @@ class Way:
     def account(self) -> str:
         """A name for the account at the gateway that gives nothing away: who shares it shares its pace."""
         return f"{self.provider}:{hashlib.sha256(repr(sorted(self.options.items())).encode()).hexdigest()[:16]}"
+
+    @property
+    def identity(self) -> str:
+        """The same account's name, whichever password or sender it is used with: what it knows, no other can tell."""
+        known_by = [(name, value) for name, value in sorted(self.options.items()) if name in IDENTIFY]
+        return f"{self.provider}:{hashlib.sha256(repr(known_by).encode()).hexdigest()[:16]}"
 
     @property
     def scope(self) -> str:
@@ -139,7 +146,8 @@ def _begun(way: Way, task_id: str, item: Item, recipient: str, at: datetime) -> 
     return {
         **{"company_id": way.company_id, "task_id": task_id, "item_id": item.id or item.position},
         **{"channel": way.channel, "recipient": Seal.dumps(recipient), "recipient_hash": digest(recipient)},
-        **{"state": item.state, "provider": way.provider, "request_key": item.request_key, "sent_at": at},
+        **{"state": item.state, "provider": way.provider, "account": way.identity, "sent_at": at},
+        "request_key": item.request_key,
         "provider_id": item.provider_id,
     }
 
@@ -169,6 +177,14 @@ def reached(task_id: str, hashes: Iterable[str]) -> dict[str, int]:
     query = query.where(Delivery.recipient_hash.in_(list(hashes)), Delivery.state.in_(SENT))
     with reading() as session:
         return dict(session.execute(query).all())
+
+
+def sent_elsewhere(way: Way, key: str) -> bool:
+    """Whether the request of this key went to another account than this way's, which can tell nothing of it."""
+    query = select(D.c.provider, D.c.account).where(D.c.request_key == key).limit(1)
+    with reading() as session:
+        sent = session.execute(query).first()
+    return sent is not None and (sent.provider, sent.account or way.identity) != (way.provider, way.identity)
 
 
 def suppressed(company_id: int | None, recipients: Iterable[str]) -> set[str]:
@@ -202,9 +218,9 @@ def opened(token: str) -> tuple[int, str]:
 
 def unsure(
     channel: str, since: datetime, providers: Iterable[str]
-) -> Iterator[tuple[int | None, str, dict[str, list[tuple[Item, str, datetime]]]]]:
-    """Requests whose outcome is unknown, by company and provider: by their keys, of each message the item, the
-    recipient and when it was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
+) -> Iterator[tuple[int | None, dict[str, list[tuple[Item, str, datetime]]]]]:
+    """Requests whose outcome is unknown, by company: by their keys, of each message the item, the recipient and when it
+    was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
     same = and_(D.c.item_id == items.c.id, D.c.request_key == items.c.request_key)
     left = select(D.c.id).join(items, same).where(D.c.state == "sending", items.c.state != "sending")
     now_known = {
@@ -218,14 +234,13 @@ def unsure(
     query = query.where(D.c.provider.in_(list(providers)))
     with reading() as session:
         rows = session.execute(query.order_by(D.c.sent_at.desc()).limit(ROWS_AT_ONCE)).all()
-    accounts: dict[tuple[int | None, str], dict[str, list[tuple[Item, str, datetime]]]] = {}
+    companies: dict[int | None, dict[str, list[tuple[Item, str, datetime]]]] = {}
     for row in rows:
         sent = row.Delivery
         if row.request_key == sent.request_key:
             message = (item_of(row), Seal.loads(sent.recipient), sent.sent_at)
-            account = accounts.setdefault((sent.company_id, sent.provider), {})
-            account.setdefault(sent.request_key, []).append(message)
-    yield from ((*account, requests) for account, requests in accounts.items())
+            companies.setdefault(sent.company_id, {}).setdefault(sent.request_key, []).append(message)
+    yield from companies.items()
 
 
 def is_any_unsure(channel: str, since: datetime, providers: Iterable[str]) -> bool:

@@ -160,6 +160,7 @@ class Delivery(Base):
     recipient_hash: Mapped[str] = mapped_column(String(64), index=True)
     state: Mapped[str] = mapped_column(String(10))
     provider: Mapped[str] = mapped_column(String(20))
+    account: Mapped[str | None] = mapped_column(String(40))
     provider_id: Mapped[str | None] = mapped_column(String(200), index=True)
     request_key: Mapped[str] = mapped_column(String(40))
     sent_at: Mapped[datetime] = mapped_column(Utc)

@@ -191,7 +191,10 @@ class Desk:
             self.work.send([item], self._call, self.note, gate=self.gate)
 
     def look_up(self, batch: list[Item], key: str) -> bool:
-        """End those that the gateway knows, set back those that it never got; False if it can't tell."""
+        """End those that the gateway knows, set back those that it never got; False if it can't tell, as of what
+        another one was given, before the company changed it."""
+        if evidence.sent_elsewhere(self.way, key):
+            return False
         verdicts = self.gateway.look_up([self._text(item) for item in batch], key)
         for item, verdict in zip(batch, verdicts or [], strict=False):
             if verdict:

@@ -1,4 +1,4 @@
-"""Amounts as Turkish ledgers write them: 1.234,56 · (1.234,56) · 1.234,56 (B) · ₺1.234,56 · 1.234,56- · –"""
+"""Amounts as Turkish ledgers write them: 1.234,56 · (1.234,56) · 1.234,56 (B) · -₺1.234,56 · 1.234,56- · –"""
 
 import math
 import re
@@ -15,10 +15,11 @@ CURRENCIES = {
     **dict.fromkeys(("usd", "$", "us$", "dolar", "abd doları", "amerikan doları", "dollar"), "USD"),
     **dict.fromkeys(("eur", "€", "euro", "avro"), "EUR"),
     **dict.fromkeys(("gbp", "£", "sterlin", "ingiliz sterlini", "stg"), "GBP"),
+    **dict.fromkeys(("chf", "frank", "isviçre frangı"), "CHF"),
 }
 SIDES = {"b": "borc", "borç": "borc", "borc": "borc", "a": "alacak", "alacak": "alacak"}
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009\u2007"), " ") | dict.fromkeys(map(ord, "\u2212\u2013\u2014"), "-")
-_CURRENCY = r"US\$|[₺$€£]|(?:TL|TRY|USD|EUR|GBP)(?![A-ZÇĞİÖŞÜ])"
+_CURRENCY = r"US\$|[₺$€£]|(?:TL|TRY|USD|DOLAR|EUR|EURO|AVRO|GBP|CHF)(?![A-ZÇĞİÖŞÜ])"
 _SIDE = r"(?:\((?:B|A)\)|(?:BORÇ|ALACAK|B|A)(?![A-ZÇĞİÖŞÜ])|\((?:BORÇ|ALACAK)\))"
 _BEHIND = re.compile(rf"^(.*?)\s*(?:(?<![A-ZÇĞİÖŞÜ])({_CURRENCY})|(?<![A-ZÇĞİÖŞÜ])({_SIDE}))\.?$")
 _BEFORE = re.compile(rf"^(?:({_CURRENCY})|({_SIDE}))\s*(?=[\d(.,+-])(.*)$")
@@ -66,7 +67,8 @@ def parse(text: str) -> Amount:
         return Amount(Decimal("0.00"), *_meaning(marks, text))
     if rest[:1] in ("+", "-") or rest[-1:] in ("+", "-"):
         sign, rest = (rest[0], rest[1:]) if rest[0] in "+-" else (rest[-1], rest[:-1])
-        negative, rest = negative or sign == "-", rest.strip()
+        rest, more = _without_marks(rest.strip())
+        negative, marks = negative or sign == "-", marks + more
     value, doubt = _number(rest, text)
     return Amount(-value + 0 if negative else value, *_meaning(marks, text), doubt)
 

@@ -71,14 +71,22 @@ def take_foreign(
 def _keep_side(
     here: Mapping[str, Any], told: Mapping[str, Any], values: dict[str, list[Any]], fields: Sequence[Field], n: int
 ) -> None:
-    """A bare balance has its side from borç and alacak beside it, also where these are in lira and are not taken."""
+    """A bare balance has its side from what stands beside it, also where that is in lira and is not taken: from borç
+    and alacak, or from the mark or the sign of the balance."""
     side = next((each.name for each in fields if each.kind == "side"), None)
     if side is None or values[side][n] is not None or any(told.get(name) is not None for name in BOTH):
         return
     net = (_value(here.get("borc")) or 0) - (_value(here.get("alacak")) or 0)
-    amount = next((value for value in map(_value, told.values()) if value is not None), None)
-    if net < 0 and amount is not None and amount > 0:
+    owed = min((_owed(amount) for name, amount in here.items() if name not in BOTH), default=0)
+    amount = next((amount for amount in told.values() if _value(amount) is not None), None)
+    if (net < 0 or owed < 0) and amount is not None and _owed(amount) > 0 and getattr(amount, "side", None) is None:
         values[side][n] = "alacak"
+
+
+def _owed(amount: Any) -> Decimal:
+    """Below zero for alacak, by its mark or its sign."""
+    value = _value(amount) or Decimal(0)
+    return -abs(value) if isinstance(amount, Amount) and amount.side == "alacak" else value
 
 
 def left_aside(

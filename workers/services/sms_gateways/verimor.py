@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from workers.errors import GatewayAway
 from workers.services.sending import Verdict
 from workers.services.sms_gateways import Delivery, Sms
 from workers.services.sms_gateways.answers import Answer, Codes, everyone, objects
@@ -95,7 +96,9 @@ class Verimor(Pooled):
     def _page(self, campaign: dict[str, str]) -> list[dict[str, Any]] | None:
         answer = self.wire.ask("/v2/status", {**self._access(), **campaign})
         if answer.status == 404:
-            return None
+            if _is_theirs(answer.text.strip().lower()):
+                return None
+            raise GatewayAway(reason="HTTP 404")
         if answer.status != 200 or not isinstance(answer.json, list):
             CODES.require(answer, _code(answer))
         return objects(answer.json)
@@ -114,6 +117,11 @@ def _coding(messages: Sequence[Sms]) -> dict[str, str]:
 def _number(phone: str) -> str:
     """905551234567 within Turkey, 00… abroad."""
     return phone.removeprefix("+") if phone.startswith("+90") else f"00{phone[1:]}"
+
+
+def _is_theirs(words: str) -> bool:
+    """Whether "not found" is Verimor's own ("Bu idye sahip kampanya bulunamadı"), and not that of a proxy before it."""
+    return "kampanya" in words and not words.startswith("<")
 
 
 def _campaign(answer: Answer) -> str | None:
