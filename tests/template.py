@@ -5,6 +5,7 @@ signals of its own, which runs what that module runs. Only the parent is another
 """
 
 import json
+import math
 import os
 import select
 import signal
@@ -14,9 +15,10 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, NoReturn
 
-MESSAGE_BYTES = 1 << 18
+MESSAGE_BYTES, LOOK_AGAIN_S = 1 << 18, 0.05
 
 
 def serves(env: dict[str, str], folder: Path) -> bool:
@@ -61,25 +63,32 @@ class Template:
         options: dict[str, Any] = {"cwd": folder, "env": env, "pass_fds": [theirs.fileno()]}
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options)
         self._codes: dict[int, int] = {}
+        self._lock = Lock()
         theirs.close()
 
     def fork(self, arguments: list[str], env: dict[str, str], log: Path) -> Forked:
-        self._channel.send(json.dumps({"arguments": arguments, "env": env, "log": str(log)}).encode())
-        while "forked" not in (told := self._hear()):
-            self._codes[told["pid"]] = told["code"]
-        self._codes.pop(told["forked"], None)  # of another, long gone, that had the same number
+        with self._lock:
+            self._channel.send(json.dumps({"arguments": arguments, "env": env, "log": str(log)}).encode())
+            while "forked" not in (told := self._hear()):
+                self._codes[told["pid"]] = told["code"]
+            self._codes.pop(told["forked"], None)  # of another, long gone, that had the same number
         return Forked(self, told["forked"])
 
     def code(self, pid: int, timeout_s: float | None) -> int | None:
-        """The exit code of a worker, as `subprocess` gives it; None while it runs."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while pid not in self._codes:
-            left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
-            if not select.select([self._channel], [], [], left_s)[0]:
+        """The exit code of a worker, as `subprocess` gives it; None while it runs. Other threads may ask, too, and hear
+        what is meant for this one."""
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            with self._lock:
+                while select.select([self._channel], [], [], 0)[0]:
+                    told = self._hear()
+                    self._codes[told["pid"]] = told["code"]
+                if pid in self._codes:
+                    return self._codes[pid]
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 return None
-            told = self._hear()
-            self._codes[told["pid"]] = told["code"]
-        return self._codes[pid]
+            select.select([self._channel], [], [], min(left_s, LOOK_AGAIN_S))
 
     def _hear(self) -> dict[str, Any]:
         message = self._channel.recv(MESSAGE_BYTES)
