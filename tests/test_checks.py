@@ -42,6 +42,8 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
     ("change", "what", "sentence"),
     [
         ({"redis_url": "redis://127.0.0.1:1"}, "Redis", "refused"),
+        ({"redis_url": "redis://127.0.0.1:1?bogus=1"}, "Redis", "bogus"),
+        ({"redis_url": "unix:///tmp/none.sock?db=y"}, "Redis", "REDIS_URL"),
         ({"database_url": "postgresql://u:geheim@127.0.0.1:1/d"}, "database", "refused"),
         ({"storage_url": "s3://bucket?endpoint=nowhere"}, "storage", "STORAGE_URL"),
         ({"rate_limit": "often"}, "limits", "RATE_LIMIT"),

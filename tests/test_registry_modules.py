@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ('{}["missing"]', "KeyError: 'missing'"),
         ("import no_such_library", "ModuleNotFoundError: .*no_such_library"),
         ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
     ],
 )
 def test_a_module_that_can_not_be_imported_is_left_out_with_all_it_declares(
@@ -57,4 +58,40 @@ def test_a_declaration_that_is_refused_ends_the_process_with_advice(folder: Path
     (folder / "faulty.py").write_text(KIND.format(name="faulty").replace("pdf", "fax"))
 
     with pytest.raises(BadSettings, match=f"job kind faulty in {folder.name}.faulty: queue must be one of"):
+        registry.kinds()
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "day: 'datetime.dat'",
+        "numbers: 'list['",
+        "either: 'int | \"Foo\"'",
+        "word: Annotated[str, Field(pattern='[')]",
+        "call: Callable[[int], int] = print",
+        "anything: object = object()",
+    ],
+)
+def test_a_kind_that_nobody_could_enqueue_is_left_out_and_stops_no_other(folder: Path, parameter: str) -> None:
+    uses = "import datetime\nfrom collections.abc import Callable\nfrom typing import Annotated\n"
+    uses += "from pydantic import Field\n"
+    (folder / "faulty.py").write_text(uses + KIND.format(name="odd").replace("()", f"({parameter})"))
+
+    assert list(registry.kinds()) == ["sound"]
+
+    assert list(registry.left_out()) == ["kind odd"]
+    assert registry.left_out()["kind odd"]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "advice"),
+    [
+        ("def odd(_hidden: int)", "call no parameter _… or like"),
+        ("def odd(model_dump: int)", "call no parameter _… or like"),
+    ],
+)
+def test_a_parameter_that_can_not_be_passed_is_refused(folder: Path, declaration: str, advice: str) -> None:
+    (folder / "faulty.py").write_text(KIND.format(name="odd").replace("def odd()", declaration))
+
+    with pytest.raises(BadSettings, match=advice):
         registry.kinds()

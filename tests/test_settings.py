@@ -146,6 +146,10 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
     assert load({"REDIS_URL": url, "SECRET_KEY": KEY}).redis_url == url
 
 
+NO_REDIS = ["http://h/0", "h:6379", "redis://h:abc/0", "redis://h:99999/0", "redis://[::1/0", "redis://h/abc"]
+NO_REDIS += ["redis+sentinel://h:1/name/abc", "redis+sentinel://h:1", "rediss://h/0/1"]
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
@@ -160,11 +164,7 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
         ({"DATABASE_URL": "mysql://h/d", "SECRET_KEY": KEY}, "DATABASE_URL"),
         ({"DATABASE_URL": "sira.db", "SECRET_KEY": KEY}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://h:five/d", "SECRET_KEY": KEY}, "DATABASE_URL"),
-        ({"REDIS_URL": "http://h/0", "SECRET_KEY": KEY}, "REDIS_URL"),
-        ({"REDIS_URL": "h:6379", "SECRET_KEY": KEY}, "REDIS_URL"),
-        ({"REDIS_URL": "redis://h:abc/0", "SECRET_KEY": KEY}, "REDIS_URL"),
-        ({"REDIS_URL": "redis://h:99999/0", "SECRET_KEY": KEY}, "REDIS_URL"),
-        ({"REDIS_URL": "redis://[::1/0", "SECRET_KEY": KEY}, "REDIS_URL"),
+        *[({"REDIS_URL": url, "SECRET_KEY": KEY}, "REDIS_URL") for url in NO_REDIS],
         ({"STORAGE_URL": "ftp://h/files"}, "STORAGE_URL"),
         ({"PORT": "http"}, "PORT"),
         ({"PORT": "65536"}, "PORT"),

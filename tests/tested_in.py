@@ -6,6 +6,7 @@ TESTED_IN = {
     "app/notified.py": "test_desk_company.py: the same for programs",
     "app/cors.py": "test_sira_js.py: what pages of other origins may read",
     "workers/engine/declaring.py": "test_registry.py: what is refused when a kind is declared",
+    "workers/engine/references.py": "test_registry.py: the records that parameters name",
     "workers/retry_after.py": "test_outcome.py: numbers, dates and nonsense; test_webhooks.py: as receivers ask",
     "workers/engine/ending.py": "test_rescue.py: what stays open when a job ends, and what does not",
     "workers/engine/ends.py": "test_desk_notices.py: what has ended since",

@@ -117,8 +117,11 @@ class Settings(BaseSettings):
         _refuse_unreadable(url)
         if url and urlsplit(url).scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
             raise ValueError("use redis://, rediss://, unix:// or redis+sentinel://")
-        if url.startswith("redis+sentinel:") and not urlsplit(url).path.strip("/"):
-            raise ValueError("name the service: redis+sentinel://h1:26379,h2:26379/service/0")
+        parts = urlsplit(url)
+        if parts.scheme == "redis+sentinel" and not re.fullmatch(r"/[^/]+(/[0-9]*)?", parts.path):
+            raise ValueError("name the service and the database: redis+sentinel://h1:26379,h2:26379/service/0")
+        if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"(/[0-9]*)?", parts.path):
+            raise ValueError("ends with the number of a database, as redis://host:6379/0 does, or with none")
         return url
 
     @field_validator("smtp_url", "public_url", "sandbox_url")

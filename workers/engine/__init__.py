@@ -1,6 +1,6 @@
 """THE QUEUE: knows no letter, no SMS, no sheet. What the rest of the house may use stands here.
 
-registry declaring  @job, the catalogue              queues waiting  enqueue: row, commit, push; waiting for work
+registry declaring references  @job, the catalogue   queues waiting  enqueue: row, commit, push; waiting for work
 tasks ends needs    find, search, what has ended     control verdicts steering  cancel, retry, decide, stand still
 worker claim running progress  claim, run, settle    outcome  what comes of an execution
 surroundings  put back after each job
@@ -20,7 +20,8 @@ from workers.engine.noreturn import no_return
 from workers.engine.outcome import Retry
 from workers.engine.progress import report
 from workers.engine.queues import enqueue
-from workers.engine.registry import Ref, job
+from workers.engine.references import Ref
+from workers.engine.registry import job
 from workers.engine.running import pause_point, this_task
 from workers.engine.tasks import find
 from workers.errors import SoftTimeLimitExceeded

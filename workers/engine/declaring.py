@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from workers.engine import cron
 
 if TYPE_CHECKING:
@@ -25,12 +27,17 @@ def faults(kind: "Kind", queues: Collection[str], *, taken: bool) -> Iterator[st
     """What is to be changed. `taken`: another module has declared that name."""
     parameters = inspect.signature(kind.function).parameters.values()
     unnamed = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters)
-    limits = (kind.soft_limit_s, kind.hard_limit_s)
+    limits, calls = (kind.soft_limit_s, kind.hard_limit_s), (kind.on_success, kind.on_failure)
     unrun = any(is_such(kind.function) for is_such in UNRUN)
     found = [
         (kind.queue not in queues, f"queue must be one of {', '.join(queues)}"),
-        (kind.retries < 0, "retries must be 0 or more"),
+        (not (isinstance(kind.retries, int) and kind.retries >= 0), "retries must be 0 or more, and a whole number"),
+        (any(call and not callable(call) for call in calls), "on_success and on_failure are functions"),
         (unnamed, "name every parameter"),
+        (
+            any(_is_taken(p.name) for p in parameters),
+            "call no parameter _… or like a part of a pydantic model (model_dump, …)",
+        ),
         (unrun, "calling it runs nothing, for it is async or yields; make it a plain def (asyncio.run() awaits)"),
         (bool(kind.items) and kind.items not in {p.name for p in parameters}, f"it has no parameter {kind.items!r}"),
         (kind.parallel and not kind.items, "parallel needs items"),
@@ -44,6 +51,11 @@ def faults(kind: "Kind", queues: Collection[str], *, taken: bool) -> Iterator[st
         (taken, "that name is taken"),
     ]
     return (advice for wrong, advice in found if wrong)
+
+
+def _is_taken(name: str) -> bool:
+    """Of a model, which the parameters become, these are its own."""
+    return name.startswith("_") or (name.startswith("model_") and hasattr(BaseModel, name))
 
 
 def _of_schedule(kind: "Kind", parameters: Iterable[inspect.Parameter]) -> list[tuple[bool, str]]:

@@ -4,17 +4,16 @@ import importlib
 import inspect
 import pkgutil
 import threading
-import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
-from typing_extensions import is_typeddict
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import to_jsonable_python
 
 from workers import logs, settings
-from workers.engine import declaring
+from workers.engine import declaring, references
 from workers.engine.seal import encode
 from workers.errors import BadSettings, InvalidInput, NotSerializable, SiraError, UnknownKind
 
@@ -25,13 +24,6 @@ ENDED = {"tr": "Görev tamamlandı!", "en": "Task done!"}
 log = logs.get("registry")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Ref:
-    """Marks a parameter as the id of a record of the caller's company: `Annotated[int, Ref("mutabakat")]`."""
-
-    record: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ class Kind:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[name] = (self.hints[name], default)
             return create_model(self.name, __config__=ConfigDict(extra="forbid", strict=True), **fields)
-        except (PydanticUserError, NameError) as error:
+        except Exception as error:  # of anybody's annotations, which may name what is not there
             reason = f"job kind {self.name} in {self.function.__module__}: {str(error).partition(chr(10))[0]}"
             raise BadSettings(reason=reason) from error
 
@@ -134,13 +126,13 @@ class Kind:
 
     def names(self, record: str) -> bool:
         """Whether a parameter may name records of that kind."""
-        return record in {name for hint in self.hints.values() for name in _names(hint)}
+        return record in {name for hint in self.hints.values() for name in references.names(hint)}
 
     def references(self, params: dict[str, Any]) -> dict[str, set[Any]]:
         """The ids of records that the parameters name, by record: `{"mutabakat": {1, 2}}`."""
         found: dict[str, set[Any]] = {}
         for name, hint in self.hints.items():
-            for record, value in _references(hint, params.get(name)):
+            for record, value in references.of(hint, params.get(name)):
                 found.setdefault(record, set()).add(value)
         return found
 
@@ -153,37 +145,6 @@ def _unfit(params: dict[str, Any]) -> Iterator[dict[str, str]]:
         except NotSerializable as error:
             what = error.fields["type_name"]
             yield {"field": str(name).encode(errors="replace").decode(), "message": f"JSON can't hold this {what}"}
-
-
-def _names(hint: Any) -> Iterator[str]:
-    """The records that values of this type may name."""
-    if is_typeddict(hint):
-        hints: Iterable[Any] = get_type_hints(hint, include_extras=True).values()
-    elif get_origin(hint) is Annotated:
-        yield from (mark.record for mark in hint.__metadata__ if isinstance(mark, Ref))
-        hints = [hint.__origin__]
-    else:
-        hints = get_args(hint)
-    for inner in hints:
-        yield from _names(inner)
-
-
-def _references(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
-    if value is None:
-        return
-    if get_origin(hint) is Annotated:
-        refs = [mark.record for mark in hint.__metadata__ if isinstance(mark, Ref)]
-        yield from ((record, value) for record in refs)
-        yield from _references(hint.__origin__, value)
-    elif get_origin(hint) in (Union, types.UnionType):
-        for option in get_args(hint):
-            yield from _references(option, value)
-    elif get_origin(hint) in (list, tuple, set) and isinstance(value, list | tuple | set):
-        for part in value:
-            yield from _references(get_args(hint)[0], part)
-    elif is_typeddict(hint) and isinstance(value, dict):
-        for name, inner in get_type_hints(hint, include_extras=True).items():
-            yield from _references(inner, value.get(name))
 
 
 @dataclass(frozen=True)
@@ -263,10 +224,8 @@ def _read(module: str) -> None:
         importlib.import_module(name)
     except SiraError:
         raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        log.error("jobs module left out", module=module, error=reason)
-        _left_out[f"module {module}"] = reason
+    except (Exception, SystemExit) as error:  # a script without a guard ends itself
+        _leave_out(f"module {module}", error)
         for kind in [kind for kind in _kinds.values() if kind.function.__module__ == name]:
             del _kinds[kind.name]  # what is declared above the fault would run without what stands below it
 
@@ -281,11 +240,16 @@ def _leave_out_unusable() -> None:
     """A kind whose parameters can't be described can't be enqueued either; it must not stop the others."""
     for kind in list(_kinds.values()):
         try:
-            _ = kind.model
-        except BadSettings as error:
-            log.error("job kind left out", kind=kind.name, error=error.message)
-            _left_out[f"kind {kind.name}"] = error.message
+            kind.schema()
+            to_jsonable_python([each.default for each in kind.model.model_fields.values() if not each.is_required()])
+        except Exception as error:
+            _leave_out(f"kind {kind.name}", error)
             del _kinds[kind.name]
+
+
+def _leave_out(what: str, error: BaseException) -> None:
+    _left_out[what] = error.message if isinstance(error, SiraError) else f"{type(error).__name__}: {error}"
+    log.error("left out of the catalogue", what=what, error=_left_out[what])
 
 
 def get(name: str) -> Kind:

@@ -76,7 +76,12 @@ def _connect(url: str, timeout_s: float, verify_tls: bool, pid: int) -> Any:
         return _from_sentinel(url, options)
     if url.startswith("rediss://") and not verify_tls:
         options["ssl_cert_reqs"] = "none"
-    return Redis.from_url(url, **options)
+    try:
+        made = Redis.from_url(url, **options)
+        made.connection_pool.connection_class(**made.connection_pool.connection_kwargs)  # that it can be: of ?options
+    except (TypeError, ValueError) as error:
+        raise BadSettings(reason=f"REDIS_URL: {str(error).rstrip('.')}") from None
+    return made
 
 
 def _from_sentinel(url: str, options: dict[str, Any]) -> Any:

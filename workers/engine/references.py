@@ -1,0 +1,46 @@
+"""Which parameters of a kind are ids of records: marked so in their types, however deep."""
+
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from typing_extensions import is_typeddict
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a parameter as the id of a record of the caller's company: `Annotated[int, Ref("mutabakat")]`."""
+
+    record: str
+
+
+def names(hint: Any) -> Iterator[str]:
+    """The records that values of this type may name."""
+    if is_typeddict(hint):
+        hints: Iterable[Any] = get_type_hints(hint, include_extras=True).values()
+    elif get_origin(hint) is Annotated:
+        yield from (mark.record for mark in hint.__metadata__ if isinstance(mark, Ref))
+        hints = [hint.__origin__]
+    else:
+        hints = get_args(hint)
+    for inner in hints:
+        yield from names(inner)
+
+
+def of(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    if value is None:
+        return
+    if get_origin(hint) is Annotated:
+        refs = [mark.record for mark in hint.__metadata__ if isinstance(mark, Ref)]
+        yield from ((record, value) for record in refs)
+        yield from of(hint.__origin__, value)
+    elif get_origin(hint) in (Union, types.UnionType):
+        for option in get_args(hint):
+            yield from of(option, value)
+    elif get_origin(hint) in (list, tuple, set) and isinstance(value, list | tuple | set):
+        for part in value:
+            yield from of(get_args(hint)[0], part)
+    elif is_typeddict(hint) and isinstance(value, dict):
+        for name, inner in get_type_hints(hint, include_extras=True).items():
+            yield from of(inner, value.get(name))
