@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -59,8 +60,8 @@ def _read_request(connection: socket.socket) -> None:
 
 
 @contextmanager
-def saying(*pieces: bytes) -> Iterator[str]:
-    """The URL of a server that reads a request, says these bytes and hangs up."""
+def saying(*pieces: bytes, each_s: float = 0) -> Iterator[str]:
+    """The URL of a server that reads a request, says these bytes, one piece after the other, and hangs up."""
 
     def serve() -> None:
         while True:
@@ -75,6 +76,7 @@ def saying(*pieces: bytes) -> Iterator[str]:
                 with suppress(OSError):  # a client may hang up before the end
                     for piece in pieces:
                         connection.sendall(piece)
+                        time.sleep(each_s)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import quote_plus
@@ -187,6 +188,16 @@ def test_whatever_a_gateway_says_is_a_verdict_or_an_error_of_ours(name, talker, 
             assert found is None or len(found) == len(some(gateway))
         with suppress(GatewayAway, GatewayBusy, GatewayRefused):
             assert {*gateway.reports(["77/4567", "SM1"])} <= {"77/4567", "SM1"}
+
+
+def test_an_answer_that_comes_a_byte_now_and_then_is_not_waited_for(fake):
+    slowly, began = [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b" "] * 100], time.monotonic()
+    with saying(*slowly, each_s=0.2) as base_url:
+        with open_gateway("verimor", fake.options("verimor") | {"base_url": base_url}, timeout_s=1) as gateway:
+            verdicts = gateway.send(some(gateway), KEY)
+
+    assert {verdict.state for verdict in verdicts} == {"unknown"}
+    assert time.monotonic() - began < 15, "not the twenty seconds that it takes to say all"
 
 
 @pytest.mark.parametrize("name", GATEWAYS)

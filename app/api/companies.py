@@ -30,7 +30,7 @@ api = documented.blueprint("companies", "Companies: the senders of letters", "/a
 def limit(text: str) -> str:
     """A limit such as 3/10minutes."""
     try:
-        limits.window(text)
+        limits.sensible(text)
     except ValueError:
         raise ValueError("must be a limit such as 3/10minutes") from None
     return text
@@ -139,9 +139,13 @@ class CompanyChange(Input):
         [], max_length=notified.ADDRESSES_AT_MOST, description="Who is mailed when tasks end"
     )
     webhook: Webhook | None = Field(None, description="Null: none")
-    sms_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="SMS a day; null: SMS_DAILY_CAP")
+    sms_daily_cap: Annotated[int, Field(ge=0, le=limits.MOST)] | None = Field(
+        None, description="SMS a day; null: SMS_DAILY_CAP"
+    )
     sms_per_number: Annotated[str, AfterValidator(limit)] | None = Field(None, description="Such as 3/10minutes")
-    mail_daily_cap: Annotated[int, Field(ge=0)] | None = Field(None, description="Mails a day; null: no limit")
+    mail_daily_cap: Annotated[int, Field(ge=0, le=limits.MOST)] | None = Field(
+        None, description="Mails a day; null: no limit"
+    )
     k: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         None, description="Bulks (and 16 times as many single tasks) that may be queued or running per queue; null: 1"
     )

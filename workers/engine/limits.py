@@ -15,7 +15,9 @@ from workers.engine import wire
 from workers.errors import QueueDown
 
 SHARES = "sira:shares"
+ASKED_TIMEOUT_S = wire.PUSH_TIMEOUT_S
 TURN_S = 2.0  # how long a request waits in place for its turn at the gateway; else its task rests
+MOST, MONTH_S = 10**9, 31 * 86_400
 BULKS, SINGLES = 1, 16  # how many of one company may be queued or running per queue, times its own K
 
 
@@ -42,6 +44,14 @@ def window(text: str) -> tuple[int, int]:
 
     limit = parse(text)
     return limit.amount, limit.get_expiry()
+
+
+def sensible(text: str) -> None:
+    """Raises ValueError for a limit of a number that would be none: of no message, in no time, or in longer than is
+    kept."""
+    amount, window_s = window(text)
+    if not (1 <= amount <= MOST and 1 <= window_s <= MONTH_S):
+        raise ValueError(text)
 
 
 def share(scope: str | None, queue: str, *, bulk: bool) -> tuple[Any, ...]:
@@ -98,7 +108,9 @@ class Gate:
         return f"sira:pace:{self.account}"
 
 
-def admit(caps: Caps, messages: list[tuple[str, str]]) -> list[tuple[str, int]]:
+def admit(
+    caps: Caps, messages: list[tuple[str, str]], *, timeout_s: float = wire.SOCKET_TIMEOUT_S
+) -> list[tuple[str, int]]:
     """Count messages, each its (hashed) number and a name of its own, where caps allow it; in their order: what stops
     it ('' nothing, 'day', 'number') and for how many seconds. One that was counted passes again: it was not sent then.
     Without Redis all pass: what is accepted is not refused."""
@@ -107,7 +119,7 @@ def admit(caps: Caps, messages: list[tuple[str, str]]) -> list[tuple[str, int]]:
     daily = "" if caps.daily is None else caps.daily
     prefix = f"sira:number:{caps.scope}:"
     try:
-        told = wire.run(wire.connect(), "admit", day, daily, amount, window_s, prefix, *chain(*messages))
+        told = wire.run(wire.connect(timeout_s), "admit", day, daily, amount, window_s, prefix, *chain(*messages))
     except (RedisError, QueueDown):
         return [("", 0)] * len(messages)
     return [(what.decode(), int(seconds)) for what, seconds in told]

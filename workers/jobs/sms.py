@@ -57,8 +57,9 @@ def _one(_: list[Any], params: dict[str, Any], asked: Asked) -> list[Entry]:
 
 
 def count_one(caps: Caps, recipient: str, asked: Asked) -> None:
-    """Count a single message against the caps; raises LimitReached."""
-    [(what, seconds)] = limits.admit(caps, [(evidence.digest(recipient), asked.name)])
+    """Count a single message against the caps, while somebody waits for the answer; raises LimitReached."""
+    named = [(evidence.digest(recipient), asked.name)]
+    [(what, seconds)] = limits.admit(caps, named, timeout_s=limits.ASKED_TIMEOUT_S)
     if what:
         raise LimitReached(what=STOPPED[what], retry_after_s=seconds or _until_tomorrow_s())
 

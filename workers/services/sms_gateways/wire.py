@@ -131,8 +131,9 @@ def _away(fault: Exception) -> NoReturn:
 
 
 def _read(response: requests.Response, timeout_s: float) -> str:
+    """Piece by piece as they come, for a server that says a byte now and then would never be done."""
     content, deadline = bytearray(), time.monotonic() + timeout_s
-    for chunk in response.iter_content(65_536):
+    while chunk := response.raw.read1(65_536):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
             raise requests.exceptions.ContentDecodingError
