@@ -15,6 +15,8 @@ from tests.hands import put_row, record_all, work_off
 from tests.test_sse import follow, parsed
 from workers import db
 from workers.db import now
+from workers.engine import ends, find
+from workers.engine.seal import Seal
 from workers.models import User
 
 face, desk = desks.face, desks.desk
@@ -179,3 +181,23 @@ def test_what_had_ended_and_was_not_yet_written_when_somebody_looked_is_new_all_
     assert unread(desk.member) == 1
     assert task_id in desk.member.get("/notices").text
     assert unread(desk.member) == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "tr", "en"),
+    [
+        (
+            {"done": 2700, "failed": 1300, "unknown": 2},
+            " Başarısız: 1.300, sonucu belirsiz: 2",
+            " Failed: 1,300, unknown: 2",
+        ),
+        ({"done": 3, "skipped": 1}, "", ""),
+        ({"done": 3, "failed": "x"}, "", ""),
+        (None, "", ""),
+    ],
+)
+def test_what_of_a_bulk_was_not_done_is_told_with_its_end(face: Any, result: Any, tr: str, en: str) -> None:
+    task_id = ended(face.ayse.company_id, kind="send_bulk_sms", result=Seal.dumps(result))
+
+    assert ends.sentence(find(task_id), "tr") == f"SMS'ler gönderildi!{tr}"
+    assert ends.sentence(find(task_id), "en") == f"Messages sent!{en}"

@@ -138,7 +138,17 @@ def test_an_import_that_left_out_only_its_bad_rows_is_told_as_an_import(desk: De
     record_all()
     assert "aktarılmadı" not in desk.member.get(f"/upload/{real.id}").text
     assert "o dosyayı yükleyin" in desk.member.get(f"/upload/{real.id}").text
-    assert "Dosya işlendi!" in desk.member.get("/notices").text
+    assert "Dosya işlendi! Hatalı satır: 1" in desk.member.get("/notices").text
+
+
+def test_a_trial_in_which_every_row_is_wrong_says_so(desk: Desk) -> None:
+    trial = tried(desk.member, content=xlsx(ACCOUNT_HEAD, ("1", "", "", "", "", ""), ("2", "", "", "", "", "")))
+
+    page = desk.member.get(f"/upload/{trial.id}").text
+
+    assert counts(trial.result) == (0, 0, 0, 2)
+    assert "satırların hepsi hatalı" in page
+    assert "zaten kayıtlı" not in page
 
 
 def test_an_import_whose_result_can_not_be_opened_any_more_is_told_all_the_same(desk: Desk) -> None:

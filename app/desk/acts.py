@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.auth import caller
-from app.desk.shown import item_state, kind_name
+from app.desk.shown import Readable, item_state, kind_name
 from workers.db import now, reading, storable, writing
 from workers.models import Act, User
 
@@ -84,7 +84,7 @@ def _detail_of(what: str, detail: str) -> str:
         return item_state(detail)
     if what == "sheet imported" and (sheet := SHEET.fullmatch(detail)):
         return f"{sheet[1]} ({_(sheet[2])})"
-    if (counted := COUNTED.fullmatch(detail)) and (told := _count_of(what, int(counted[1]))):
+    if (counted := COUNTED.fullmatch(detail)) and (told := _count_of(what, Readable(counted[1]))):
         return f"{told} ({', '.join(map(_, counted[2].split(', ')))})" if counted[2] else told
     return detail
 

@@ -17,6 +17,13 @@ NOTHING = "–"
 SHORT_S = 9.95
 
 
+class Readable(int):
+    """A count that stands in a sentence as people write it: `1.234` in Turkish."""
+
+    def __str__(self) -> str:
+        return number(int(self))
+
+
 def register(app: Flask) -> None:
     for write in (
         when,

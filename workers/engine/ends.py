@@ -18,15 +18,30 @@ T = tasks.c
 MANY = 100
 FAILED = {"tr": "Görev başarısız oldu", "en": "A task failed"}
 REVOKED = {"tr": "Görev iptal edildi", "en": "A task was cancelled"}
+LEFT = {"failed": {"tr": "başarısız", "en": "failed"}, "unknown": {"tr": "sonucu belirsiz", "en": "unknown"}}
 
 
 def sentence(task: Task, lang: str) -> str:
-    """What people are told when it has ended: the kind's own sentence if it succeeded."""
+    """What people are told when it has ended: the kind's own sentence if it succeeded, and what of it did not."""
     if task.state != "SUCCESS":
         return (REVOKED if task.state == "REVOKED" else FAILED)[lang]
     kind = registry.kinds().get(task.kind)
     ended = kind.ended if kind else registry.ENDED
-    return (ended(task.result) if callable(ended) else ended)[lang]
+    told = (ended(task.result) if callable(ended) else ended)[lang]
+    return " ".join([told, *_left(task.result, lang)])
+
+
+def _left(result: Any, lang: str) -> list[str]:
+    """Of a bulk, whose result counts its items: `Başarısız: 1.300, sonucu belirsiz: 2`."""
+    counts = result if isinstance(result, dict) else {}
+    left = [(words[lang], counts[state]) for state, words in LEFT.items() if type(counts.get(state)) is int]
+    told = ", ".join(f"{word}: {counted(count, lang)}" for word, count in left if count)
+    return [told[:1].upper() + told[1:]] if told else []
+
+
+def counted(count: int, lang: str) -> str:
+    """`1.234` in Turkish, `1,234` in English."""
+    return f"{count:,}".replace(",", "." if lang == "tr" else ",")
 
 
 def detail(task: Task) -> str | None:

@@ -14,6 +14,7 @@ from workers.services.columns import Target
 IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
 EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
 IMPORTED = {"tr": "Dosya işlendi!", "en": "The file was read!"}
+PARTLY = {"tr": "Dosya işlendi! Hatalı satır: {}", "en": "The file was read! Wrong rows: {}"}
 TRIED = {"tr": "Deneme bitti", "en": "The trial has ended"}
 REFUSED = {"tr": "Hiçbir satır aktarılmadı: {} hatalı satır var", "en": "No row was imported (wrong rows: {})"}
 EXPORTED = {"tr": "Tablo hazır!", "en": "The workbook is ready!"}
@@ -41,15 +42,17 @@ def _is_half_done(task_id: str) -> bool:
 
 
 def _end_of(result: dict[str, Any] | None) -> dict[str, str]:
-    """A trial changed nothing, and of all or nothing one bad row leaves nothing: neither may sound like an import."""
+    """A trial changed nothing, and of all or nothing one bad row leaves nothing: neither may sound like an import; nor
+    may one that left rows out sound whole."""
     if not result or "unreadable" in result:  # the key that sealed it is gone
         return IMPORTED
     if result["dry_run"]:
         return TRIED
-    if not result["bad"] or result["new"] or result["changed"] or result["unchanged"]:
+    if not result["bad"]:
         return IMPORTED
+    told = PARTLY if result["new"] or result["changed"] or result["unchanged"] else REFUSED
     count = f"{result['bad']:,}"
-    return {"tr": REFUSED["tr"].format(count.replace(",", ".")), "en": REFUSED["en"].format(count)}
+    return {"tr": told["tr"].format(count.replace(",", ".")), "en": told["en"].format(count)}
 
 
 @job(queue="excel", retries=3, accepted=IMPORTING, ended=_end_of, no_return=_is_half_done)

@@ -118,7 +118,10 @@ BALANCE = (
         "date",
         aliases=("tarih", "bakiye tarihi", "dönem", "dönem sonu", "as of"),
         example="31.12.2025",
-        about=("Bakiyenin günü; sütun yoksa yüklerken as_of verin", "The day of the balance; or as_of at the upload"),
+        about=(
+            "Bakiyenin günü; sütun yoksa yüklerken bakiye gününü (as_of) verin",
+            "The day of the balance; or as_of at the upload",
+        ),
     ),
     Column(
         "currency",

@@ -98,7 +98,7 @@ class Verimor(Pooled):
         if answer.status == 404:
             if _is_theirs(answer.text.strip().lower()):
                 return None
-            raise GatewayAway(reason="HTTP 404")
+            raise GatewayAway(reason=f"HTTP {answer.status}")
         if answer.status != 200 or not isinstance(answer.json, list):
             CODES.require(answer, _code(answer))
         return objects(answer.json)
