@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ COMPANY = {
     "phone": "0212 000 00 00",
     "email": "mutabakat@ornek.example",
 }
-AS_OF, REPLY_BY = date(2025, 12, 31), date(2026, 1, 31)
+AS_OF, REPLY_WITHIN = date(2025, 12, 31), timedelta(days=30)
 HAND_WRITTEN = Path(__file__).with_name("sample_accounts.csv")
 MADE = 194
 ACCOUNTS_PER_TRANSACTION = 50
@@ -106,7 +106,7 @@ def _letter(company: Company, account: Account, row: dict[str, Any]) -> Mutabaka
         company_id=company.id,
         account_id=account.id,
         as_of=AS_OF,
-        reply_by=REPLY_BY,
+        reply_by=db.now().date() + REPLY_WITHIN,
         variant=row["variant"],
         snapshot=records.snapshot(records.sender(company), row, row["lines"]),
     )

@@ -3,8 +3,11 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests import kinds
 from tests.conftest import Service, wait_until
+from tests.hands import work_off
 from workers.engine import enqueue, find, ledger
 from workers.engine.control import cancel, retry
 
@@ -117,3 +120,16 @@ def test_a_cancelled_bulk_can_be_run_again_to_its_end(service: Service, tmp_path
 def test_a_bulk_job_simply_called_works_through_a_plain_list(tmp_path: Path) -> None:
     assert kinds.write_lines(["a", "b"], path=str(tmp_path / "out"), pause_s=0.0) == 2
     assert kinds.square_all([1, 2, -3], pause_s=0.0) == 5
+
+
+@pytest.mark.parametrize(("take", "state", "counts"), [(0, "FAILURE", (0, 4)), (2, "SUCCESS", (2, 2))])
+def test_a_job_that_leaves_early_has_succeeded_if_it_did_any(
+    service: Service, take: int, state: str, counts: tuple[int, int]
+) -> None:
+    task_id = enqueue("leave_early", {"values": [1, 2, 3, 4], "take": take}).id
+
+    work_off()
+
+    task = find(task_id)
+    assert (task.state, task.counts["done"], task.counts["skipped"]) == (state, *counts)  # type: ignore[index]
+    assert ("took none of them" in (task.error or {"message": ""})["message"]) == (take == 0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workers.engine import ledger, running, wire
+from workers.engine.claim import is_held
 from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
 from workers.engine.progress import report
@@ -14,6 +15,7 @@ from workers.engine.registry import Kind
 from workers.errors import SiraError
 
 SIDE_BY_SIDE_AT_MOST = 8
+LEFT_OUT = "Görev bu kaleme gelmeden bitti"
 POLL_S = 0.005
 TELL_EVERY_S = 0.2  # counting the items of a large bulk takes as long as working on some of them
 
@@ -100,9 +102,22 @@ class Items:
         call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, math.ceil(waiting / size) - 1))
 
     def _refuse_nothing_done(self) -> None:
-        if not ledger.counts(self.run.task_id).get("done"):
-            reason = ledger.first_error(self.run.task_id) or "no item was left"
-            raise NothingDone(total=self.total, reason=reason)
+        _refuse_nothing_done(self.run.task_id, self.total, "no item was left")
+
+    def left(self) -> None:
+        """The job has ended, perhaps before all were taken: none stays open."""
+        if self.run.helps:
+            return
+        _refuse_nothing_done(self.run.task_id, self.total, "the job took none of them")
+        counts, run = ledger.counts(self.run.task_id), self.run
+        is_any_open = counts.get("pending") or counts.get("sending")
+        if is_any_open and (not run.leased or is_held(wire.connect(), run.job_id, run.execution)):
+            ledger.close(run.task_id, LEFT_OUT)
+
+
+def _refuse_nothing_done(task_id: str, total: int, otherwise: str) -> None:
+    if not ledger.counts(task_id).get("done"):
+        raise NothingDone(total=total, reason=ledger.first_error(task_id) or otherwise)
 
 
 class Listed:
@@ -145,11 +160,20 @@ def arguments(kind: Kind, params: dict[str, Any], run: running.Run) -> dict[str,
     return called_with
 
 
+def called(kind: Kind, params: dict[str, Any], run: running.Run) -> Any:
+    """Call the kind's function; gives its result."""
+    called_with = arguments(kind, params, run)
+    result = kind.function(**called_with)
+    if kind.items:
+        called_with[kind.items].left()
+    return result
+
+
 def run_whole(kind: Kind, job_id: str, params: dict[str, Any]) -> Any:
     """Run a job in one piece, as a stock worker does: it does the same work less well."""
     run = running.Run(job_id, task_of(job_id), f"stock-{os.getpid()}", slice_ends=math.inf, leased=False)
     token = running.present.set(run)
     try:
-        return kind.function(**arguments(kind, params, run))
+        return called(kind, params, run)
     finally:
         running.present.reset(token)

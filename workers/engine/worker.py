@@ -286,7 +286,7 @@ class Worker(RQWorker):
         if calls_back(claim.job_id):
             soft_s, call = callbacks.SOFT_LIMIT_S, partial(callbacks.make, kind, params)
         else:
-            soft_s, call = kind.soft_s, partial(kind.function, **bulk.arguments(kind, params, run))
+            soft_s, call = kind.soft_s, partial(bulk.called, kind, params, run)
         if claim.meta:
             run.meta = progress.kept(claim.meta)
         token = running.present.set(run)

@@ -68,6 +68,7 @@ ENGLISH = {
     "İptal edildi": "Cancelled",
     "Görev bitti": "The task has ended",
     "Görev başarısız oldu": "The task failed",
+    "Görev bu kaleme gelmeden bitti": "The task ended before it came to this item",
     "Görev başka bir araçla sonlandırıldı": "Another tool ended the task",
     "Mutabakat kaydı bulunamadı": "The letter's record was not found",
     "Günlük gönderim sınırı doldu": "The daily limit is reached",
