@@ -182,13 +182,13 @@ def take_turn(gate: Gate | None, count: int, rest: Callable[[float], None]) -> N
 
 def called(call: Send, batch: list[Item], key: str, gate: Gate | None = None) -> Exception | None:
     """Make the call; what it leaves open is unknown, unless it surely sent nothing of it: that was no attempt. Gives
-    what it raised. A gateway that asks for a rest gets it from everybody."""
+    what it raised. A gateway that asks for a rest gets it from everybody, unless this task alone is to rest."""
     raised: Exception | None = None
     try:
         call(batch, key)
     except Exception as error:
         raised = error
-    if gate and isinstance(raised, GatewayBusy):
+    if gate and isinstance(raised, GatewayBusy) and not raised.fields.get("task_only"):
         gate.rest(asked_pause_ms(raised) / 1000)
     for item in batch:
         if item.state == "sending" and isinstance(raised, NOT_SENT):

@@ -3,11 +3,12 @@
 A server that speaks of its own state (421, 4.3.x, 4.4.x) once it knows the recipient may have a full disk: then whoever
 comes next hears the same. Or it fails, or hangs up without a word, for this recipient alone, and for ever, as at the
 look-up of a dead domain. One answer does not tell which, two do. So who hears it first waits alone, as a grey-listed
-one does, and uses an attempt. If another hears it next, with no mail accepted in between, all mail of the account
-rests, and that one uses none. Then it begins anew. Who was put off before counts for neither: dead domains come up
-again one behind the other, and would hold up a large bulk for hours. So every rest has cost somebody an attempt: nobody
-can hold up the others for ever, and as the pauses between one recipient's attempts add up to more than a day, an outage
-of a day fails nobody.
+one does, and uses an attempt. If another hears it next, with no mail accepted in between, its task rests, and that one
+uses none; other tasks find out for themselves, for a list of dead domains must not hold up another company. Only who
+closes the door (421) or takes no mail whoever it is for (4xx to MAIL) gets a rest from all. Then it begins anew. Who
+was put off before counts for neither: dead domains come up again one behind the other, and would hold up a large bulk
+for hours. So every rest has cost somebody an attempt: nobody can hold up the others for ever, and as the pauses between
+one recipient's attempts add up to more than a day, an outage of a day fails nobody.
 """
 
 import re
@@ -58,6 +59,11 @@ class Trouble:
 
     def of_all(self) -> GatewayBusy:
         return GatewayBusy(retry_after_s=self.retry_after_s, reason=self.reason)
+
+    def of_more(self) -> GatewayBusy:
+        """Another recipient heard it, too."""
+        closes = self.retry_after_s == BUSY_S
+        return GatewayBusy(retry_after_s=self.retry_after_s, reason=self.reason, task_only=not closes)
 
 
 @dataclass(frozen=True)

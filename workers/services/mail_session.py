@@ -196,7 +196,7 @@ class MailSession:
         if isinstance(said, Trouble):
             first, since = _in_trouble.pop(self._server, (recipient, 0.0))
             if first != recipient and time.monotonic() - since < DEFERRAL_S:
-                raise said.of_all()
+                raise said.of_more()
             _in_trouble[self._server] = recipient, time.monotonic()
             return said.of_one()
         if isinstance(said, Verdict) and said.state == "done":
