@@ -152,8 +152,13 @@ def _limits(chosen: Settings) -> str:
 
 
 def _addresses(chosen: Settings) -> str:
-    if chosen.public_url and not _is_url(chosen.public_url, "http", "https"):
+    if chosen.public_url and not (
+        _is_url(chosen.public_url, "http", "https") and not set("?# ") & {*chosen.public_url}
+    ):
         raise BadSettings(reason="PUBLIC_URL is no address such as https://sira.example.com")
+    for name in ("netgsm_base_url", "iletimerkezi_base_url", "verimor_base_url", "twilio_base_url"):
+        if getattr(chosen, name) and not _is_url(getattr(chosen, name), "http", "https"):
+            raise BadSettings(reason=f"{name.upper()} is no address such as https://api.example.com")
     if chosen.smtp_url:
         read_url(chosen.smtp_url)
     if chosen.mail_from and not _is_sender(chosen.mail_from):

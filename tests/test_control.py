@@ -58,10 +58,14 @@ def test_a_dependent_that_is_cancelled_waits_nowhere_any_more(service: Service) 
 def test_a_retry_that_waits_for_its_time_can_be_cancelled(service: Service) -> None:
     task = enqueue("add", {"a": 1})
     settle(*claim("sms"), "sms", outcome.failed(ValueError("no"), retries_left=3, retries=3))
-    assert find(task.id).state == "RETRY"
+    record_all()
+    assert (find(task.id).state, find(task.id).error) == ("RETRY", {"type": "ValueError", "message": "no"})
 
     assert control.cancel(task.id).state == "REVOKED"
 
+    record_all()
+    service.redis.delete(f"rq:job:{task.id}")
+    assert find(task.id).error is None, "why it was tried again is not why it ended"
     assert service.redis.zcard("rq:scheduled:sms") == 0
 
 

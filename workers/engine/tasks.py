@@ -171,7 +171,8 @@ def _counted(session: Any, rows: Sequence[RowMapping], found: list[Task]) -> lis
 
 
 def _from_row(row: RowMapping, *, detailed: bool) -> Task:
-    error = {"type": row["error_type"], "message": row["error_message"] or ""} if row["error_type"] else None
+    told = row["error_type"] and row["state"] in ("FAILURE", "RETRY")
+    error = {"type": row["error_type"], "message": row["error_message"] or ""} if told else None
     succeeded = row["state"] == "SUCCESS"
     return Task(
         **{name: row[name] for name in ("id", "kind", "queue", "scope", "state", "status", "event_id")},
