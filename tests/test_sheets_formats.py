@@ -11,7 +11,8 @@ import pytest
 from tests import workbooks
 from tests.oldbooks import Euros, Shown
 from tests.test_sheets_reading import read
-from tests.workbooks import GOOD, HEAD, Raw, parts, rows, sheet, write
+from tests.workbooks import FIELDS, GOOD, HEAD, Raw, parts, rows, sheet, workbook, write
+from workers.services import sheets
 from workers.services.sheets import pieces
 
 
@@ -84,3 +85,25 @@ def test_rows_whose_cells_are_only_formatted_are_passed_over_unparsed(tmp_path):
 
     assert (opened.total, [row.number for row in found]) == (2, [2, 60_003])
     assert sum(len(piece.xml) for piece in cut) < len(formatted) / 2
+
+
+def test_the_side_that_a_number_format_shows_counts_where_nothing_else_says_one(tmp_path):
+    def shown(style, amount):
+        return Raw(f'<c r="{{r}}" s="{style}"><v>{amount}</v></c>')
+
+    path = workbook(
+        tmp_path / "cari.xlsx",
+        ("Cari Kodu", "Unvan", "Bakiye", "B/A"),
+        *[("1", "A", shown(1, 5), None), ("2", "B", shown(2, 6), None), ("3", "C", shown(1, 7), "B")],
+        *[("4", "D", shown(3, 8), None), ("5", "E", shown(3, -9), None)],
+        formats=['#,##0.00\\ "(A)"', '#,##0.00 "Alacak"', '#,##0.00 "(B)";#,##0.00 "(A)"'],
+    )
+
+    with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
+        found = [row for chunk in opened.rows() for row in chunk]
+
+    assert [(row.values["amount"], row.values["side"]) for row in found] == [
+        *[(5, "alacak"), (6, "alacak"), (7, "borc"), (8, "borc"), (9, "alacak")]
+    ]
+    assert not any(row.reasons for row in found)
+    assert getattr(found[0].cells[2], "format", None) == '#,##0.00\\ "(A)"', "a row that is given back shows it, too"

@@ -32,7 +32,7 @@ class Source(Protocol):
 
     @property
     def shows_currencies(self) -> bool:
-        """Whether some of its number formats show a foreign currency."""
+        """Whether some of its number formats show a foreign currency, or alacak."""
 
     def blocks(self, sheet: str, after: int = 0) -> Iterator[Block]:
         """The rows behind row number `after`, in order."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from workers.services import turkish
@@ -13,7 +14,7 @@ from workers.services.sheets.blocks import Block
 from workers.services.sheets.headers import Header
 from workers.services.sheets.meanings import of_column
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import Said, currency_in, currency_shown
+from workers.services.sheets.values import Said, currency_in, currency_shown, side_shown
 from workers.services.workbooks import Styled
 
 MAX_TOTAL_CHARS = 60
@@ -71,6 +72,7 @@ def understood(block: Block, header: Header, fields: Sequence[Field], at_most: i
     _fill_currencies(values, fields, header)
     take_foreign(columns, values, fields, header, header.names)
     _fill_shown_currencies(columns, numbers, values, block.formats, fields, header)
+    _fill_shown_sides(columns, numbers, values, block.formats, fields, header)
     _fill_sides(values, fields, header)
     aside = [*_filled(columns, header.others), *left_aside(columns, values, fields, header)]
     said = [*_taken_out(values, fields), *_left(aside, fields, header, _OTHER_CURRENCY)]
@@ -178,6 +180,26 @@ def _fill_shown_currencies(
         for n, number in enumerate(numbers):
             if number in shown and column[n] is None and values[field.name][n] is not None:
                 column[n] = currency_shown(shown[number])
+
+
+def _fill_shown_sides(
+    columns: list[list[Any]],
+    numbers: list[int],
+    values: dict[str, list[Any]],
+    formats: Mapping[int, Mapping[int, str]],
+    fields: Sequence[Field],
+    header: Header,
+) -> None:
+    """Where nothing else says the side of a balance, it is what its number format shows: `100,00 (A)` of 100."""
+    for money, field in pairwise(fields):
+        at = header.columns.get(money.name, -1)
+        if (money.kind, field.kind) == ("money", "side") and at in formats:
+            shown = {number: code for number, code in formats[at].items() if side_shown(code) == "alacak"}
+            columns[at] = _styled(columns[at], numbers, shown)
+            for n, number in enumerate(numbers):
+                amount = values[money.name][n]
+                if number in shown and type(amount) is Decimal and amount > 0 and values[field.name][n] is None:
+                    values[field.name][n] = "alacak"
 
 
 def _fill_sides(values: dict[str, list[Any]], fields: Sequence[Field], header: Header) -> None:

@@ -29,6 +29,7 @@ PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _AS_DECIMAL = re.compile(r"(\d{9,11})[.,]0{1,2}", re.ASCII)  # how programs write a number that they took for an amount
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
 _SYMBOL = re.compile(r"\[\$([^\]-]*)[^\]]*\]")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _NOT_SHOWN = re.compile(r"[\"\\]|[_*].")
 _CURRENCY_IN_HEADER = re.compile(
     r"(?<![^\W\d_])(?:TL|TRY|USD|EUR|GBP|CHF|dolar|euro|avro|sterlin)(?![^\W\d_])|[₺$€£]", re.IGNORECASE
@@ -271,3 +272,14 @@ def currency_shown(format: str) -> str | None:
     ('EUR', 'USD', None)
     """
     return currency_in(_NOT_SHOWN.sub("", _SYMBOL.sub(r"\1", format.partition(";")[0])))
+
+
+@lru_cache(4096)
+def side_shown(format: str) -> str | None:
+    """The side that this number format shows beside a number above zero.
+
+    >>> side_shown('#,##0.00 "(A)"'), side_shown('#,##0.00 "Borç";#,##0.00 "Alacak"'), side_shown('0 "adet"')
+    ('alacak', 'borc', None)
+    """
+    words = _LETTERS.findall(" ".join(_QUOTED.findall(format.partition(";")[0])))
+    return next((amounts.SIDES[word] for word in map(str.lower, words) if word in amounts.SIDES), None)

@@ -15,7 +15,7 @@ from workers.services.sheets.biff import EAST_ASIAN
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.cell_formats import BUILT_IN
 from workers.services.sheets.guard import MB, broken, refuse
-from workers.services.sheets.values import currency_shown
+from workers.services.sheets.values import currency_shown, side_shown
 
 MAX_SMALL_PART_BYTES = 16 * MB
 _OFFICE = "/officeDocument"
@@ -42,7 +42,7 @@ class Xlsx:
         self._sheets = {sheet.name: sheet for sheet in self._find_sheets()}
         self.sheets = list(self._sheets)
         self.visible = [sheet.name for sheet in self._sheets.values() if sheet.visible]
-        self.shows_currencies = any(currency_shown(code) not in (None, "TRY") for _, code in self._formats)
+        self.shows_currencies = any(_says_more(code) for _, code in self._formats)
         if not self.sheets:
             raise refuse("dosyada satır ve sütunlardan oluşan bir sayfa yok", "it has no sheet of rows and columns")
 
@@ -158,3 +158,8 @@ def _local(name: str) -> str:
 
 def _name(element: ElementTree.Element) -> str:
     return _local(element.tag)
+
+
+def _says_more(format: str) -> bool:
+    """Whether it shows beside an amount what would be taken otherwise without it."""
+    return currency_shown(format) not in (None, "TRY") or side_shown(format) == "alacak"
