@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
+from workers.processes import die_with_parent
+
 MESSAGE_BYTES, LOOK_AGAIN_S = 1 << 18, 0.05
 
 
@@ -136,6 +138,7 @@ def _tell_the_ended(channel: socket.socket) -> None:
 
 
 def _work(arguments: list[str], env: dict[str, str], log: str) -> NoReturn:
+    die_with_parent(signal.SIGTERM)  # of a run that was ended by force nothing stays behind
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
