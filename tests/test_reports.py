@@ -1,5 +1,6 @@
 """SMS: what is found out later about messages that were sent."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from workers import messages
 from workers.db import now, writing
 from workers.engine import find, registry
 from workers.jobs import reports
+from workers.messages import Way
 from workers.models import Delivery
 
 office, office_anywhere = messaging.office, messaging.office_anywhere
@@ -91,6 +93,15 @@ def test_reports_are_fetched_later_and_written_beside_the_item(office: Office, g
     assert rows[phone(2)].report is None
     assert [bool(item["error"]) for item in items_of(task_id)] == [False, True, False]
     assert {item["state"] for item in items_of(task_id)} == {"done"}
+
+
+def test_the_same_account_is_asked_with_another_password_and_the_sandbox_at_another_port() -> None:
+    first = Way("sms", 1, "verimor", {"base_url": "https://v.example", "username": "u", "password": "a", "source": "S"})
+    box = Way("sms", 1, "sandbox", {"base_url": "http://127.0.0.1:1"})
+
+    assert replace(first, options={**first.options, "password": "b", "source": "T"}).identity == first.identity
+    assert replace(first, options={**first.options, "username": "other"}).identity != first.identity
+    assert replace(box, options={"base_url": "http://127.0.0.1:2"}).identity == box.identity
 
 
 def test_reports_that_never_come_hold_up_no_others(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
