@@ -69,12 +69,23 @@ def test_an_amount_is_read_as_a_turkish_ledger_means_it(text, value):
         ("€1.234,56", None, "EUR"),
         ("1.234,56 EUR", None, "EUR"),
         ("£1.234,56", None, "GBP"),
+        ("1.234,56 Avro", None, "EUR"),
+        ("1.234,56 Euro", None, "EUR"),
+        ("1.234,56 Dolar", None, "USD"),
+        ("CHF 1.234,56", None, "CHF"),
     ],
 )
 def test_marks_beside_an_amount_are_understood(text, side, currency):
     found = amounts.parse(text)
 
     assert (found.value, found.side, found.currency, found.doubt) == (Decimal("1234.56"), side, currency, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["-₺1.234,56", "₺-1.234,56", "- ₺ 1.234,56", "(₺1.234,56)", "-1.234,56 ₺", "₺1.234,56-"]
+)
+def test_a_minus_may_stand_on_either_side_of_a_currency(text):
+    assert (amounts.parse(text).value, amounts.parse(text).currency) == (Decimal("-1234.56"), "TRY")
 
 
 @pytest.mark.parametrize(
