@@ -124,7 +124,7 @@ def test_14_what_one_account_was_given_is_not_given_to_the_next_one(
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: find(task_id).ended, timeout_s=180, what="the end")
 
-        reports.look_up_messages()  # which asks nobody but the former
+        assert reports.look_up_messages()["asked"] == 0, "nobody but the former could tell"
         assert counts_of(task_id) == {"unknown": REQUEST, "done": size["recipients"] - REQUEST}
         assert set((former.per_phone() + present.per_phone()).values()) == {1}
 

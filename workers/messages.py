@@ -58,6 +58,10 @@ class Way:
         known_by = [(name, value) for name, value in sorted(self.options.items()) if name in names]
         return f"{self.provider}:{hashlib.sha256(repr(known_by).encode()).hexdigest()[:16]}"
 
+    def is_account(self, provider: str, account: str | None) -> bool:
+        """Whether it is that one; of older evidence the provider alone is known."""
+        return provider == self.provider and account in (None, self.identity)
+
     @property
     def scope(self) -> str:
         return str(self.company_id or "")
@@ -186,7 +190,7 @@ def sent_elsewhere(way: Way, key: str) -> bool:
     query = select(D.c.provider, D.c.account).where(D.c.request_key == key).limit(1)
     with reading() as session:
         sent = session.execute(query).first()
-    return sent is not None and (sent.provider, sent.account or way.identity) != (way.provider, way.identity)
+    return sent is not None and not way.is_account(*sent)
 
 
 def suppressed(company_id: int | None, recipients: Iterable[str]) -> set[str]:
@@ -220,9 +224,9 @@ def opened(token: str) -> tuple[int, str]:
 
 def unsure(
     channel: str, since: datetime, providers: Iterable[str]
-) -> Iterator[tuple[int | None, dict[str, list[tuple[Item, str, datetime]]]]]:
-    """Requests whose outcome is unknown, by company: by their keys, of each message the item, the recipient and when it
-    was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
+) -> Iterator[tuple[int | None, str, str | None, dict[str, list[tuple[Item, str, datetime]]]]]:
+    """Requests whose outcome is unknown, by company, provider and account: by their keys, of each message the item, the
+    recipient and when it was sent. Evidence of what a dead worker left `sending` is brought up to its item first."""
     same = and_(D.c.item_id == items.c.id, D.c.request_key == items.c.request_key)
     left = select(D.c.id).join(items, same).where(D.c.state == "sending", items.c.state != "sending")
     now_known = {
@@ -236,13 +240,14 @@ def unsure(
     query = query.where(D.c.provider.in_(list(providers)))
     with reading() as session:
         rows = session.execute(query.order_by(D.c.sent_at.desc()).limit(ROWS_AT_ONCE)).all()
-    companies: dict[int | None, dict[str, list[tuple[Item, str, datetime]]]] = {}
+    accounts: dict[tuple[int | None, str, str | None], dict[str, list[tuple[Item, str, datetime]]]] = {}
     for row in rows:
         sent = row.Delivery
         if row.request_key == sent.request_key:
             message = (item_of(row), Seal.loads(sent.recipient), sent.sent_at)
-            companies.setdefault(sent.company_id, {}).setdefault(sent.request_key, []).append(message)
-    yield from companies.items()
+            account = accounts.setdefault((sent.company_id, sent.provider, sent.account), {})
+            account.setdefault(sent.request_key, []).append(message)
+    yield from ((*account, requests) for account, requests in accounts.items())
 
 
 def is_any_unsure(channel: str, since: datetime, providers: Iterable[str]) -> bool:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from workers import files, settings
 from workers.engine import Ref, find, job, ledger, no_return, pause_point, report, this_task
+from workers.engine.ends import counted
 from workers.engine.tasks import params_of
 from workers.errors import MissingRecord, SealBroken
 from workers.services.columns import Target
@@ -51,8 +52,7 @@ def _end_of(result: dict[str, Any] | None) -> dict[str, str]:
     if not result["bad"]:
         return IMPORTED
     told = PARTLY if result["new"] or result["changed"] or result["unchanged"] else REFUSED
-    count = f"{result['bad']:,}"
-    return {"tr": told["tr"].format(count.replace(",", ".")), "en": told["en"].format(count)}
+    return {lang: sentence.format(counted(result["bad"], lang)) for lang, sentence in told.items()}
 
 
 @job(queue="excel", retries=3, accepted=IMPORTING, ended=_end_of, no_return=_is_half_done)

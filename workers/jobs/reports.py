@@ -44,11 +44,11 @@ def look_up_messages() -> dict[str, int]:
     from workers.services.sms_gateways import open_gateway
 
     counts = {"asked": 0, "done": 0, "failed": 0}
-    for company_id, requests in evidence.unsure("sms", now() - ASKED_FOR, _can_tell()):
+    for company_id, provider, account, requests in evidence.unsure("sms", now() - ASKED_FOR, _can_tell()):
         way = evidence.way(company_id, "sms")
-        if here := {key: found for key, found in requests.items() if not evidence.sent_elsewhere(way, key)}:
-            with suppress(*SILENT), open_gateway(way.provider, way.options) as gateway:
-                _look_up(gateway, here, counts)
+        if way.is_account(provider, account):
+            with suppress(*SILENT), open_gateway(provider, way.options) as gateway:
+                _look_up(gateway, requests, counts)
     return counts
 
 
