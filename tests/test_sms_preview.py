@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from tests import messaging
 from tests.messaging import Office, configure, phone
+from workers.services.sms_rows import look, looking_once
+from workers.services.sms_text import Billing
 
 office = messaging.office
 
@@ -37,3 +39,18 @@ def test_a_preview_sends_nothing_and_counts_as_the_gateway_bills(office: Office)
         == "0.70"
     )
     assert office.gateway.accepted == []
+
+
+def test_rows_that_are_accepted_and_previewed_in_one_request_are_judged_once() -> None:
+    rows = [{"phone": phone(1), "message": "şişe"}, {"phone": "9", "message": "a"}]
+    ways = {"countries": ("TR",), "billing": Billing()}
+
+    with looking_once():
+        first = look(rows, **ways)
+        again, otherwise = look([dict(row) for row in rows], **ways), look(rows, **ways, plain=True)
+    after = look(rows, **ways)
+
+    assert again is first
+    assert [each[0].text for each in (first, otherwise, after)] == ["şişe", "sise", "şişe"]
+    assert after is not first
+    assert after == first

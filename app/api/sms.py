@@ -71,7 +71,8 @@ def send_sms() -> tuple[Response, int]:
 @api.post("/send-bulk-async", **enqueues("send_bulk_sms"))
 def send_bulk_sms() -> tuple[Response, int]:
     """Send many SMS, one to each recipient; the answer also holds their preview."""
-    return with_more(accept("send_bulk_sms"), _told(preview_of(body())))
+    with sms_rows.looking_once():
+        return with_more(accept("send_bulk_sms"), _told(preview_of(body())))
 
 
 @api.post("/preview", responses={200: Preview, **problems(400, 403, 404, 413, 415, 422)})

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from typing_extensions import is_typeddict
@@ -18,7 +19,7 @@ class Ref:
 def names(hint: Any) -> Iterator[str]:
     """The records that values of this type may name."""
     if is_typeddict(hint):
-        hints: Iterable[Any] = get_type_hints(hint, include_extras=True).values()
+        hints: Iterable[Any] = _fields(hint).values()
     elif get_origin(hint) is Annotated:
         yield from (mark.record for mark in hint.__metadata__ if isinstance(mark, Ref))
         hints = [hint.__origin__]
@@ -42,5 +43,10 @@ def of(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
         for part in value:
             yield from of(get_args(hint)[0], part)
     elif is_typeddict(hint) and isinstance(value, dict):
-        for name, inner in get_type_hints(hint, include_extras=True).items():
+        for name, inner in _fields(hint).items():
             yield from of(inner, value.get(name))
+
+
+@cache  # of each row of a bulk it is asked anew
+def _fields(typed_dict: Any) -> dict[str, Any]:
+    return get_type_hints(typed_dict, include_extras=True)

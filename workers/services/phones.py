@@ -46,7 +46,8 @@ def parse(text: str, countries: tuple[str, ...] = ("TR",)) -> Phone:
     >>> parse("0555 123 45 67"), parse("(0090) 555-123-45-67").e164
     (Phone(e164='+905551234567', country='TR'), '+905551234567')
     """
-    cleaned = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
+    cleaned = text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
+    cleaned = cleaned.strip()
     _refuse_unlike_a_number(cleaned)
     number = _number(cleaned, countries[0])
     country = _library().region_code_for_number(number)

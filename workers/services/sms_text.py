@@ -7,7 +7,7 @@ octet, three for each Turkish table, five for joining segments) is counted in se
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Alphabet(NamedTuple):
 
     def units(self, text: str) -> list[int]:
         """The units of each character, which are never split."""
-        return [self.costs[char] for char in text] if self.costs else [1 + (char > "\uffff") for char in text]
+        return list(map(self.costs.__getitem__, text)) if self.costs else [1 + (char > "\uffff") for char in text]
 
 
 _DEFAULT = dict.fromkeys(DEFAULT, 1) | dict.fromkeys(EXTENSION, 2)
@@ -76,7 +76,13 @@ class Billing:
     max_segments: int = 10
 
     def measure(self, text: str) -> Measure:
-        return measure(text, **asdict(self))
+        return measure(
+            text,
+            turkish_cost=self.turkish_cost,
+            tables=self.tables,
+            suffix=self.suffix,
+            max_segments=self.max_segments,
+        )
 
 
 def measure(
