@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "app": {"workers.engine", "workers.models", "workers.storage", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs", "workers.migrations", "workers.embedded", "workers.processes", "workers.services"}
     | {"workers.messages", "workers.files", "workers.records", "workers.housekeeping.passwords"}
-    | {"workers.statuses", "workers.tellings", "workers.wording"},
+    | {"workers.statuses", "workers.tellings", "workers.lettered", "workers.wording"},
     "wsgi": {"app", "workers.settings", "workers.logs"},
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     | {"workers.processes", "workers.retry_after"},
     "workers.jobs": {"workers.engine", "workers.services", "workers.files", "workers.records", "workers.storage"}
     | {"workers.messages", "workers.imports", "workers.housekeeping", "workers.statuses", "workers.tellings"}
-    | {"workers.wording"}
+    | {"workers.wording", "workers.lettered"}
     | RECORDS,
     "workers.imports": {"workers.services", "workers.files", "workers.records", "workers.pace"} | RECORDS,
     "workers.housekeeping": {"workers.engine.tables", "workers.files", "workers.storage", "workers.pace"} | RECORDS,
@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "workers.files": {"workers.storage", "workers.records"} | RECORDS,
     "workers.statuses": {"workers.engine.tasks", "workers.settings", "workers.wording"},
     "workers.tellings": {"workers.records", "workers.statuses", "workers.engine"} | RECORDS,
+    "workers.lettered": {"workers.records", "workers.engine", "workers.db", "workers.errors"},
     "workers.records": RECORDS,
     "workers.messages": {"workers.records", "workers.engine.ledger", "workers.engine.seal", "workers.engine.tables"}
     | RECORDS,
@@ -66,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
     "workers": set(),
 }
 RECORD_KEEPERS = ("workers/db.py", "workers/models.py", "workers/records.py", "workers/files.py", "workers/messages.py")
-RECORD_KEEPERS += ("workers/tellings.py",)
+RECORD_KEEPERS += ("workers/tellings.py", "workers/lettered.py")
 # The only files in which a foreign package may be imported.
 HOMES = {
     "rq": ["workers/engine/*.py"],

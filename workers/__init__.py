@@ -8,6 +8,7 @@ wording/       what people are told, in both languages
 
 models.py      companies, users, accounts, mutabakat, files   (db.py and migrations/ beneath it)
 records.py messages.py tellings.py      what jobs and API need of them: read, sent, told
+lettered.py    which letters the items of a bulk are about
 statuses.py    a task as the outside sees it
 files.py storage.py places.py           rows of files, their bytes, the folder and the bucket
 settings.py errors.py logs.py pace.py processes.py embedded.py retry_after.py    one concern each

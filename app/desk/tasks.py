@@ -16,6 +16,7 @@ from app.api.tasks import visible
 from app.auth import caller
 from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
+from workers import lettered
 from workers.db import now, reading
 from workers.engine import control, ends, ledger
 from workers.engine.queues import ping
@@ -137,7 +138,8 @@ def table_of(task: Task) -> dict[str, Any]:
     if task.counts is None:
         return {"items": None, "state": None, "next_cursor": None}
     rows, cursor = ledger.page(task.id, state=state, cursor=request.args.get("cursor") or None, limit=PAGE)
-    return {"items": rows, "state": state, "next_cursor": cursor, "item_states": ITEM_STATES}
+    letters = lettered.letters(task.kind, [row["id"] for row in rows])
+    return {"items": rows, "letters": letters, "state": state, "next_cursor": cursor, "item_states": ITEM_STATES}
 
 
 def steps_of(task: Task) -> set[str]:

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from workers import files, settings
+from workers import files, lettered, settings
 from workers.engine import Ref, find, job, ledger, no_return, pause_point, report, this_task
 from workers.engine.ends import counted
-from workers.engine.tasks import params_of
+from workers.engine.tasks import Task, params_of
 from workers.errors import MissingRecord, SealBroken
 from workers.services.columns import Target
 
@@ -20,9 +20,10 @@ TRIED = {"tr": "Deneme bitti", "en": "The trial has ended"}
 REFUSED = {"tr": "Hiçbir satır aktarılmadı: {} hatalı satır var", "en": "No row was imported (wrong rows: {})"}
 EXPORTED = {"tr": "Tablo hazır!", "en": "The workbook is ready!"}
 ITEM = ("position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
+LETTER = ("code", "name")  # before the last, of the items of a bulk of letters
 ITEM_HEADINGS = {
-    "tr": ("Sıra", "Alıcı", "Durum", "Deneme", "Hata", "Sağlayıcı No", "Güncellendi"),
-    "en": ("Position", "Recipient", "State", "Attempts", "Error", "Provider Id", "Updated"),
+    "tr": ("Sıra", "Alıcı", "Durum", "Deneme", "Hata", "Sağlayıcı No", "Cari Kodu", "Cari", "Güncellendi"),
+    "en": ("Position", "Recipient", "State", "Attempts", "Error", "Provider Id", "Account Code", "Account", "Updated"),
 }
 Language = Literal["tr", "en"]
 ItemState = Literal["pending", "sending", "done", "failed", "skipped", "unknown"]
@@ -130,18 +131,23 @@ def _items(
         raise MissingRecord(what="task", id=task_id)
     counts = task.counts or {}
     total = counts.get(state, 0) if state else sum(counts.values())
-    return ITEM_HEADINGS[language], total, _pages(task_id, state)
+    *headings, code, name, updated = ITEM_HEADINGS[language]
+    more = (code, name) if lettered.is_of_letters(task.kind) else ()
+    return (*headings, *more, updated), total, _pages(task, state)
 
 
-def _pages(task_id: str, state: ItemState | None) -> Iterator[list[list[Any]]]:
-    cursor, zone = None, ZoneInfo(settings.current().timezone)
+def _pages(task: Task, state: ItemState | None) -> Iterator[list[list[Any]]]:
+    cursor, zone, more = None, ZoneInfo(settings.current().timezone), lettered.is_of_letters(task.kind)
     while True:
-        page, cursor = ledger.page(task_id, state=state, cursor=cursor, limit=TOLD_EVERY)
-        yield from ([_item(row, zone)] for row in page)
+        page, cursor = ledger.page(task.id, state=state, cursor=cursor, limit=TOLD_EVERY)
+        letters = lettered.letters(task.kind, [row["id"] for row in page])
+        for row in page:
+            letter = letters.get(row["id"], {})
+            yield [_item(row, [letter.get(name) for name in LETTER if more], zone)]
         if cursor is None:
             return
 
 
-def _item(row: dict[str, Any], zone: ZoneInfo) -> list[Any]:
+def _item(row: dict[str, Any], letter: list[Any], zone: ZoneInfo) -> list[Any]:
     """A cell knows no zone: it holds the time of the clock on the wall."""
-    return [*(row[name] for name in ITEM[:-1]), row[ITEM[-1]].astimezone(zone)]
+    return [*(row[name] for name in ITEM[:-1]), *letter, row[ITEM[-1]].astimezone(zone)]
