@@ -49,7 +49,7 @@ def test_a_file_for_each_currency_makes_one_letter_and_what_stays_is_told(servic
     assert counts(trial) == counts(second) == (0, 1, 0, 0)
     assert lines(own) == [[("TRY", "1.00"), ("USD", "2.00")]]
     [told] = second["warned"]
-    assert (told["row"], "1.00 TRY" in told["reasons"][0]) == (2, True)
+    assert (told["row"], "1,00 TRY" in told["reasons"][0]) == (2, True)
     assert trial["warned"] == second["warned"]
     assert counts(run(own, xlsx(BALANCE_HEAD, row("TRY", 1)), "mutabakat")) == (0, 0, 1, 0)
 

@@ -1,6 +1,7 @@
 """Letters at the desk: found, looked at, made, reviewed, sent; nobody else's, and each click once."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests import desk as desks
 from tests.desk import Desk, Visitor
 from tests.face import Person
 from workers import db
+from workers.db import now
 from workers.engine import find, ledger
 from workers.engine.tasks import params_of
 from workers.errors import InvalidInput
@@ -70,6 +72,17 @@ def test_filters_narrow_on_each_kind_of_database(desk_anywhere: Desk) -> None:
     assert shown(member, phone="no") == ["120.02", "320.01"]
     assert shown(member, state="sent") == []
     assert shown(member, state="nonsense", as_of="yesterday", currency="'") == shown(member, as_of="")
+
+
+def test_one_letter_dated_far_ahead_is_not_the_day_that_the_list_opens_with(desk: Desk) -> None:
+    ahead = (now() + timedelta(days=300)).date().isoformat()
+    letter(desk.face.ayse, "120.01", as_of=ahead)
+    assert shown(desk.member) == ["120.01"], "where there is no other"
+
+    letter(desk.face.ayse, "120.02")
+
+    assert shown(desk.member) == ["120.02"]
+    assert shown(desk.member, as_of=ahead) == ["120.01"]
 
 
 def test_a_long_list_comes_page_by_page_into_the_same_form(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

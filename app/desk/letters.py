@@ -1,5 +1,6 @@
 """Letters of a company: found by a filter, looked at, and made as PDF. (Sending them is app/desk/sending.py.)"""
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,11 @@ from app.auth import record_id, sees
 from app.desk import acts, gate, selection, whose
 from app.desk.reasons import Refusal, refusal_of
 from workers import records, settings
+from workers.db import now
 from workers.errors import Conflict, InvalidInput, InvalidLetter, NotFound, SiraError
 
 CURRENCIES = ("TRY", "USD", "EUR", "GBP", "CHF")
+AHEAD = timedelta(days=31)  # of balances that are asked for before their month has ended
 
 pages = Blueprint("desk_letters", __name__)
 
@@ -90,13 +93,19 @@ def chosen(company_id: int, given: MultiDict[str, str]) -> list[int]:
 
 def _listing(company: whose.Choice, given: MultiDict[str, str]) -> dict[str, Any]:
     """What the list shows: its filter, a page of rows, the cursor of the next, and how many there are."""
-    days = [day.isoformat() for day in selection.periods(company.known)]
-    start = {"as_of": days[0]} if days and "as_of" not in given else {}
+    found = selection.periods(company.known)
+    start = {"as_of": _latest(found).isoformat()} if found and "as_of" not in given else {}
+    days = [day.isoformat() for day in found]
     wanted = selection.filter_of({**given.to_dict(), **start}, company.known)
     rows, cursor = selection.page(wanted, given.get("cursor", ""))
     names = words()
     shown = [_row(row._mapping, names) for row in rows]
     return {"whose": company, "filter": wanted, "days": days, "rows": shown, "cursor": cursor, "names": names}
+
+
+def _latest(days: list[date]) -> date:
+    """The newest day, but none far ahead while there are others: one letter with a mistyped year hides no list."""
+    return next((day for day in days if day <= now().date() + AHEAD), days[0])
 
 
 def page(company: whose.Choice, given: MultiDict[str, str], refused: Refusal | None = None) -> str:

@@ -20,6 +20,7 @@ from workers.db import now
 from workers.imports import accounts
 from workers.imports.scratch import Key, Part, Words
 from workers.models import Account, Company, Mutabakat
+from workers.services.turkish import format_number
 
 MAX_AMOUNT = Decimal(10**15)
 MAX_LINES = 20
@@ -139,9 +140,11 @@ def _lines(part: Part, before: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _stays(lines: list[dict[str, str]]) -> Words:
-    named = ", ".join(f"{line['amount']} {line['currency']}" for line in lines)
-    tr = f"Mektupta duran {named} bu dosyada yok, olduğu gibi kaldı; artık yoksa 0 tutarla yükleyin"
-    return tr, f"The letter also has {named}, which this file does not name: it stays; upload it as 0 if it is gone"
+    amounts = [(Decimal(line["amount"]), line["currency"]) for line in lines]
+    turkish = ", ".join(f"{format_number(amount)} {currency}" for amount, currency in amounts)
+    english = ", ".join(f"{amount:,.2f} {currency}" for amount, currency in amounts)
+    tr = f"Mektupta duran {turkish} bu dosyada yok, olduğu gibi kaldı; artık yoksa 0 tutarla yükleyin"
+    return tr, f"The letter also has {english}, which this file does not name: it stays; upload it as 0 if it is gone"
 
 
 def apply(session: Session, company: Company, parts: list[Part], *, write: bool) -> Counter[str]:
