@@ -22,7 +22,7 @@ from tests.hands import at_once
 from workers import db, settings
 from workers.engine.queues import new_id
 from workers.engine.tables import history, keys
-from workers.errors import DatabaseDown
+from workers.errors import BadSettings, DatabaseDown
 
 KERNEL = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 WRITERS, TRANSACTIONS = 4, 50
@@ -268,3 +268,15 @@ def test_equal_settings_are_one_key_of_a_cache_and_other_services_are_another(tm
     assert {first: 1}[same] == 1
     assert other not in {first: 1}
     assert first.model_copy(update={"sms_daily_cap": 5}) not in {first: 1}
+
+
+def test_an_option_of_the_address_that_nobody_knows_is_named(chosen: None) -> None:
+    use(database_url="postgresql://sira:hidden@127.0.0.1:1/sira?sslmode=prefer&foo=1")
+
+    with (
+        pytest.raises(BadSettings, match='DATABASE_URL has an invalid connection option "foo"') as refused,
+        db.reading(),
+    ):
+        pass
+
+    assert "hidden" not in str(refused.value)

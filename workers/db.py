@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from workers import settings
-from workers.errors import DatabaseDown, TablesMissing
+from workers.errors import BadSettings, DatabaseDown, TablesMissing
 
 NAMES = {
     "ix": "ix_%(column_0_N_label)s",
@@ -150,8 +150,18 @@ def _open(url: str) -> Engine:
         return made
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 30, **QUIET}
     made = create_engine(url, connect_args=GIVES_UP, **options)
+    _refuse_unknown_options(made.url.query)
     event.listen(made, "connect", _prepare_postgresql)
     return made
+
+
+def _refuse_unknown_options(query: Mapping[str, Any]) -> None:
+    from psycopg import ProgrammingError, conninfo
+
+    try:
+        conninfo.make_conninfo(**query)
+    except ProgrammingError as error:
+        raise BadSettings(reason=f"DATABASE_URL has an {str(error).strip()}") from error
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
