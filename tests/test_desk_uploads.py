@@ -208,6 +208,8 @@ def test_another_sheet_of_the_file_is_read_with_its_own_columns(desk: Desk) -> N
 
     assert found.state == "SUCCESS", found.error
     assert found.result["mapping"] == {"code": "Hesap Kodu", "title": "Unvan"}
+    assert found.result["unread_sheets"] == ["Bayi"]
+    assert "Okunmayan sayfalar: Bayi" in desk.member.get(f"/upload/{found.id}").text
 
 
 def test_a_running_import_shows_its_bar_and_htmx_gets_that_part_alone(desk: Desk) -> None:

@@ -238,6 +238,7 @@ def test_the_sheet_is_the_one_asked_for_or_the_visible_one_that_fits_best(tmp_pa
 
     assert read(path)[0].name == "Bakiye"
     assert read(path)[0].sheets == ["Gizli", "Notlar", "Bakiye"]
+    assert read(path)[0].unread == ["Notlar"], "nobody expects what is hidden"
     assert read(path, sheet_name="NOTLAR ")[0].name == "Notlar"
     assert read(path, sheet_name="Gizli")[0].name == "Gizli"
     with pytest.raises(NoSuchSheet, match="“Yok”; dosyadaki sayfalar: “Gizli”, “Notlar”, “Bakiye”"):

@@ -79,7 +79,7 @@ def _fill(scratch: Scratch, order: Order, place: Path, tell: Tell) -> None:
             done += len(rows)
             tell(done, sheet.total, order.word(CHECKING))
         facts = {"sheet": sheet.name, "header_row": sheet.header_row, "mapping": sheet.mapping, "rows": done}
-        named = {"headers": list(filter(None, sheet.headers)), "sheets": sheet.sheets}
+        named = {"headers": list(filter(None, sheet.headers)), "sheets": sheet.sheets, "unread_sheets": sheet.unread}
         facts |= {name: texts[:NAMED_AT_MOST] for name, texts in named.items()}
     scratch.settle(MAX_LINES)
     _ask(scratch, order)

@@ -109,7 +109,7 @@ def _result(order: Order, scratch: Scratch, stands: Import, error_file: dict[str
         **{name: getattr(stands, name) for name in places.COUNTS},
         "bad": scratch.count(bad=True),
         "warnings": scratch.count(bad=False),
-        **{name: facts.get(name) for name in ("sheet", "header_row", "mapping", "headers", "sheets")},
+        **{name: facts.get(name) for name in ("sheet", "header_row", "mapping", "headers", "sheets", "unread_sheets")},
         "errors": _shown(order, scratch, bad=True),
         "error_file": error_file,
         "warned": _shown(order, scratch, bad=False),

@@ -68,7 +68,8 @@ def serve(job: dict[str, Any], answer: Answer, asked: Callable[[], bytes]) -> No
         raise guard.too_many_rows(limits)
     if total == 0:
         raise refuse(f"“{sheet}” sayfasında başlığın altında satır yok", f"the sheet “{sheet}” has no rows")
-    told = {"name": sheet, "sheets": source.sheets, "total": total}
+    unread = [other for other in source.visible if other != sheet]
+    told = {"name": sheet, "sheets": source.sheets, "unread": unread, "total": total}
     named = {"header_row": header.row, "headers": header.names, "mapping": header.mapping}
     answer({**told, **named, "groups": header.groups, "own": header.own})
     if line := asked():

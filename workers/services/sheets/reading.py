@@ -65,7 +65,8 @@ def read(
 
 class Sheet:
     """An open sheet. `headers` are the names of its columns, "" for a column without; `mapping` is field to header.
-    `heads`: the rows that these names are of, as they stand; two where groups above them part them.
+    `heads`: the rows that these names are of, as they stand; two where groups above them part them. `unread` are the
+    other sheets of the book that people see.
 
     `total` counts the rows below the header that hold something, None if that is not known; sums are among them.
     `skipped` counts the sums and the empty rows that `rows` has left out so far.
@@ -76,6 +77,7 @@ class Sheet:
         head = child.open()
         self.name: str = head["name"]
         self.sheets: list[str] = head["sheets"]
+        self.unread: list[str] = head["unread"]
         self.header_row: int = head["header_row"]
         self.headers: list[str] = head["headers"]
         self.mapping: dict[str, str] = head["mapping"]
