@@ -2,13 +2,15 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 HELLO = ["220 hello", "250 hello"]  # the greeting, and the answer to EHLO
 HANG_UP, SILENCE = "", "…"
+DRIP, FLOOD = "250-drop by drop", "250-" + "x" * 400  # line after line, without end
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Script:
 def scripted(*connections: Sequence[str]) -> Iterator[Script]:
     """For each connection in turn its replies: the first at once, each other after a line or a content.
 
-    HANG_UP closes it, SILENCE leaves it open and says nothing; after the last reply it is closed.
+    HANG_UP closes it, SILENCE leaves it open and says nothing, DRIP and FLOOD never end; after the last
+    reply it is closed.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         script = Script(server.getsockname()[1])
@@ -56,8 +59,13 @@ def _talk(client: socket.socket, lines: BinaryIO, script: Script, replies: Seque
             lines.read()
         if reply in (SILENCE, HANG_UP):
             return
-        client.sendall(f"{reply}\r\n".encode())
-    lines.readline()
+        with suppress(OSError):  # who has heard enough hangs up
+            client.sendall(f"{reply}\r\n".encode())
+            while reply in (DRIP, FLOOD):
+                time.sleep(0.01 if reply == DRIP else 0)
+                client.sendall(f"{reply}\r\n".encode())
+    with suppress(OSError):
+        lines.readline()
 
 
 def _listened(lines: BinaryIO, script: Script, *, after: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.mailbox import Mailbox
-from tests.smtp_script import HANG_UP, HELLO, SILENCE, scripted
+from tests.smtp_script import DRIP, FLOOD, HANG_UP, HELLO, SILENCE, scripted
 from tests.test_mail_session import OFFERED, done, mail
 from workers.errors import GatewayAway
 from workers.services.mail_answers import Deferred
@@ -24,7 +24,9 @@ def for_a_moment(session: MailSession, *answers: int) -> Callable[[], None]:
     return lambda: session._be_patient(0.1) if next(asked) in answers else None
 
 
-@pytest.mark.parametrize("after", [[HANG_UP], [SILENCE], ["hmm"], ["354 go on"], ["100 wait"], ["250 " + "x" * 9000]])
+@pytest.mark.parametrize(
+    "after", [[HANG_UP], [SILENCE], ["hmm"], ["354 go on"], ["100 wait"], ["250 " + "x" * 9000], [DRIP], [FLOOD]]
+)
 def test_an_answer_to_the_content_that_can_not_be_read_leaves_the_mail_unknown(after):
     with scripted([*HELLO, *OFFERED, *after]) as script, MailSession(script.url) as session:
 
@@ -35,7 +37,7 @@ def test_an_answer_to_the_content_that_can_not_be_read_leaves_the_mail_unknown(a
     assert script.connections == 1
 
 
-@pytest.mark.parametrize("last", [HANG_UP, SILENCE, "hmm", "250 " + "x" * 9000])
+@pytest.mark.parametrize("last", [HANG_UP, SILENCE, "hmm", "250 " + "x" * 9000, DRIP, FLOOD])
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_an_answer_before_the_content_that_can_not_be_read_is_asked_for_once_more(stage, last):
     spoilt = [*HELLO, *OFFERED[:stage], last]

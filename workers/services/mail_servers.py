@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workers.errors import BadSettings, GatewayAway, GatewayBusy, GatewayRefused
 from workers.services.mail_answers import BUSY_S, DEFERRAL_S, Answer
+from workers.services.mail_replies import Smtp, SmtpSsl
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
@@ -62,9 +63,9 @@ def connect(server: Server, trusted: ssl.SSLContext | None, timeout_s: float) ->
     options: dict[str, Any] = {"local_hostname": _own_name(), "timeout": timeout_s}
     with _plainly(server):
         if server.tls == "ssl":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, context=trusted, **options)
+            smtp: smtplib.SMTP = SmtpSsl(server.host, server.port, context=trusted, **options)
         else:
-            smtp = smtplib.SMTP(server.host, server.port, **options)
+            smtp = Smtp(server.host, server.port, **options)
         try:
             _introduce(smtp, server, trusted)
             return smtp
