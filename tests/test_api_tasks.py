@@ -9,7 +9,7 @@ from app.api.downloads import disposition
 from tests import face as faces
 from tests.conftest import Service, wait_until
 from tests.face import UNKNOWN_TASK, Face
-from tests.hands import work_off
+from tests.hands import put_row, work_off
 from workers import db
 
 face, face_anywhere = faces.face, faces.face_anywhere
@@ -252,3 +252,13 @@ def test_of_a_file_that_was_cleaned_up_it_is_told_that_it_has_expired(face: Face
         session.connection().exec_driver_sql("DELETE FROM files")
     answer = face.ayse.get(result["download_url"])
     assert (answer.status_code, "expired" in answer.json["detail"]) == (409, True)
+
+
+def test_no_attempt_is_told_above_the_most_that_there_are(face: Face) -> None:
+    """A job that raises its own Retry may be tried more often than its kind says."""
+    own = str(face.ayse.company_id)
+    often, once = (put_row(scope=own, state="RETRY", attempts=made, max_attempts=4) for made in (6, 1))
+
+    told = [face.ayse.status(task_id) for task_id in (often, once)]
+
+    assert [(each["attempts"], each["max_attempts"]) for each in told] == [(6, 6), (1, 4)]

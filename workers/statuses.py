@@ -51,7 +51,7 @@ def row_of(task: Task, lang: str) -> dict[str, Any]:
         "started_at": iso(task.started_at),
         "ended_at": iso(task.ended_at),
         "attempts": task.attempts,
-        "max_attempts": task.max_attempts,
+        "max_attempts": max(task.max_attempts, task.attempts),  # a job may have asked for more by a Retry of its own
         "error": dict(task.error) if task.error else None,
         "links": links_of(task),
     }
