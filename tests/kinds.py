@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tests import rough_kinds  # noqa: F401
+from tests import careless_kinds, rough_kinds  # noqa: F401
 from workers.engine import Ref, Retry, SoftTimeLimitExceeded, items, job, no_return, report, running
 from workers.engine.tasks import params_of
 from workers.errors import LimitReached, SiraError

@@ -77,7 +77,7 @@ def test_an_error_that_comes_back_however_often_it_is_tried_is_final() -> None:
 
     assert final == {
         *("InvalidInput", "NotFound", "UnknownKind", "UnknownTask", "MissingRecord", "InvalidLetter"),
-        *("SealBroken", "NotInCatalogue", "NotSerializable", "Poison", "NothingDone"),
+        *("SealBroken", "NotInCatalogue", "NotSerializable", "Poison", "NothingDone", "GoneThrough"),
         *("BadPhone", "BadText", "BadAddress", "GatewayRefused", "NotDone", "UnknownSchedule"),
         *("BadWebhook", "NotDelivered", "NoSuchJob"),
         *("SheetRefused", "SheetFull", "NoHeader", "NoSuchSheet"),

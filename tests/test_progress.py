@@ -31,12 +31,6 @@ def run(service: Service) -> Iterator[Run]:
     running.clear()
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No report was sent just before the test."""
-    monkeypatch.setattr(progress, "_last_sent", -math.inf)
-
-
 def told(service: Service) -> int:
     """How many reports the stream tells of."""
     return sum(b"\tPROGRESS\t" in entry[b"c1"] for _, entry in service.redis.xrange("sira:events"))

@@ -3,10 +3,11 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from workers.engine import ledger, running, wire
+from workers.engine import ledger, progress, running, wire
 from workers.engine.claim import is_held
 from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
@@ -26,13 +27,22 @@ class NothingDone(SiraError):
     final = True
 
 
+class GoneThrough(SiraError):
+    """The items of a bulk can be gone through only once, for each counts as done when the next one is asked for. Do the
+    whole work of an item inside that one loop."""
+
+    final = True
+
+
 class Items:
     """The items of the running task. `for value in items` does them one by one; `batches(n)` gives Items to settle;
     `requests(n)` gives messages, for `send`."""
 
-    def __init__(self, run: running.Run, total: int, *, parallel: bool = False) -> None:
-        self.run, self.total, self.parallel = run, total, parallel
-        self._told_at = 0.0
+    def __init__(
+        self, run: running.Run, total: int, *, parallel: bool = False, read: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.run, self.total, self.parallel, self._read = run, total, parallel, read
+        self._told_at, self._in_hand, self._is_through = 0.0, list[Item](), False
 
     def __len__(self) -> int:
         return self.total
@@ -42,32 +52,47 @@ class Items:
             yield batch[0].value
 
     def batches(self, size: int) -> Iterator[list[Item]]:
-        """Lists of up to `size` items, taken before they are given. An item that the body leaves alone is done."""
+        """Lists of up to `size` items, taken before they are given. An item that the body leaves alone is done as soon
+        as the next list is asked for. Raises GoneThrough where all have been given."""
+        if self._is_through:
+            raise GoneThrough()
         self._give_back()
         if self.parallel and not self.run.helps:
             self._call_helpers(size)
         while batch := self._next(size):
+            self._in_hand = batch
             yield batch
             for item in batch:
                 if item.state == "sending":
                     item.done()
+            self._in_hand = []
             ledger.settle(self.run.tag, batch)
             self._tell()
             if time.monotonic() > self.run.slice_ends:
                 raise running.Yielded()
         if self.run.helps:
             raise running.Helped()
+        self._is_through = True
         self._refuse_nothing_done()
 
     def finished(self) -> Iterator[Item]:
         """The items that are done, in posted order, with their outputs."""
-        return ledger.finished(self.run.task_id)
+        for item in ledger.finished(self.run.task_id):
+            yield from self._as_declared([item])
+
+    def _as_declared(self, batch: list[Item]) -> list[Item]:
+        if self._read:
+            for item in batch:
+                item.value = self._read(item.value)
+        return batch
 
     def _next(self, size: int) -> list[Item]:
         """The next batch; waits while others still have items in work, for these may come back."""
         while True:
             running.check()
-            batch = ledger.take(self.run.task_id, self.run.tag, size)
+            if self.run.owed:
+                raise self.run.owed  # an `except:` around the work on one item has caught it
+            batch = self._as_declared(ledger.take(self.run.task_id, self.run.tag, size))
             if batch or self.run.helps or not ledger.counts(self.run.task_id).get("sending"):
                 return batch
             if time.monotonic() > self.run.slice_ends:
@@ -76,12 +101,14 @@ class Items:
             self._tell()
             self._give_back()
 
-    def _tell(self) -> None:
+    def _tell(self, every_s: float = TELL_EVERY_S) -> None:
+        """How many are settled, under what the body said last."""
         running.check()
-        if not self.run.helps and time.monotonic() - self._told_at >= TELL_EVERY_S:
+        if not self.run.helps and time.monotonic() - self._told_at >= every_s:
             self._told_at = time.monotonic()
             counts = ledger.counts(self.run.task_id)
-            report(self.total - counts.get("pending", 0) - counts.get("sending", 0), self.total)
+            settled = self.total - counts.get("pending", 0) - counts.get("sending", 0)
+            report(settled, self.total, self.run.meta.get("status"))
 
     def _give_back(self) -> None:
         """Items of dead executions return; those of living ones (their lease is in Redis) are left alone."""
@@ -104,20 +131,51 @@ class Items:
     def _refuse_nothing_done(self) -> None:
         _refuse_nothing_done(self.run.task_id, self.total, "no item was left")
 
+    def tell_at_last(self) -> None:
+        """The body is left by an error, or for the next slice: what is shown meanwhile is how far it came."""
+        with suppress(Exception):  # the body's is the one to be told
+            self._tell(0.0)
+            progress.last_word(self.run)
+
     def left(self) -> None:
         """The job has ended, perhaps before all were taken: none stays open."""
         if self.run.helps:
             return
-        _refuse_nothing_done(self.run.task_id, self.total, "the job took none of them")
+        self._skip(self._in_hand)
+        if self.parallel:
+            self._wait_for_helpers()
+        _refuse_nothing_done(self.run.task_id, self.total, "the job took none of them", "failed")
         counts, run = ledger.counts(self.run.task_id), self.run
         is_any_open = counts.get("pending") or counts.get("sending")
         if is_any_open and (not run.leased or is_held(wire.connect(), run.job_id, run.execution)):
             ledger.close(run.task_id, LEFT_OUT)
 
+    def _skip(self, batch: list[Item]) -> None:
+        """Those of which the body has said nothing."""
+        for item in batch:
+            if item.state == "sending":
+                item.skip(LEFT_OUT)
+        ledger.settle(self.run.tag, batch)
 
-def _refuse_nothing_done(task_id: str, total: int, otherwise: str) -> None:
+    def _wait_for_helpers(self) -> None:
+        """There is no more for them to take, and what they work on comes to its end."""
+        while True:
+            running.check()
+            batch = ledger.take(self.run.task_id, self.run.tag, ledger.CHUNK_ROWS)
+            for item in batch:
+                item.attempts -= 1
+            self._skip(batch)
+            if not batch:
+                if not ledger.counts(self.run.task_id).get("sending"):
+                    return
+                time.sleep(POLL_S)
+                self._give_back()
+
+
+def _refuse_nothing_done(task_id: str, total: int, otherwise: str, state: str | None = None) -> None:
+    """Why the items of that state were not done stands for all."""
     if not ledger.counts(task_id).get("done"):
-        raise NothingDone(total=total, reason=ledger.first_error(task_id) or otherwise)
+        raise NothingDone(total=total, reason=ledger.first_error(task_id, state) or otherwise)
 
 
 class Listed:
@@ -156,16 +214,23 @@ def arguments(kind: Kind, params: dict[str, Any], run: running.Run) -> dict[str,
     run.single = kind.single
     if kind.items:
         total = sum(ledger.counts(run.task_id).values())
-        called_with[kind.items] = Items(run, total, parallel=kind.parallel and run.leased)
+        called_with[kind.items] = Items(run, total, parallel=kind.parallel and run.leased, read=kind.item_of)
     return called_with
 
 
 def called(kind: Kind, params: dict[str, Any], run: running.Run) -> Any:
     """Call the kind's function; gives its result."""
     called_with = arguments(kind, params, run)
-    result = kind.function(**called_with)
-    if kind.items:
-        called_with[kind.items].left()
+    bulk: Items | None = called_with[kind.items] if kind.items else None
+    try:
+        result = kind.function(**called_with)
+    except (Exception, running.Yielded):
+        progress.last_word(run) if bulk is None else bulk.tell_at_last()
+        raise
+    if run.owed and (bulk is not None or isinstance(run.owed, running.Yielded)):
+        raise run.owed
+    if bulk is not None:
+        bulk.left()
     return result
 
 

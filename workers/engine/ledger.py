@@ -87,8 +87,8 @@ class Item:
         self.state, self.output, self.error = "done", output, None
         self.ref, self.provider_id = ref or self.ref, provider_id or self.provider_id
 
-    def fail(self, reason: str) -> None:
-        self.state, self.error = "failed", reason
+    def fail(self, reason: object) -> None:
+        self.state, self.error = "failed", str(reason) or type(reason).__name__
 
     def skip(self, reason: str) -> None:
         self.state, self.error = "skipped", reason

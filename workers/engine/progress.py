@@ -12,26 +12,30 @@ from workers.engine.tables import COUNT_BITS
 from workers.errors import QueueDown, SealBroken
 
 EVERY_S = 0.05
-_last_sent = 0.0
 
 
 def report(current: float, total: float | None, status: object = None) -> None:
-    """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out.
+    """Say how far the running job is; outside a worker nothing. More than 20 reports a second are thinned out; the last
+    one before an error is told with it.
 
     A `total` that nobody knows yet is None; it is kept as 0, below `current`, and shown as null. Progress fails no job:
     what is no finite number is unknown, a status is whatever `str` makes of it.
     """
-    global _last_sent
     run = running.present.get()
     if run is None or not run.leased:
         return
     running.check()
     done, known = _counts(current, total)
-    run.meta = _meta(run.meta, done, known or 0, None if status is None else storable(str(status)))
-    if time.monotonic() - _last_sent < EVERY_S and (known is None or done < known):
-        return
-    _last_sent = time.monotonic()
-    send(run)
+    run.meta, run.untold = _meta(run.meta, done, known or 0, _words(status)), True
+    if time.monotonic() - run.said_at >= EVERY_S or (known is not None and done >= known):
+        last_word(run)
+
+
+def last_word(run: running.Run) -> None:
+    """Send what was reported and not told yet."""
+    if run.untold:
+        run.said_at, run.untold = time.monotonic(), False
+        send(run)
 
 
 def _counts(current: float, total: float | None) -> tuple[int, int | None]:
@@ -46,7 +50,14 @@ def _whole(number: float | None) -> int | None:
     """None of what is no finite number."""
     try:
         return max(int(number), 0)  # type: ignore[arg-type]
-    except (ArithmeticError, TypeError, ValueError):
+    except Exception:  # of anybody's class
+        return None
+
+
+def _words(status: object) -> str | None:
+    try:
+        return None if status is None else storable(str(status))
+    except Exception:
         return None
 
 

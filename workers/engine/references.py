@@ -47,6 +47,14 @@ def of(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
             yield from of(inner, value.get(name))
 
 
+def inner(hint: Any) -> Any:
+    """The type of what such a list holds, without its marks; Any where it says none."""
+    bare = hint.__origin__ if get_origin(hint) is Annotated else hint
+    held = get_args(bare)[:1] if get_origin(bare) in (list, tuple) else ()
+    found: Any = held[0] if held else Any
+    return found.__origin__ if get_origin(found) is Annotated and found.__origin__ in (int, str) else found
+
+
 @cache  # of each row of a bulk it is asked anew
 def _fields(typed_dict: Any) -> dict[str, Any]:
     return get_type_hints(typed_dict, include_extras=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from workers import logs, settings
@@ -20,6 +20,7 @@ from workers.errors import BadSettings, InvalidInput, NotSerializable, SiraError
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
 JOBS_PACKAGE = "workers.jobs"
+PLAIN = (Any, int, str, float, bool)
 ENDED = {"tr": "Görev tamamlandı!", "en": "Task done!"}
 log = logs.get("registry")
 
@@ -113,6 +114,16 @@ class Kind:
             return {}
         model = self._validated({**params, self.items: []} if self.items else params)
         return {name: getattr(model, name) for name in params}
+
+    @cached_property
+    def _item(self) -> TypeAdapter[Any] | None:
+        """None where an item's JSON value is what is declared, or `sift` has made other items of what was posted."""
+        inner = references.inner(self.hints[self.items]) if self.items and not self.sift else Any
+        return None if inner in PLAIN else TypeAdapter(inner)
+
+    def item_of(self, value: Any) -> Any:
+        """An item of the ledger as the declared Python value."""
+        return value if self._item is None else self._item.validate_json(encode(value), strict=True)
 
     def _validated(self, params: dict[str, Any]) -> BaseModel:
         try:

@@ -1,5 +1,6 @@
 """What a job's code stands in while it runs: which task, which execution, until when; and the ways to leave early."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,13 @@ SLICE_S = 2.0
 
 
 class Leave(BaseException):
-    """A running job is left between two steps; not an error, and nothing that a job should catch."""
+    """A running job is left between two steps; not an error, and nothing that a job should catch. Where one does all
+    the same (`except:`, a `return` in `finally`) and returns, it is still owed (see bulk.called)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if run := present.get():
+            run.owed = self
 
 
 class Yielded(Leave):
@@ -39,7 +46,7 @@ class Run:
     """One execution of one job. `task_id` is the task whose ledger it works on, also for a helper (`<id>-h1`).
 
     Without a lease (a stock worker runs it) it makes no slices and reports nothing. `single`: its parameters are the
-    one item of its ledger. `past_return`: see noreturn.py.
+    one item of its ledger. `past_return`: see noreturn.py; `owed`: see Leave.
     """
 
     job_id: str
@@ -52,6 +59,9 @@ class Run:
     left: bool = False
     single: bool = False
     past_return: bool = False
+    owed: Leave | None = None
+    said_at: float = -math.inf  # when it reported last
+    untold: bool = False  # whether it has reported since
 
     @property
     def helps(self) -> bool:

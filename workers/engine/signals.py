@@ -6,7 +6,8 @@ It may fork, too (`multiprocessing` does): its copies are no workers, and to be 
 
 import os
 import signal
-from _signal import getsignal as standing  # `signal`'s own gives an enum, which makes it 100 times as slow
+from _signal import getsignal as standing  # `signal`'s own give enums, which makes them 100 times as slow
+from _signal import pthread_sigmask as mask
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,9 @@ def take(handlers: dict[int, Handler], wake_fd: int) -> None:
 
 
 def take_again() -> None:
-    """What the job before has changed."""
+    """What the job before has changed, or blocked."""
+    if blocked := mask(signal.SIG_BLOCK, ()):
+        mask(signal.SIG_UNBLOCK, blocked & _taken.keys())
     for number, handler in _taken.items():
         if standing(number) is not handler:
             return _handle()

@@ -53,6 +53,10 @@ ERRORS = (
     lazy("Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."),
     lazy("The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."),
     lazy("No item could be done, of {total}. The first reason: {reason}"),
+    lazy(
+        "The items of a bulk can be gone through only once, for each counts as done when the next one is asked for. Do"
+        " the whole work of an item inside that one loop."
+    ),
     lazy("It could not be done: {reason}"),
     lazy("The task {id} ended as {state}: {reason}"),
     lazy("The task {id} has not ended within {timeout_s} s; it goes on."),
