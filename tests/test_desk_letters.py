@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from app.desk import accounts, selection
+from app.desk import accounts, reach, selection
 from app.desk.selection import Filter
 from tests import desk as desks
 from tests.desk import Desk, Visitor
@@ -20,7 +20,7 @@ from workers.db import now
 from workers.engine import find, ledger
 from workers.engine.tasks import params_of
 from workers.errors import InvalidInput
-from workers.models import Act
+from workers.models import Account, Act
 from workers.services import pictures
 
 face, desk, face_anywhere, desk_anywhere = desks.face, desks.desk, desks.face_anywhere, desks.desk_anywhere
@@ -72,6 +72,22 @@ def test_filters_narrow_on_each_kind_of_database(desk_anywhere: Desk) -> None:
     assert shown(member, phone="no") == ["120.02", "320.01"]
     assert shown(member, state="sent") == []
     assert shown(member, state="nonsense", as_of="yesterday", currency="'") == shown(member, as_of="")
+
+
+def test_a_letter_is_reached_by_what_its_account_has_got_since_where_it_has_nothing_itself(
+    desk_anywhere: Desk,
+) -> None:
+    ayse, member = desk_anywhere.face.ayse, desk_anywhere.member
+    ids = [letter(ayse, "120.01"), letter(ayse, "120.02", email="b@ornek.com")]
+    assert shown(member, email="yes") == ["120.02"]
+
+    with db.writing() as session:
+        session.execute(update(Account).values(email="yeni@ornek.com"))
+
+    assert shown(member, email="yes") == ["120.01", "120.02"]
+    assert shown(member, email="no") == []
+    found = reach.look(ids, ayse.company_id, again=False)
+    assert [channel.reached for channel in found.channels] == [2, 0]
 
 
 def test_one_letter_dated_far_ahead_is_not_the_day_that_the_list_opens_with(desk: Desk) -> None:

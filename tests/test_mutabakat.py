@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from sqlalchemy import update
+
 from tests import messaging
 from tests.mailbox import Mailbox
 from tests.messaging import Office, configure, deliveries, items_of, phone
 from workers import db, files, messages
 from workers.engine.ledger import Item
 from workers.jobs import mutabakat
+from workers.models import Account
 
 office, box = messaging.office, messaging.box
 
@@ -108,3 +111,17 @@ def test_letters_to_one_number_count_one_by_one_against_its_limit(office: Office
 
     assert office.ended(answer.json["task_id"]).result == {"done": 2, "skipped": 1}
     assert office.gateway.per_phone() == {phone(1): 2}
+
+
+def test_a_letter_without_an_address_goes_to_the_one_that_its_account_has_got_since(
+    office: Office, box: Mailbox
+) -> None:
+    office.service.run_worker()
+    bare, other = letter(office, 1), letter(office, 2, email="kendi@ornek.com")
+    with db.writing() as session:
+        session.execute(update(Account).values(email="yeni@ornek.com", phone=phone(1)))
+
+    sent = office.face.ayse.enqueue("send_mutabakat", mutabakat_ids=[bare, other], channels=["email", "sms"])
+
+    assert office.ended(sent).state == "SUCCESS"
+    assert [item["ref"] for item in items_of(sent)] == ["y***@ornek.com", "k***@ornek.com", "+90…0001", "+90…0001"]

@@ -18,6 +18,7 @@ FIRST_DAY, AHEAD = date(1990, 1, 1), timedelta(days=366)
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
     select(M.id, M.company_id, M.as_of, M.reply_by, M.variant, M.created_at, A.code.label("account_code"), M.snapshot)
+    .add_columns(A.email.label("account_email"), A.phone.label("account_phone"))
     .join_from(Mutabakat.__table__, Account.__table__, A.id == M.account_id)
     .where(M.id.in_(bindparam("ids", expanding=True)))
 )
@@ -25,13 +26,18 @@ BY_IDS = (  # made once, of tables: building it of models at each call would cos
 
 def mutabakat(ids: list[int]) -> dict[int, dict[str, Any]]:
     """Mutabakat records by id, those that exist: `{"id", "company_id", "as_of", "reply_by", "variant", "created_at",
-    "account_code", "snapshot"}`."""
+    "account_code", "account_email", "account_phone", "snapshot"}`."""
     found: dict[int, dict[str, Any]] = {}
     with reading() as session:
         for start in range(0, len(ids), CHUNK):
             rows = session.execute(BY_IDS, {"ids": ids[start : start + CHUNK]}).mappings()
             found.update({row["id"]: dict(row) for row in rows})
     return found
+
+
+def contact(record: Mapping[str, Any], name: str) -> str:
+    """The `email` or `phone` that a letter goes to: its own, or where it has none what its account has got since."""
+    return record["snapshot"]["receiver"].get(name) or record[f"account_{name}"] or ""
 
 
 def is_balance_day(day: date) -> bool:

@@ -148,7 +148,7 @@ def _row(record: Any, names: dict[str, str]) -> dict[str, Any]:
         "id": record["id"],
         "code": record.get("code") or record["account_code"],
         "name": receiver["name"],
-        **{name: receiver.get(name) or "" for name in ("email", "phone")},
+        **{name: records.contact(record, name) for name in ("email", "phone")},
         "as_of": record["as_of"].strftime("%d.%m.%Y"),
         "variant": names.get(record["variant"], record["variant"]),
         "variant_is": record["variant"],

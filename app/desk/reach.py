@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from sqlalchemy import select
 
 from app.auth import IDS_PER_QUERY
-from app.desk.selection import EMAIL, PHONE, M
+from app.desk.selection import EMAIL, JOIN, PHONE, M
 from app.desk.told import worded
 from workers import db, messages, settings
 from workers.engine import limits
@@ -56,7 +56,8 @@ def _contacts(ids: list[int], company_id: int) -> dict[int, tuple[str | None, st
     found: dict[int, tuple[str | None, str | None, str]] = {}
     with db.reading() as session:
         for start in range(0, len(ids), IDS_PER_QUERY):
-            query = select(M.id, EMAIL, PHONE, M.state).where(M.id.in_(ids[start : start + IDS_PER_QUERY]))
+            query = select(M.id, EMAIL, PHONE, M.state).join_from(*JOIN)
+            query = query.where(M.id.in_(ids[start : start + IDS_PER_QUERY]))
             for one, email, phone, state in session.execute(query.where(M.company_id == company_id)):
                 found[one] = email, phone, state
     return found

@@ -19,7 +19,10 @@ VARIANTS = ("pozitif", "negatif", "bakiyesiz")
 CURRENCY = re.compile(r"[A-Z]{3}")
 PAGE, PERIODS = 100, 60
 FOLDED = (*zip("İIıŞşĞğÜüÖöÇçÂâÎîÛû", "iiissgguuooccaaiiuu", strict=True),)
-EMAIL, PHONE = (M.snapshot[("receiver", name)].as_string() for name in ("email", "phone"))
+JOIN = (Mutabakat.__table__, Account.__table__, A.id == M.account_id)
+EMAIL, PHONE = (  # as records.contact finds them
+    func.coalesce(func.nullif(M.snapshot[("receiver", name)].as_string(), ""), A[name]) for name in ("email", "phone")
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ class Filter:
         found: list[Any] = [M.company_id == self.company_id]
         for column, value in ((M.variant, self.variant), (M.state, self.state)):
             found += [column == value] if value else []
-        for column, wanted in ((EMAIL, self.email), (PHONE, self.phone)):
-            found += {"yes": [column != ""], "no": [or_(column.is_(None), column == "")]}.get(wanted, [])
+        for contact, wanted in ((EMAIL, self.email), (PHONE, self.phone)):
+            found += {"yes": [contact != ""], "no": [or_(contact.is_(None), contact == "")]}.get(wanted, [])
         found += [M.as_of == date.fromisoformat(self.as_of)] if self.as_of else []
         # orjson wrote it without spaces, and a quotation mark in somebody's name has a backslash
         found += [cast(M.snapshot, Text).contains(f'"currency":"{self.currency}"')] if self.currency else []
@@ -76,7 +79,8 @@ def filter_of(given: Mapping[str, str], company_id: int) -> Filter:
 
 def page(chosen: Filter, cursor: str = "") -> tuple[list[Any], str | None]:
     """A page of letters in the order of their accounts' codes, and the cursor of the next."""
-    query = _from(select(M.id, M.as_of, M.variant, M.state, M.snapshot, A.code), chosen).order_by(A.code, M.id)
+    account = A.code, A.email.label("account_email"), A.phone.label("account_phone")
+    query = _from(select(M.id, M.as_of, M.variant, M.state, M.snapshot, *account), chosen).order_by(A.code, M.id)
     number, _, code = cursor.partition(":")
     if number.isascii() and number.isdigit() and int(number) <= MAX_ID:
         query = query.where(or_(A.code > db.storable(code), and_(A.code == db.storable(code), M.id > int(number))))
@@ -157,7 +161,7 @@ def unpacked(text: str) -> list[int]:
 
 
 def _from(query: Any, chosen: Filter) -> Any:
-    return query.join_from(Mutabakat.__table__, Account.__table__, A.id == M.account_id).where(*chosen.where())
+    return query.join_from(*JOIN).where(*chosen.where())
 
 
 def _folded(column: Any) -> Any:

@@ -89,25 +89,25 @@ class Post:
         from workers.services.mail_text import Attachment
 
         record, letter = self._letter(item)
-        if not letter.receiver.email:
+        if not (to := records.contact(record, "email")):
             raise BadAddress(reason="carinin e-posta adresi yok")
         made_of = hashlib.sha256(repr(letter).encode()).hexdigest()
         pdf = files.kept(f"letters/{record['company_id']}/{made_of}.pdf", partial(letters.draw, letter))
         file = Attachment(letters.file_name(letter), "application/pdf", pdf)
-        return Draft(letter.receiver.email, letter_mails.subject(letter), letter_mails.body(letter), None, [file])
+        return Draft(to, letter_mails.subject(letter), letter_mails.body(letter), None, [file])
 
     def address(self, item: Item) -> str:
         record = self._records.get(item.value["id"])
-        return (record["snapshot"]["receiver"].get("email") if record else None) or ""
+        return records.contact(record, "email") if record else ""
 
     def announcement(self, item: Item) -> tuple[str, str]:
         from workers.services import letter_mails, phones
 
-        _, letter = self._letter(item)
-        if not letter.receiver.phone:
+        record, letter = self._letter(item)
+        if not (phone := records.contact(record, "phone")):
             raise BadPhone(reason="carinin telefonu yok")
-        item.ref = phones.mask(letter.receiver.phone)  # all that can be shown of what is no mobile
-        e164 = phones.parse(letter.receiver.phone, settings.current().countries).e164
+        item.ref = phones.mask(phone)  # all that can be shown of what is no mobile
+        e164 = phones.parse(phone, settings.current().countries).e164
         item.ref = phones.mask(e164)
         return e164, letter_mails.announcement(letter)
 
