@@ -1,11 +1,13 @@
 """What a bulk's body may do wrong: nothing is lost by it in silence, and what people see is true."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Service, wait_until
 from tests.hands import at_once, record_all, work_off
+from workers import statuses
 from workers.engine import enqueue, find, ledger, running
 from workers.engine.worker import Worker
 
@@ -116,3 +118,25 @@ def test_a_job_that_blocks_signals_does_not_keep_them_from_the_next(service: Ser
 
     assert find(first).state == "SUCCESS"
     assert (find(second).error or {})["type"] == "SoftTimeLimitExceeded"
+
+
+def test_progress_of_a_running_bulk_agrees_with_its_counts(service: Service) -> None:
+    task_id = enqueue("square_all", {"numbers": list(range(8)), "pause_s": 0.0}).id
+    behind = replace(find(task_id), state="PROGRESS", current=1, total=8, counts={"pending": 2, "done": 5, "failed": 1})
+
+    told = [statuses.row_of(task, "en") for task in (behind, replace(behind, total=100), replace(behind, counts=None))]
+
+    assert [(one["current"], one["total"], one["percent"]) for one in told] == [(6, 8, 75), (1, 100, 1), (1, 8, 12)]
+
+
+def test_a_failure_whose_messages_turn_out_to_have_arrived_does_not_say_that_none_was_done(service: Service) -> None:
+    task_id = enqueue("square_all", {"numbers": [-1, -2], "pause_s": 0.0}).id
+    work_off()
+    failed = find(task_id)
+    assert failed.state == "FAILURE"
+    assert "No item could be done" in statuses.sentence(failed, "en")
+
+    arrived = replace(failed, counts={**(failed.counts or {}), "failed": 1, "done": 1})
+
+    assert statuses.sentence(arrived, "en") == "It was found out later that 1 of 2 items are done."
+    assert statuses.sentence(arrived, "tr") == "2 kalemden 1 tanesinin tamamlandığı sonradan anlaşıldı."

@@ -274,7 +274,7 @@ def test_an_option_of_the_address_that_nobody_knows_is_named(chosen: None) -> No
     use(database_url="postgresql://sira:hidden@127.0.0.1:1/sira?sslmode=prefer&foo=1")
 
     with (
-        pytest.raises(BadSettings, match='DATABASE_URL has an invalid connection option "foo"') as refused,
+        pytest.raises(BadSettings, match=r'DATABASE_URL can.t be used: invalid connection option "foo"') as refused,
         db.reading(),
     ):
         pass

@@ -161,7 +161,8 @@ def _refuse_unknown_options(query: Mapping[str, Any]) -> None:
     try:
         conninfo.make_conninfo(**query)
     except ProgrammingError as error:
-        raise BadSettings(reason=f"DATABASE_URL has an {str(error).strip()}") from error
+        said = str(error).strip()
+        raise BadSettings(reason=f"DATABASE_URL can't be used: {said}") from error
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -17,6 +17,11 @@ SENTENCES = {
     "FAILURE": {"tr": "Başarısız oldu", "en": "Failed"},
     "REVOKED": {"tr": "İptal edildi", "en": "Cancelled"},
 }
+FOUND_OUT = {  # of a FAILURE some of whose messages have turned out to have arrived
+    "tr": "{total} kalemden {done} tanesinin tamamlandığı sonradan anlaşıldı.",
+    "en": "It was found out later that {done} of {total} items are done.",
+}
+NOTHING = ("NothingDone", "NotDone")
 UNFINISHED_ITEMS = ("failed", "unknown")
 
 
@@ -63,6 +68,9 @@ def _progress(task: Task) -> tuple[int, int | None]:
         return 100, 100
     if task.state in ("PENDING", "STARTED"):
         return 0, 100
+    total = sum((task.counts or {}).values())
+    if task.state in ("PROGRESS", "RETRY") and task.counts and task.total == total:  # it reports its items
+        return total - task.counts["pending"], total
     return task.current, task.total if task.total >= task.current else None
 
 
@@ -71,6 +79,9 @@ def sentence(task: Task, lang: str) -> str:
     message = worded((task.error or {}).get("message") or "", lang)
     if task.state == "RETRY" and message:
         return SENTENCES["RETRY"][lang].format(error=message, when=_local(task.next_run_at))
+    counts = task.counts or {}
+    if task.state == "FAILURE" and counts.get("done") and (task.error or {}).get("type") in NOTHING:
+        return FOUND_OUT[lang].format(done=counts["done"], total=sum(counts.values()))
     if task.state == "FAILURE" and message:
         return message
     if task.state == "PROGRESS" and task.status:

@@ -147,7 +147,7 @@ def state_name(state: str) -> str:
 def item_state(state: str) -> str:
     names = {
         "pending": gettext("waiting"),
-        "sending": gettext("being sent"),
+        "sending": gettext("in work"),
         "done": gettext("done"),
         "failed": gettext("failed"),
         "skipped": gettext("skipped"),

@@ -57,6 +57,7 @@ class Items:
         if self._is_through:
             raise GoneThrough()
         self._give_back()
+        self._tell()
         if self.parallel and not self.run.helps:
             self._call_helpers(size)
         while batch := self._next(size):

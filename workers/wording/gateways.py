@@ -1,11 +1,12 @@
 """What gateways' codes mean, in Turkish and in English. A test holds these to workers/services/sms_gateways."""
 
 GATEWAYS = {
+    # before those of one gateway, which take anything for its {why}
+    "{gateway}: cevap gelmedi, kabul edilmiş olabilir": "{gateway}: no answer came, it may have been accepted",
+    "{gateway}: raporlarda bulunamadı": "{gateway}: not found in its reports",
     **{f"{name} {{code}}: {{why}}": f"{name} {{code}}: {{why}}" for name in ("Netgsm", "Twilio", "Verimor")},
     "İleti Merkezi {code}: {why}": "İleti Merkezi {code}: {why}",
     "Sandbox: {why}": "Sandbox: {why}",
-    "{gateway}: cevap gelmedi, kabul edilmiş olabilir": "{gateway}: no answer came, it may have been accepted",
-    "{gateway}: raporlarda bulunamadı": "{gateway}: not found in its reports",
     "{answer}: anlaşılmayan cevap": "{answer}: an answer that is not understood",
     # the account
     "kullanıcı, parola veya API izni geçersiz (IP sınırı olabilir)": (

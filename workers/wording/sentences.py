@@ -52,6 +52,7 @@ ERRORS = (
     lazy("The gateway can't be reached ({reason}). Nothing was sent; it is tried again."),
     lazy("Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."),
     lazy("The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."),
+    lazy("DATABASE_URL can't be used: {said}"),
     lazy("No item could be done, of {total}. The first reason: {reason}"),
     lazy(
         "The items of a bulk can be gone through only once, for each counts as done when the next one is asked for. Do"
