@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from app.rate import read
-from workers.errors import BadAddress, BadSettings, QueueDown, SiraError
+from workers.errors import BadAddress, BadSettings, QueueDown, SiraError, TablesMissing
 from workers.services import phones
 from workers.services.mail_servers import LOOPBACK, read_url
 from workers.services.mail_text import sender_of
@@ -105,6 +105,24 @@ def _database(chosen: Settings) -> str:
         kind = session.get_bind().dialect.name
     state = "has all tables" if migrations.current() else "lacks tables: run `flask db upgrade`"
     return f"{kind} answers and {state}."
+
+
+def _stored(chosen: Settings) -> str:
+    from sqlalchemy import func, select
+
+    from workers.db import reading
+    from workers.engine.tables import tasks
+    from workers.engine.tasks import params_of
+
+    try:
+        with reading() as session:
+            newest = session.scalar(select(func.max(tasks.c.id)).where(tasks.c.released))
+    except TablesMissing:
+        newest = None
+    if newest is None:
+        return "nothing is stored yet."
+    params_of(newest)
+    return "what is stored can be opened."
 
 
 def _redis(chosen: Settings) -> str:
@@ -214,6 +232,7 @@ def _is_sender(text: str) -> bool:
 ATTEMPTS: dict[str, Callable[[Settings], str]] = {
     "DATA_DIR": _data_dir,
     "database": _database,
+    "SECRET_KEY": _stored,
     "Redis": _redis,
     "storage": _storage,
     "kinds": _kinds,

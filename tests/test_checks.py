@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from app import checks, cli
 from tests.conftest import ROOT, SECRET, Service
 from workers import db, settings
+from workers.engine import enqueue
 
 SEEN = ("limits", "addresses", "reports")  # by `flask up`, which asks nobody else
 
@@ -146,3 +147,15 @@ def test_a_sandbox_in_production_is_found_and_what_goes_in_the_clear(wrong: Any,
     unsafe = [finding.text for finding in checks.findings(settings.load(**(real | change))) if not finding.fine]
     assert any(sentence in text for text in unsafe)
     assert "production" not in wrong(**(real | change | {"app_env": "development"}))
+
+
+def test_keys_that_do_not_open_what_is_stored_are_found(wrong: Any) -> None:
+    assert wrong() == {}, "nothing is stored yet"
+    enqueue("nothing")
+    assert wrong() == {}
+
+    found = wrong(secret_key="another key of at least thirty-two characters mistyped")
+
+    assert set(found) == {"SECRET_KEY"}
+    assert "not among SECRET_KEY" in found["SECRET_KEY"]
+    assert wrong(secret_key=f"a new key of at least thirty-two characters,{SECRET}") == {}

@@ -3,6 +3,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,10 +13,11 @@ from threading import Thread
 import pytest
 
 from tests.conftest import Service, title_of, wait_until
-from tests.hands import claim, row_of
+from tests.hands import claim, put_row, row_of
 from workers import settings
 from workers.db import now
 from workers.engine import enqueue, events, keeper, queues
+from workers.engine.claim import KINDS
 from workers.engine.keeper import Keeper, Periods
 
 NO_DATABASE = "postgresql://sira@127.0.0.1:1/nowhere"
@@ -67,6 +69,24 @@ def test_a_keeper_that_cannot_reach_its_database_leaves_its_duties_to_one_that_c
 
     assert service.redis.get(f"sira:duty:{holder}") == healthy.me.encode()
     assert row_of(task.id)["state"] == "STARTED"
+
+
+def test_a_keeper_leaves_the_reconciling_to_a_worker_that_knows_what_it_lacks(service: Service, pipe: int) -> None:
+    """As in the middle of a deploy: a kind that only the new workers know can't be pushed by an old one."""
+    put_row(kind="of_a_release_to_come", queue="sms", created_at=now() - timedelta(minutes=1))
+    older = Keeper(pipe)
+    duty = [(older._reconcile, 0.0)]
+
+    older._round(duty)
+    alone = service.redis.get("sira:duty:reconciler")
+    service.redis.sadd("rq:workers:sms", "rq:worker:newer")
+    service.redis.hset("rq:worker:newer", KINDS, "add,of_a_release_to_come")
+    older._reconcile_from = 0.0
+    older._round(duty)
+
+    assert alone == older.me.encode(), "where nobody knows it, nobody could do better"
+    assert service.redis.get("sira:duty:reconciler") is None
+    assert older._reconcile_from > time.monotonic() + 1, "the other one gets its turn first"
 
 
 def test_a_backlog_without_an_end_keeps_no_other_duty_waiting(

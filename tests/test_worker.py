@@ -7,9 +7,11 @@ import pytest
 from tests.conftest import Service, lines, wait_until
 from tests.faults import alive
 from tests.hands import work_off
+from workers import settings
 from workers.db import now
-from workers.engine import enqueue, find
+from workers.engine import clock, enqueue, find
 from workers.engine.control import cancel
+from workers.engine.job import sealed_data
 from workers.engine.seal import Seal
 from workers.engine.tasks import TaskFailed, TaskTimeout
 
@@ -246,3 +248,22 @@ def test_nothing_is_left_in_redis_but_hashes_results_and_registries_that_expire(
     assert not list(redis.scan_iter("rq:worker:*"))
     assert all(0 < redis.ttl(key) <= 86_400 for key in redis.scan_iter("rq:job:*"))
     assert all(0 < redis.ttl(key) <= 86_400 for key in redis.scan_iter("rq:results:*"))
+
+
+def test_a_task_whose_key_this_worker_lacks_waits_for_one_that_has_it(service: Service) -> None:
+    """As in the middle of a change of keys; what somebody else has sealed into its job fails at once."""
+    waiting, forged = enqueue("nothing"), enqueue("nothing")
+    ours = service.settings
+    settings.use(ours.model_copy(update={"secret_key": "another key of thirty-two characters"}))
+    service.redis.hset(f"rq:job:{forged.id}", "data", sealed_data(forged.id, "nothing", {}))
+    settings.use(ours.model_copy(update={"secret_key": "a third key of at least thirty-two characters"}))
+
+    work_off()
+    settings.use(ours)
+
+    assert find(forged.id).state == "FAILURE"
+    assert (find(waiting.id).state, find(waiting.id).attempts) == ("RETRY", 1)
+    service.redis.zadd("rq:scheduled:maintenance", {waiting.id: 1}, xx=True)
+    clock.tick(["maintenance"])
+    work_off()
+    assert find(waiting.id).state == "SUCCESS"

@@ -116,6 +116,13 @@ class SealBroken(SiraError):
     final = True
 
 
+class KeyMissing(SealBroken):
+    """The sealed data can't be opened here: the key that sealed it is not among SECRET_KEY. Give all processes the same
+    keys; what waits goes on by itself."""
+
+    final = False
+
+
 class NotInCatalogue(SiraError):
     """The job names {name!r}, which is no kind of this service. Nothing was run."""
 

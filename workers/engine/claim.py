@@ -40,12 +40,7 @@ class Claim:
 
     def is_known_elsewhere(self, connection: Any, kind: str) -> bool:
         """Whether another worker of this queue knows the kind, which this one lacks."""
-        try:
-            others = connection.smembers(f"rq:workers:{self.queue}")
-            known = [wire.text(connection.hget(key, KINDS) or b"") for key in others]
-        except RedisError:
-            return False
-        return any(kind in kinds.split(",") for kinds in known)
+        return is_known_to_some(connection, self.queue, kind)
 
     def pauses_s(self, connection: Any) -> list[float]:
         """The intervals of the `Retry` that a job was given by RQ's own Queue; kinds have none of their own."""
@@ -56,6 +51,16 @@ class Claim:
             return [float(pause) for pause in pauses]
         except (RedisError, ValueError, TypeError, OverflowError):
             return []
+
+
+def is_known_to_some(connection: Any, queue: str, kind: str) -> bool:
+    """Whether a living worker of the queue knows the kind."""
+    try:
+        others = connection.smembers(f"rq:workers:{queue}")
+        known = [wire.text(connection.hget(key, KINDS) or b"") for key in others]
+    except RedisError:
+        return False
+    return any(kind in kinds.split(",") for kinds in known)
 
 
 def is_held(connection: Any, job_id: str, execution: str) -> bool:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from workers import logs, processes
+from workers.errors import QueueDown
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logs.get("forks")
@@ -41,6 +44,8 @@ def fork(task: Callable[[], None]) -> int:
         if os.getppid() == parent:
             task()
             code = 0
+    except (RedisError, QueueDown) as error:  # its trace says nothing more
+        log.warning("redis is away", error=str(error))
     except BaseException:
         log.exception("process ended by an error")
     finally:

@@ -8,10 +8,13 @@ from typing import Any
 from rq.exceptions import DeserializationError
 from rq.job import UNEVALUATED
 from rq.job import Job as RQJob
+from sqlalchemy import select
 
+from workers.db import reading
 from workers.engine import registry
-from workers.engine.seal import Seal
-from workers.errors import NotHere, NotInCatalogue, SealBroken, UnknownKind
+from workers.engine.seal import Seal, key_name
+from workers.engine.tables import tasks
+from workers.errors import KeyMissing, NotHere, NotInCatalogue, SealBroken, UnknownKind
 
 ANY = object()
 
@@ -111,11 +114,16 @@ def data_of(row: Any) -> bytes:
 
 def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, Any], float]:
     """Kind, parameters and limit (seconds) that a `data` field holds for this id and `scope`, which stands in the hash
-    for everybody to write; raises SealBroken before anything of it is run."""
+    for everybody to write; raises SealBroken before anything of it is run. KeyMissing only where its row was sealed so,
+    too: as in the middle of a change of keys, and unlike what somebody else has sealed."""
     try:
         body = Seal.loads(data)
         kind, params, sealed_id = body["kind"], body["params"], body["id"]
         limit_s = float(body.get("limit_s") or 0)
+    except KeyMissing as error:
+        if key_name(data) != _key_of_row(task_id):
+            raise SealBroken(reason="its row was sealed with another key") from error
+        raise
     except SealBroken:
         raise
     except Exception as error:
@@ -125,6 +133,12 @@ def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, 
     if scope is not ANY and body.get("scope", scope) != scope:
         raise SealBroken(reason="it was sealed for another company")
     return kind, params, limit_s if limit_s > 0 else math.inf
+
+
+def _key_of_row(task_id: str) -> bytes | None:
+    with reading() as session:
+        sealed = session.scalar(select(tasks.c.params).where(tasks.c.id == task_id))
+    return sealed and key_name(sealed)
 
 
 def kind_of(name: str) -> registry.Kind:

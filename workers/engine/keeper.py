@@ -20,11 +20,12 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, wire
-from workers.errors import Conflict, DatabaseDown, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
+from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
 WORKER_TTL_S = 90
 PAUSE_S, STOPPING_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 1.0, 0.1, 0.5, 0.5, 2.0
+ELSEWHERE_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ class Keeper:
                 else:
                     log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
             except Exception as error:
-                tell = log.warning if isinstance(error, DatabaseDown) else log.exception  # its trace says nothing more
+                tell = (
+                    log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
+                )  # its trace says nothing more
                 tell("duty failed", duty=getattr(duty, "__name__", ""), error=str(error))
                 self._due[duty] = time.monotonic() + max(period_s, 1.0)
 
@@ -246,7 +249,11 @@ class Keeper:
         with self._on_duty("reconciler") as ours:
             if ours:
                 began = time.monotonic()
-                reconcile.reconcile()
+                try:
+                    reconcile.reconcile()
+                except NotHere:  # who knows the kind gets its turn first
+                    self._reconcile_from = began + ELSEWHERE_S
+                    raise
                 self._reconcile_from = time.monotonic() + 20 * (time.monotonic() - began)
 
     @contextlib.contextmanager

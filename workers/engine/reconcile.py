@@ -21,11 +21,13 @@ from sqlalchemy import RowMapping, Select, exists, select, update
 from workers import logs
 from workers.db import now, reading, writing
 from workers.engine import callbacks, ending, ledger, registry, wire
+from workers.engine.claim import is_known_to_some
 from workers.engine.events import padded
 from workers.engine.queues import push
 from workers.engine.seal import Seal
 from workers.engine.tables import ENDED, items, tasks
 from workers.engine.tasks import STATES, Task, ended_elsewhere, find
+from workers.errors import NotHere
 
 CHUNK, LISTED_AT_MOST = 200, 10_000
 MISSING_FOR = timedelta(seconds=60)
@@ -44,8 +46,9 @@ log = logs.get("reconciler")
 
 
 def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
-    """Go once through all tasks that have not ended; how many were pushed again."""
-    pushed, waiting = 0, list[Waiting]()
+    """Go once through all tasks that have not ended; how many were pushed again. Raises NotHere, when all else is done,
+    where another worker knows a kind that we would have had to push and can't: it is the one to do this."""
+    pushed, waiting, lacking = 0, list[Waiting](), set[tuple[str, str]]()
     for rows in _live_rows():
         hashes = _hashes(rows)
         for row, found in zip(rows, hashes, strict=True):
@@ -60,11 +63,15 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 _fold(row, found)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
+                lacking |= set() if row["kind"] in registry.kinds() else {(row["queue"], row["kind"])}
     pushed += _put_back(waiting, missing_for)
     close_ended()
     drop_unreleased()
     if pushed:
         log.warning("tasks pushed again", count=pushed)
+    for queue, kind in lacking:
+        if is_known_to_some(wire.connect(), queue, kind):
+            raise NotHere(name=kind)
     return pushed
 
 

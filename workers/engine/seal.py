@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic_core import to_json
 
 from workers import settings
-from workers.errors import NotSerializable, SealBroken
+from workers.errors import KeyMissing, NotSerializable, SealBroken
 
 MARK = b"S1"
 PURPOSE = b"sira sealed value, version 1"
@@ -68,17 +68,22 @@ def seal(plain: bytes) -> bytes:
     return MARK + name + nonce + cipher.encrypt(nonce, packed, PURPOSE)
 
 
+def key_name(sealed: bytes) -> bytes:
+    """By which the key that sealed it is known."""
+    return sealed[len(MARK) : len(MARK) + 4]
+
+
 def unseal(sealed: bytes) -> bytes:
     if sealed[:2] != MARK or len(sealed) < 34:
         raise SealBroken(reason="it does not carry our mark")
     for name, cipher in _ciphers():
-        if name == sealed[2:6]:
+        if name == key_name(sealed):
             try:
                 packed = cipher.decrypt(sealed[6:18], sealed[18:], PURPOSE)
             except InvalidTag as error:
                 raise SealBroken(reason="its signature does not match") from error
             return zlib.decompress(packed[1:]) if packed[:1] == b"z" else packed[1:]
-    raise SealBroken(reason="the key that sealed it is not among SECRET_KEY")
+    raise KeyMissing()
 
 
 def _ciphers() -> list[tuple[bytes, AESGCM]]:

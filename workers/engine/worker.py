@@ -33,7 +33,7 @@ from workers.engine.outcome import Outcome
 from workers.engine.seal import Seal
 from workers.engine.surroundings import Surroundings
 from workers.engine.waiting import Turn, Waiter
-from workers.errors import NotHere, QueueDown, SoftTimeLimitExceeded
+from workers.errors import KeyMissing, NotHere, QueueDown, SoftTimeLimitExceeded
 
 SWITCH_S = 0.0001  # how long a job's other thread, with an answer or a written block in hand, waits for it; else 5 ms
 IDLE_FROM_S, IDLE_TO_S, AT_ONCE_S, WAIT_S, AWAY_FROM_S, AWAY_TO_S = 0.002, 0.2, 0.02, 5.0, 0.1, 2.0
@@ -260,7 +260,7 @@ class Worker(RQWorker):
             return Outcome("back")
         except running.Helped:
             return outcome.finished(None, helper=True)
-        except (ImportError, NotHere) as error:
+        except (ImportError, NotHere, KeyMissing) as error:  # as in the middle of a deploy
             elsewhere = isinstance(error, NotHere) and claim.is_known_elsewhere(self.connection, error.fields["name"])
             return outcome.missing_here(error, waits=claim.waits, elsewhere=elsewhere)
         except BaseException as error:  # sys.exit() in a job is its failure, not the worker's end

@@ -53,6 +53,10 @@ ERRORS = (
     lazy("Waiting for the gateway since {since} ({reason}). Nothing was sent meanwhile; it goes on by itself."),
     lazy("The gateway refuses the account ({reason}). Nothing was sent; mend its credentials, then resume."),
     lazy("DATABASE_URL can't be used: {said}"),
+    lazy(
+        "The sealed data can't be opened here: the key that sealed it is not among SECRET_KEY. Give all processes the"
+        " same keys; what waits goes on by itself."
+    ),
     lazy("No item could be done, of {total}. The first reason: {reason}"),
     lazy(
         "The items of a bulk can be gone through only once, for each counts as done when the next one is asked for. Do"
@@ -113,6 +117,7 @@ FILLED = (  # what fills the holes of errors, and errors that are no exception
     lazy("it is no job of ours"),
     lazy("it was sealed for another task"),
     lazy("it was sealed for another company"),
+    lazy("its row was sealed with another key"),
     lazy("it does not carry our mark"),
     lazy("its signature does not match"),
     lazy("the key that sealed it is not among SECRET_KEY"),
