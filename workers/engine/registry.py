@@ -177,8 +177,9 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
 
     Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter: the function is called anew for each
     slice of two seconds, with what is left; an item is done when the next is asked for), parallel, single (a bulk of
-    one: its parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows, params, Asked)
-    -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success, on_failure,
+    one: its parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows,
+    params, Asked) -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success,
+    on_failure,
     cron, zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; if
     not, there is no run), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its company is told
     when it succeeded, or a function that makes it of the result, also of one that is unreadable), quiet (nobody is
