@@ -48,7 +48,6 @@ TESTED_IN = {
     "workers/engine/due.py": "test_occurrences.py: what is due, late, skipped",
     "workers/engine/mirror.py": "test_schedules.py: rq-scheduler's sorted set",
     "workers/messages.py": "test_sms.py: the way out of a company, and the evidence",
-    "workers/services/letter_mails.py": "test_mutabakat.py: what stands beside a letter",
     "workers/services/mail_replies.py": "test_mail_session_silence.py: a server that talks without end",
     "workers/services/sms_rows.py": "test_sms.py: bad rows, duplicates, previews",
     "app/unsubscribe.py": "test_email.py: one click",

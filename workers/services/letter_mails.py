@@ -3,6 +3,21 @@
 from workers.services.letters import Letter
 from workers.services.turkish import format_date
 
+# By the letter's variant: what the mail asks, what it says before the last day to answer, and what the SMS asks.
+ASKS = {
+    "pozitif": "Mutabık olup olmadığınızı bu e-postayı yanıtlayarak bildirmenizi rica ederiz.",
+    "negatif": (
+        "Yalnız mutabık değilseniz bu e-postayı yanıtlayarak bildirmenizi rica ederiz; mutabıksanız yanıt gerekmez."
+    ),
+    "bakiyesiz": "Kayıtlarınızda görünen bakiyeyi bu e-postayı yanıtlayarak bildirmenizi rica ederiz.",
+}
+AWAITED = {"negatif": "Mutabık değilseniz yanıtınızı"}
+SHORT_ASKS = {
+    "pozitif": "Yanıtınızı bekleriz.",
+    "negatif": "Mutabıksanız yanıt gerekmez.",
+    "bakiyesiz": "Bakiyenizi bildiriniz.",
+}
+
 
 def subject(letter: Letter) -> str:
     return f"Cari hesap mutabakat mektubu – {format_date(letter.as_of)} – {letter.sender.name}"[:300]
@@ -14,17 +29,16 @@ def body(letter: Letter) -> str:
         f"Sayın {letter.receiver.name},",
         "",
         f"{format_date(letter.as_of)} tarihli cari hesap mutabakat mektubumuz ektedir ({letter.number}).",
-        "Mutabık olup olmadığınızı bu e-postayı yanıtlayarak bildirmenizi rica ederiz.",
+        ASKS[letter.variant],
     ]
     if letter.reply_by:
-        lines.append(f"Yanıtınızı {format_date(letter.reply_by)} tarihine kadar bekliyoruz.")
+        awaited = AWAITED.get(letter.variant, "Yanıtınızı")
+        lines.append(f"{awaited} {format_date(letter.reply_by)} tarihine kadar bekliyoruz.")
     contacts = [text for text in (letter.sender.phone, letter.sender.email) if text]
     return "\n".join([*lines, "", "Saygılarımızla,", letter.sender.name, *contacts, ""])
 
 
 def announcement(letter: Letter) -> str:
     """The SMS: short, without an amount, and nothing that advertises."""
-    name = letter.sender.name[:60]
-    return (
-        f"{name}: {format_date(letter.as_of)} tarihli mutabakat mektubunuz {letter.number} hazır. Yanıtınızı bekleriz."
-    )
+    name, ask = letter.sender.name[:60], SHORT_ASKS[letter.variant]
+    return f"{name}: {format_date(letter.as_of)} tarihli mutabakat mektubunuz {letter.number} hazır. {ask}"
