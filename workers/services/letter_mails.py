@@ -1,5 +1,7 @@
 """What is written beside a mutabakat letter: the mail that carries it and the SMS that announces it."""
 
+from textwrap import shorten
+
 from workers.services.letters import Letter
 from workers.services.turkish import format_date
 
@@ -17,6 +19,7 @@ SHORT_ASKS = {
     "negatif": "Mutabıksanız yanıt gerekmez.",
     "bakiyesiz": "Bakiyenizi bildiriniz.",
 }
+NAME_AND_ASK = 80  # characters; with the words between them one segment nearly always holds them
 
 
 def subject(letter: Letter) -> str:
@@ -40,5 +43,6 @@ def body(letter: Letter) -> str:
 
 def announcement(letter: Letter) -> str:
     """The SMS: short, without an amount, and nothing that advertises."""
-    name, ask = letter.sender.name[:60], SHORT_ASKS[letter.variant]
+    ask = SHORT_ASKS[letter.variant]
+    name = shorten(letter.sender.name, NAME_AND_ASK - len(ask), placeholder="").rstrip(" ,&-–")
     return f"{name}: {format_date(letter.as_of)} tarihli mutabakat mektubunuz {letter.number} hazır. {ask}"
