@@ -145,6 +145,28 @@ def test_a_number_without_room_for_its_cents_is_refused(value):
         amounts.number(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "tr", "en"),
+    [
+        (1234.567, "1.234,567 kuruşa yuvarlandı: 1.234,57", "1,234.567 was rounded to cents: 1,234.57"),
+        (0.004, "0,004 kuruşa yuvarlandı: 0,00", "0.004 was rounded to cents: 0.00"),
+        (-0.00002, "-0,00002 kuruşa yuvarlandı: 0,00", "-0.00002 was rounded to cents: 0.00"),
+        ("1.234.567,8901", "1.234.567,8901 kuruşa yuvarlandı: 1.234.567,89", "1,234,567.8901 was rounded"),
+        ("1.234", "“1.234” 1.234,00 olarak okundu", "“1.234” was read as 1,234.00"),
+        (1e15, "1.000.000.000.000.000 kuruşuna kadar", "1,000,000,000,000,000 is too large"),
+        (-(10**14), "-100.000.000.000.000 kuruşuna kadar", "-100,000,000,000,000 is too large"),
+        (1e300, "Sayı kuruşuna kadar", "The number is too large"),
+        (float("nan"), "Sayı kuruşuna kadar", "The number is too large"),
+    ],
+)
+def test_a_doubt_or_refusal_writes_amounts_as_its_reader_does_and_never_as_a_power(value, tr, en):
+    said = values.money(value)
+    told = (said.tr, said.en) if isinstance(said, values.Said) else said.doubt
+
+    assert told[0].startswith(tr)
+    assert told[1].startswith(en)
+
+
 def test_a_short_year_is_of_this_century():
     assert days.parse("31.12.25") == days.parse("31.Ara.25") == date(2025, 12, 31)
 

@@ -104,7 +104,7 @@ def _amount_fault(values: dict[str, Any]) -> Words | None:
     if net is None and values.get("bakiye") is None:
         return "Tutar yok: borç, alacak ya da bakiye yazın", "No amount: give debit, credit or balance"
     if abs(amount) > MAX_AMOUNT:
-        return "Tutar 10^15'ten büyük", "The amount is above 10^15"
+        return f"Tutar {format_number(MAX_AMOUNT, 0)} sınırının üstünde", f"The amount is above {MAX_AMOUNT:,}"
     if net not in (None, amount):
         tr = "Bakiye, borç eksi alacağa eşit değil; devir ayrı sütundaysa borç ve alacak sütunlarını eşleştirmeyin"
         return tr, "The balance is not debit minus credit; leave those columns out if a sum carried over stands apart"

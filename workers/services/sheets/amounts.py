@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from workers.services.turkish import format_number
+
 CENT = Decimal("0.01")
 NOISE = Decimal("0.000001")  # 0.1 + 0.2 is 0.30000000000000004
 MAX_EXACT = 10**13  # above it a double has no room for cents
 MAX_CHARS, MAX_DIGITS = 60, 18
+MAX_SHOWN = 10**MAX_DIGITS
 CURRENCIES = {
     **dict.fromkeys(("tl", "try", "trl", "₺", "türk lirası", "turk lirasi", "lira"), "TRY"),
     **dict.fromkeys(("usd", "$", "us$", "dolar", "abd doları", "amerikan doları", "dollar"), "USD"),
@@ -76,8 +79,9 @@ def parse(text: str) -> Amount:
 def number(value: int | float) -> Amount:
     """A numeric cell, by the shortest text that is that number: never through what the cell shows."""
     if not math.isfinite(value) or abs(value) >= MAX_EXACT:
-        tr = f"{value:g} kuruşuna kadar saklanamayacak kadar büyük; metin olarak yazın"
-        raise Unclear(tr, f"{value:g} is too large for a cell to keep its cents; write it as text")
+        tr, en = _written(Decimal(value)) if abs(value) < MAX_SHOWN else ("Sayı", "The number")
+        tr = f"{tr} kuruşuna kadar saklanamayacak kadar büyük; metin olarak yazın"
+        raise Unclear(tr, f"{en} is too large for a cell to keep its cents; write it as text")
     return _rounded(Decimal(repr(value)))
 
 
@@ -151,15 +155,24 @@ def _grouped(digits: str, sign: str, text: str) -> tuple[Decimal, tuple[str, str
     if sign == ",":
         tr = f"“{text}”: virgül binlik mi ondalık mı belli değil; 1.234,00 ya da 1,23 gibi yazın"
         raise Unclear(tr, f"“{text}”: the comma may part thousands or decimals; write 1.234,00 or 1,23")
-    tr = f"“{text}” {digits.replace(sign, '')} olarak okundu (nokta binlik ayracı)"
-    return value, (tr, f"“{text}” was read as {digits.replace(sign, '')} (the point parts thousands)")
+    tr, en = _written(value)
+    tr = f"“{text}” {tr} olarak okundu (nokta binlik ayracı)"
+    return value, (tr, f"“{text}” was read as {en} (the point parts thousands)")
 
 
 def _rounded(exact: Decimal) -> Amount:
     value = exact.quantize(CENT, ROUND_HALF_UP) + 0
     if abs(exact - value) <= NOISE:
         return Amount(value)
-    return Amount(value, doubt=(f"{exact} kuruşa yuvarlandı: {value}", f"{exact} was rounded to cents: {value}"))
+    (exact_tr, exact_en), (tr, en) = _written(exact), _written(value)
+    doubt = f"{exact_tr} kuruşa yuvarlandı: {tr}", f"{exact_en} was rounded to cents: {en}"
+    return Amount(value, doubt=doubt)
+
+
+def _written(amount: Decimal) -> tuple[str, str]:
+    """All digits of `amount`, as Turkish and as English sentences write them."""
+    _, _, decimals = f"{amount:f}".partition(".")
+    return format_number(amount, len(decimals)), f"{amount:,f}"
 
 
 def _unlike(text: str) -> Unclear:
