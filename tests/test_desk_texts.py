@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.desk import texts
+from app.desk import mails, texts
 from tests import desk as desks
 from tests.desk import Desk, sign_in
 from tests.face import Person
@@ -177,6 +177,41 @@ def test_a_mail_goes_to_one_or_to_each_of_many_with_files_attached(desk: Desk) -
     assert params_of(task.id)["attachments"] == [file]
     assert params_of(task.id)["body"] == "Satır\nSatır"
     assert (many.kind, len(refs(many.id))) == ("send_bulk_emails", 3)
+
+
+@pytest.mark.parametrize(
+    ("to", "meant"),
+    [
+        ("Ali Veli <ali@x.example>; b@y.example", ["ali@x.example", "b@y.example"]),
+        (
+            '"Can, Ö." <can@z.example>, Ali <a@x.example>\r\nb@y.example',
+            ["can@z.example", "a@x.example", "b@y.example"],
+        ),
+        (
+            "a@x.example b@y.example\tc@z.example,,d@x.example ",
+            [f"{name}.example" for name in ("a@x", "b@y", "c@z", "d@x")],
+        ),
+        (
+            "a@x.example A@x.example <a@X.example> Ali <c@z.example> b@y.example",
+            ["a@X.example", "c@z.example", "b@y.example"],
+        ),
+        ("b@y.example Ali <a@x.example>", ["b@y.example", "a@x.example"]),
+        (r'"Ali \"Bay\" Veli; Oğlu" <a@x.example>', ["a@x.example"]),
+        ('Ali <> "a@x.example"', ["Ali", "<>", '"a@x.example"']),
+        ("Ali <a@x.example", ["Ali", "<a@x.example"]),
+        (" \n;, ", []),
+    ],
+)
+def test_recipients_are_taken_as_mail_programs_copy_them_and_none_is_lost(to: str, meant: list[str]) -> None:
+    assert list(mails._addresses(to)) == meant
+
+
+def test_a_mail_goes_to_the_addresses_behind_names(desk: Desk) -> None:
+    to = '"Can, Ö." <can@z.example>; Ali Veli <ali@x.example>'
+
+    task = task_of(desk.member.post("/mail", {"to": to, "subject": "s", "body": "b"}))
+
+    assert refs(task.id) == ["c***@z.example", "a***@x.example"]
 
 
 def test_files_are_the_companys_found_by_name_and_stay_ticked(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """A mail to one, or to many each by itself, with files of the company attached."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
@@ -16,7 +17,8 @@ from workers.errors import InvalidInput, SiraError
 from workers.models import File
 from workers.services.mail_text import ATTACHED_AT_MOST_BYTES
 
-BETWEEN = re.compile(r"[\s,;]+")
+BETWEEN = re.compile(r"[,;\r\n]|(?<=>)")
+QUOTED_NAME = re.compile(r'"(?:[^"\\\r\n]|\\.)*"\s*(?=<)')  # it may hold what stands between addresses
 FILES_SHOWN = 30
 
 pages = Blueprint("desk_mails", __name__)
@@ -60,7 +62,7 @@ def _recipients(company_id: int, form: Any) -> list[str]:
     if form.get("how") == "accounts":
         to = selection.contacts(company_id, form.get("q", ""), "email")
     else:
-        to = [each for each in BETWEEN.split(form.get("to", "")) if each]
+        to = list(_addresses(form.get("to", "")))
     limit = settings.current().max_items
     if not to or len(to) > limit:
         told = (
@@ -70,6 +72,20 @@ def _recipients(company_id: int, form: Any) -> list[str]:
         )
         raise InvalidInput([{"field": "to", "message": told}])
     return to
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Addresses alone, also with spaces between them, or with a name before them: `Ali Veli <ali@x.com>`. What is
+    neither stays as it is, to be refused."""
+    for part in BETWEEN.split(QUOTED_NAME.sub("", text)):
+        name, _bracket, rest = part.partition("<")
+        named = rest.removesuffix(">").strip() if rest.endswith(">") else ""
+        if not named:
+            yield from part.split()
+            continue
+        # People forget what parts them: an address in a name is one more, if it is not the same again.
+        yield from (word for word in name.split() if "@" in word and word.strip("'").lower() != named.lower())
+        yield named
 
 
 def _mail(company_id: int) -> dict[str, Any]:
