@@ -1,5 +1,6 @@
 """Balances of several currencies: no import takes a line off a letter that its sheet does not name."""
 
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -77,3 +78,41 @@ def test_a_row_that_is_refused_takes_no_line_off_the_letter(
     assert (counts(result), result["warnings"]) == ((0, 1, 0, len(rows) - 1), 1)
     assert lines(own) == [[("TRY", "1.00"), ("USD", "7.00")]]
     assert len(result["warned"][0]["reasons"]) == 2
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_refused_rows_bear_the_day_that_was_given_by_hand_and_need_it_no_more(
+    service: Service, face: Face, language: str
+) -> None:
+    own = face.ayse.company_id
+    sheet = xlsx(("Cari Kodu", "Unvan", "Bakiye"), ("1", "Bir", "çok"), ("2", "İki", 2))
+    first = run(own, sheet, "mutabakat", as_of=date(2025, 12, 31), language=language)
+
+    head, bad = read_back(files.attachment(first["error_file"]["file_id"], own)[2])
+    mended = run(own, xlsx(head, [1 if cell == "çok" else cell for cell in bad]), "mutabakat", language=language)
+
+    assert (counts(first), counts(mended)) == ((1, 0, 0, 1), (1, 0, 0, 0))
+    assert {each["as_of"] for each in letters(own)} == {date(2025, 12, 31)}
+    assert len(letters(own)) == 2
+
+
+def test_the_day_given_by_hand_fills_the_empty_cells_of_refused_rows_and_no_others(
+    service: Service, face: Face
+) -> None:
+    own, days = face.ayse.company_id, ("", "-", "yok", "30.11.2025")
+    sheet = xlsx(("Cari Kodu", "Unvan", "Tarih", "Bakiye"), *(("1", "Bir", day, "çok") for day in days))
+
+    result = run(own, sheet, "mutabakat", as_of=date(2025, 12, 31))
+
+    head, *bad = read_back(files.attachment(result["error_file"]["file_id"], own)[2])
+    assert head == ["Cari Kodu", "Unvan", "Tarih", "Bakiye", "Satır", "Hata Nedeni"]
+    assert [row[2] for row in bad] == [*[datetime(2025, 12, 31)] * 2, "yok", "30.11.2025"]
+
+
+def test_a_day_that_no_column_of_the_import_holds_is_in_no_refused_row(service: Service, face: Face) -> None:
+    own = face.ayse.company_id
+
+    result = run(own, xlsx(("Cari Kodu", "Unvan"), ("1", "U" * 300)), "accounts", as_of=date(2025, 12, 31))
+
+    head, _ = read_back(files.attachment(result["error_file"]["file_id"], own)[2])
+    assert head == ["Cari Kodu", "Unvan", "Satır", "Hata Nedeni"]

@@ -156,9 +156,10 @@ def test_refused_rows_come_back_under_the_groups_that_their_columns_stood_under(
     back = face.ayse.get(f"/api/tasks/{first['task_id']}/result").data
     again = imported(face.ayse, back, "mutabakat", name="hatalar.xlsx", **given)
 
-    assert read_back(back)[:2] == [[*groups, "İçe aktarma", ""], [*head, "Satır", "Hata Nedeni"]]
+    added = ["Mutabakat Tarihi", "Satır", "Hata Nedeni"]
+    assert read_back(back)[:2] == [[*groups, "İçe aktarma", "", ""], [*head, *added]]
     assert (counts(first), counts(again)) == ((1, 0, 0, 1), (0, 0, 0, 1))
-    assert first["mapping"] == again["mapping"]
+    assert {**first["mapping"], "as_of": added[0]} == again["mapping"]
     twice = read_back(face.ayse.get(f"/api/tasks/{again['task_id']}/result").data)
     assert [row[:6] for row in twice] == [row[:6] for row in read_back(back)]
-    assert twice[1][6:] == ["Satır", "Hata Nedeni"]
+    assert twice[1][6:] == added
