@@ -104,7 +104,7 @@ def import_it(task_id: str) -> AnyResponse | tuple[str, int]:
         file = _file(task, given)
         if not request.form.get("sha256") == result["file"]["sha256"] == file["sha256"]:
             raise Conflict(reason=_("the file is not the one that was tried"))
-        seen = {"sheet_name": result["sheet"], "mapping": result["mapping"], "dry_run": False}
+        seen = {"sheet_name": result["sheet"], "mapping": _columns(given, result), "dry_run": False}
         mode = request.form.get("mode", given["mode"])
         made = submit(KIND, {**given, **seen, "mode": mode, **_for(file)}, gate.form_key())
     except SiraError as error:
@@ -113,6 +113,11 @@ def import_it(task_id: str) -> AnyResponse | tuple[str, int]:
     if not made.replayed:
         acts.note("sheet imported", task_id=made.id, detail=f"{file['filename']} ({given['target']})")
     return redirect(f"/upload/{made.id}", 303)
+
+
+def _columns(given: dict[str, Any], result: dict[str, Any]) -> dict[str, str]:
+    """The columns as they were tried: those that were found, and those that were left out by hand."""
+    return {**(given["mapping"] or {}), **result["mapping"]}
 
 
 def _order(target: str | None = None) -> dict[str, Any]:
