@@ -41,21 +41,9 @@ def try_out() -> AnyResponse | tuple[str, int]:
     """Keep the file and say what its import would do; nothing is imported yet."""
     company = whose.choice()
     try:
-        file = request.files.get("file")
-        if file is None or not file.filename:
-            raise InvalidInput([{"field": "file", "message": _("Choose the file.")}])
-        stream: Any = file.stream
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        file.stream.seek(0)
-        task = take(file, {**_order(), "dry_run": True}, company.known, gate.form_key(digest))
-    except UnsupportedMediaType:
-        told = _(
-            "This is no sheet. Choose an .xlsx, .xlsm, .xlsb, .xls, .ods or .csv file. Some reports are web pages or "
-            "text under the name .xls: open them in Excel and save them as .xlsx."
-        )
-        return _start(company, Refusal(415, [{"field": "file", "message": told}])), 415
-    except SiraError as error:
-        refused = refusal_of(error)
+        task = _take({**_order(), "dry_run": True}, company.known)
+    except (UnsupportedMediaType, SiraError) as error:
+        refused = _refusal_of(error)
         return _start(company, refused), refused.status
     return redirect(f"/upload/{task.id}", 303)
 
@@ -93,6 +81,24 @@ def again(task_id: str) -> AnyResponse | tuple[str, int]:
     return redirect(f"/upload/{made.id}", 303)
 
 
+@pages.post("/upload/<task_id>/mended")
+def try_mended(task_id: str) -> AnyResponse | tuple[str, int]:
+    """Try the mended workbook of the wrong rows, which has the headings of the file that they are of: what was said of
+    that one by hand holds for it too."""
+    task = _import(task_id)
+    given, result = params_of(task_id), task.result or {}
+    try:
+        if not (result.get("error_file") and task.scope):
+            raise Conflict(reason=_("it gave no rows back"))
+        seen = {"sheet_name": None, "mapping": _columns(given, result), "dry_run": True, "language": i18n.language()}
+        params = {name: value for name, value in given.items() if name != "file_path"}
+        made = _take({**params, **seen}, int(task.scope))
+    except (UnsupportedMediaType, SiraError) as error:
+        refused = _refusal_of(error)
+        return _shown(task, refused), refused.status
+    return redirect(f"/upload/{made.id}", 303)
+
+
 @pages.post("/upload/<task_id>/import")
 def import_it(task_id: str) -> AnyResponse | tuple[str, int]:
     """Import what was tried: the same bytes, the same sheet, the same columns."""
@@ -113,6 +119,27 @@ def import_it(task_id: str) -> AnyResponse | tuple[str, int]:
     if not made.replayed:
         acts.note("sheet imported", task_id=made.id, detail=f"{file['filename']} ({given['target']})")
     return redirect(f"/upload/{made.id}", 303)
+
+
+def _take(params: dict[str, Any], company_id: int) -> Task:
+    """Keep the file of the form and enqueue its import."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise InvalidInput([{"field": "file", "message": _("Choose the file.")}])
+    stream: Any = file.stream
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    file.stream.seek(0)
+    return take(file, params, company_id, gate.form_key(digest))
+
+
+def _refusal_of(error: UnsupportedMediaType | SiraError) -> Refusal:
+    if isinstance(error, SiraError):
+        return refusal_of(error)
+    told = _(
+        "This is no sheet. Choose an .xlsx, .xlsm, .xlsb, .xls, .ods or .csv file. Some reports are web pages or "
+        "text under the name .xls: open them in Excel and save them as .xlsx."
+    )
+    return Refusal(415, [{"field": "file", "message": told}])
 
 
 def _columns(given: dict[str, Any], result: dict[str, Any]) -> dict[str, str]:
