@@ -62,3 +62,20 @@ def test_a_mended_file_that_can_not_be_taken_is_refused_on_the_page_of_its_impor
     assert [answer.status_code for answer in (*answers, without)] == [415, 409, 422]
     assert all('class="fault"' in answer.text for answer in (*answers, without))
     assert send_mended(desk.stranger, bad, xlsx(*ODD)).status_code == 404
+
+
+def test_a_sheet_without_days_says_where_to_give_the_day_and_shows_the_field(desk: Desk) -> None:
+    sheet = xlsx(("Cari Kodu", "Unvan", "Bakiye"), ("1", "Bir", 1))
+    desk.member.client.set_cookie("lang", "tr")
+
+    lacking = ended(upload(desk.member, sheet, **{"import": "mutabakat"}))
+    page = desk.member.get(f"/upload/{lacking.id}").text
+    given = ended(upload(desk.member, sheet, **{"import": "mutabakat", "as_of": "2025-12-31", "form_id": "given"}))
+
+    assert lacking.result["bad"] == 1
+    assert "“Bakiyelerin günü” alanını doldurun" in lacking.result["errors"][0]["told"]["tr"][0]
+    assert "as_of" not in str(lacking.result["errors"])
+    assert ("<details open>" in page, 'href="#f-as_of"' in page) == (True, True)
+    assert "kendi dosyanızda düzeltip" not in page
+    page = desk.member.get(f"/upload/{given.id}").text
+    assert ("<details open>" in page, 'href="#f-as_of"' in page) == (False, False)

@@ -91,8 +91,8 @@ def faults(values: dict[str, Any]) -> list[tuple[str, Words]]:
 def _day_fault(as_of: date | None) -> Words | None:
     if as_of is None:
         return (
-            "Tarih yok: sütun ekleyin ya da bakiye gününü (as_of) verin",
-            "No date: add a column or give the day (as_of)",
+            "Tarih yok: sütun ekleyin ya da yüklerken “Bakiyelerin günü” alanını doldurun",
+            "No date: add a column, or fill in “Day of the balances” at the upload",
         )
     if not records.is_balance_day(as_of):
         return "Tarih 1990'dan önce ya da bir yıldan ileride", "The date is before 1990 or more than a year ahead"

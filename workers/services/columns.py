@@ -119,8 +119,8 @@ BALANCE = (
         aliases=("tarih", "bakiye tarihi", "dönem", "dönem sonu", "as of"),
         example="31.12.2025",
         about=(
-            "Bakiyenin günü; sütun yoksa yüklerken bakiye gününü (as_of) verin",
-            "The day of the balance; or as_of at the upload",
+            "Bakiyenin günü; sütun yoksa yüklerken “Bakiyelerin günü” alanını doldurun",
+            "The day of the balance; without the column fill in “Day of the balances” at the upload",
         ),
     ),
     Column(
