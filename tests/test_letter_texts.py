@@ -58,6 +58,18 @@ def test_a_zero_balance_has_no_side():
     assert "YalnızSıfırTürkLirası" in said
 
 
+def test_several_zero_balances_are_none_and_one_that_is_not_is_stated_beside_them():
+    zeros = (Line("TRY", Decimal("0.00"), "borc"), Line("USD", Decimal("0.004"), "alacak"))
+
+    said = text(replace(LETTER, lines=zeros))
+    mixed = text(replace(LETTER, lines=(*zeros, Line("EUR", Decimal(5), "borc"))))
+
+    assert "cari hesabınızın 31.12.2025 tarihi itibarıyla, aşağıdaki para birimlerinin hiçbirinde bakiyesi" in said
+    assert "bakiyesi bulunmamaktadır. Mutabık olup olmadığınızı" in said
+    assert "bakiyeleri vermektedir" not in said
+    assert ("bakiyeleri vermektedir" in mixed, "bulunmamaktadır" in mixed) == (True, False)
+
+
 def test_a_balance_with_three_decimals_keeps_them():
     assert "1.234,567 KWD ALACAK" in text(replace(LETTER, lines=(Line("KWD", Decimal("1234.567"), "alacak"),)))
 

@@ -68,6 +68,11 @@ def opening(letter: "Letter") -> str:
 
 def _statement(letter: "Letter", day: str) -> str:
     if len(letter.lines) > 1:
+        if all(map(is_zero, letter.lines)):
+            return (
+                f"Şirketimiz nezdindeki cari hesabınızın {day} tarihi itibarıyla, aşağıdaki para birimlerinin "
+                "hiçbirinde bakiyesi bulunmamaktadır."
+            )
         return (
             f"Şirketimiz nezdindeki cari hesabınız {day} tarihi itibarıyla, her para birimi ayrı olmak üzere, "
             "aşağıdaki bakiyeleri vermektedir."
