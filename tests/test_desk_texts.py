@@ -163,6 +163,18 @@ def test_operators_choose_for_whom(desk: Desk) -> None:
     assert task_of(desk.member.post("/mail", mail)).scope == str(desk.member.company_id)
 
 
+@pytest.mark.parametrize(("lang", "heading"), [("tr", "Sıra"), ("en", "Position")])
+def test_a_number_that_gets_nothing_is_named_by_its_position_not_as_a_row_of_the_box(
+    desk: Desk, lang: str, heading: str
+) -> None:
+    desk.member.client.set_cookie("lang", lang)
+
+    page = desk.member.post("/sms/preview", {"how": "one", "numbers": f"{TWO}\nyok", "message": "a"}, htmx=True)
+
+    assert f'<th scope="col">{heading}</th>' in page.text
+    assert "<td>3</td><td>yok</td>" in said(page.text)
+
+
 def test_a_mail_goes_to_one_or_to_each_of_many_with_files_attached(desk: Desk) -> None:
     file = new_file(desk.member.company_id, "mektup.pdf")
     form = {"subject": "Konu", "body": "Satır\r\nSatır", "file": [file], "form_id": "f"}
