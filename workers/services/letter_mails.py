@@ -44,5 +44,6 @@ def body(letter: Letter) -> str:
 def announcement(letter: Letter) -> str:
     """The SMS: short, without an amount, and nothing that advertises."""
     ask = SHORT_ASKS[letter.variant]
-    name = shorten(letter.sender.name, NAME_AND_ASK - len(ask), placeholder="").rstrip(" ,&-–")
+    room = NAME_AND_ASK - len(ask)
+    name = shorten(letter.sender.name, room, placeholder="").rstrip(" ,&-–") or letter.sender.name[:room]
     return f"{name}: {format_date(letter.as_of)} tarihli mutabakat mektubunuz {letter.number} hazır. {ask}"
