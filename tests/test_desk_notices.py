@@ -134,6 +134,23 @@ def test_a_stream_by_cookie_tells_what_has_ended_in_the_language_of_the_desk(des
         assert [event["event"] for event in stream.events if event] == ["status"], "programs get what the contract says"
 
 
+def test_who_comes_back_with_the_last_id_is_told_of_no_end_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 0.1)
+    ids = [desk.face.ayse.enqueue("add", a=number) for number in range(3)]
+    for task_id in ids:
+        desk.face.ayse.post(f"/api/tasks/{task_id}/cancel")
+
+    last_id, told = "0-0", []
+    for _ in range(4):  # each stream breaks off as soon as something was told, as a bad line does
+        with closing(streamed(desk.member, f"/api/events?last_event_id={last_id}")) as stream:
+            if event := next(stream.events):
+                last_id = event["id"]
+                told.append((event["event"], event["data"]["task_id"], event["data"]["state"]))
+                assert next(stream.events)["event"] == "notice"
+
+    assert told == [("status", task_id, "REVOKED") for task_id in ids]
+
+
 def test_the_stream_of_one_task_takes_the_cookie_as_well(desk: Desk) -> None:
     task_id = desk.face.ayse.enqueue("add", a=1)
     with closing(streamed(desk.member, f"/api/tasks/{task_id}/events")) as stream:

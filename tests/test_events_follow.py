@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import pytest
 
 from tests.conftest import Service, wait_until
-from tests.hands import redis_away, work_off
+from tests.hands import record_all, redis_away, work_off
 from workers.engine import control, enqueue, events
 from workers.engine.tasks import ENDED
 
@@ -57,6 +57,43 @@ def test_who_comes_back_with_the_last_id_hears_all_that_came_after_it_and_nothin
     again = events.follow(scope="7", last_id=last_id, heartbeat_s=0.1)
 
     assert [change and (change[1].id, change[1].state) for change in islice(again, 2)] == [(one.id, "REVOKED"), None]
+
+
+def test_each_end_is_told_once_under_the_id_of_the_last_change_and_ids_ascend(service: Service) -> None:
+    one, two, three = (enqueue("nothing") for _ in range(3))
+    control.cancel(two.id)
+    control.cancel(one.id)
+    entries = [entry.decode() for entry, _ in service.redis.xrange(events.STREAM)]
+
+    told = [change for change in islice(events.follow(last_id="0-0", heartbeat_s=0.1), 3) if change]
+
+    assert [(event_id, task.id, task.state) for event_id, task in told] == [
+        (entries[2], three.id, "PENDING"),
+        (entries[3], two.id, "REVOKED"),
+        (entries[4], one.id, "REVOKED"),
+    ]
+    for number, (event_id, _) in enumerate(told, 1):
+        again = events.follow(last_id=event_id, heartbeat_s=0.1)
+        left = [change and change[1].id for change in islice(again, 4 - number)]
+        assert left == [task.id for _, task in told[number:]] + [None]
+
+
+def test_an_end_is_told_with_its_own_event_also_to_who_reads_what_came_before_it_after_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "BATCH", 1)
+    ended, retried = enqueue("nothing"), enqueue("nothing")
+    control.cancel(retried.id)
+    record_all()
+    control.retry(retried.id)
+    work_off()
+
+    told = list(takewhile(bool, events.follow(last_id="0-0", heartbeat_s=1)))
+
+    ids = [change[0] for change in told if change]
+    assert ids == sorted(ids, key=events.padded)
+    ends = [change[1].id for change in told if change and change[1].ended]
+    assert sorted(ends) == sorted([ended.id, retried.id])
 
 
 def test_every_scope_is_followed_where_none_is_named(service: Service) -> None:

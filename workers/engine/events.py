@@ -229,9 +229,11 @@ def follow(
     while not left():
         at, seen = _next_changes(at, min(heartbeat_s, LOOK_S))
         wanted = [c for c in seen if c.task_id == task_id or (task_id is None and scope in (None, c.scope))]
-        for event_id, task in _latest(wanted):
+        for change, task in _latest(wanted):
+            if task_id is None and _ends_later(task, change, wanted):
+                continue
             told_at = time.monotonic()
-            yield event_id, task
+            yield change.stream_id, task
             if task_id is not None and task.ended:
                 return
         if time.monotonic() - told_at >= heartbeat_s:
@@ -242,12 +244,18 @@ def follow(
             yield None
 
 
-def _latest(found: list[Change]) -> Iterator[tuple[str, Task]]:
-    """Each task once, under the id of its last change and in that order: who comes back with it misses nothing."""
-    latest = {change.task_id: change.stream_id for change in reversed(found)}
-    for task_id, event_id in reversed(latest.items()):
+def _latest(found: list[Change]) -> Iterator[tuple[Change, Task]]:
+    """Each task once, with its last change and in the order of those: who comes back with their ids misses nothing."""
+    latest = {change.task_id: change for change in found}
+    for change in sorted(latest.values(), key=lambda change: change.event_id):
         with suppress(UnknownTask):
-            yield event_id, find(task_id)
+            yield change, find(change.task_id)
+
+
+def _ends_later(task: Task, last: Change, found: list[Change]) -> bool:
+    """Is the end of the task told behind what was found? It would come again with its own event."""
+    told = any(change.state in ENDED for change in found if change.task_id == task.id)
+    return task.ended and (not told or padded(task.event_id) > last.event_id)
 
 
 def _next_changes(at: str, at_most_s: float) -> tuple[str, list[Change]]:
