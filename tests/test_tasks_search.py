@@ -8,7 +8,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.conftest import Service
-from tests.hands import put_row
+from tests.hands import put_row, record_all
+from workers.engine import wire
 from workers.engine.queues import enqueue, new_id
 from workers.engine.seal import Seal
 from workers.engine.tasks import Task, search
@@ -60,6 +61,23 @@ def test_pages_are_newest_first_complete_and_without_overlap(anywhere: Service, 
 
     assert [task.id for page in pages for task in page] == sorted(made, reverse=True)
     assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_no_task_of_a_page_has_another_state_than_was_asked_for_and_no_other_is_lost(service: Service) -> None:
+    made = [enqueue("nothing") for _ in range(6)]
+    for task in made[1], made[4], made[5]:  # SQL learns of it later
+        wire.run(wire.connect(), "cancel", task.id, task.queue, 60)
+
+    cursor: str | None = None
+    pages: list[list[str]] = []
+    while not pages or cursor is not None:
+        found, cursor = search(state="PENDING", cursor=cursor, limit=2)
+        assert {task.state for task in found} <= {"PENDING"}
+        pages.append([task.id for task in found])
+
+    assert pages == [[], [made[3].id, made[2].id], [made[0].id]]
+    record_all()
+    assert ids(state="REVOKED") == [made[n].id for n in (5, 4, 1)]
 
 
 def test_a_list_shows_no_results(service: Service) -> None:

@@ -138,10 +138,10 @@ def search(
         query = query.where(column == value) if value is not None else query
     if q:
         query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in SEARCHED)))
-    if cursor is not None:
-        query = query.where(tasks.c.id < _checked(cursor))
+    query = query.where(tasks.c.id < _checked(cursor)) if cursor is not None else query
     found = listed(query)
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
+    shown = [task for task in found[:limit] if state in (None, task.state)]  # Redis may say that it has moved on
+    return shown, found[limit - 1].id if len(found) > limit else None
 
 
 def listed(query: Select[Any], *, counted: bool = True, detailed: bool = False) -> list[Task]:
