@@ -1,5 +1,6 @@
 """The status object in answers: its schema, and the language of its reader."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -72,4 +73,15 @@ def language(default: str = "tr") -> str:
 
 @lru_cache(maxsize=256)
 def _preferred(header: str, default: str) -> str:
-    return parse_accept_header(header, LanguageAccept).best_match(LANGUAGES, default=default)
+    """By quality, a region as its language; what is named with q=0 is refused, and `*` asks for the default. Werkzeug's
+    own match takes `en;q=0.5` before `tr-TR`, because it knows no regions at first."""
+    asked: dict[str, float] = {}
+    for tag, quality in parse_accept_header(header, LanguageAccept):  # those named come before `*`
+        if tag != "*":
+            name = re.split("[-_]", tag.lower())[0]
+            asked[name] = max(quality, asked.get(name, 0.0))
+        elif quality > 0:
+            asked.setdefault(default, quality)
+    wanted = [name for name in asked if name in LANGUAGES and asked[name] > 0]
+    left = [name for name in (default, *LANGUAGES) if name not in asked]
+    return max(wanted, key=asked.__getitem__) if wanted else (*left, default)[0]
