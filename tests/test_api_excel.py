@@ -128,6 +128,21 @@ def test_each_wrong_field_is_named_before_anything_is_stored(face: Face, given: 
     assert stored() == 0
 
 
+@pytest.mark.parametrize(
+    "field", ["sheet_name", "mapping", "import", "mode", "dry_run", "as_of", "company_id", "other"]
+)
+@pytest.mark.parametrize("text", ["[" * 20_000, '{"a":' * 20_000, "9" * 6_000, "NaN"])
+def test_a_text_that_json_readers_fall_over_is_a_wrong_field_like_any_other(face: Face, field: str, text: str) -> None:
+    data = {"file": (io.BytesIO(SHEET), "a.xlsx"), "import": "accounts", field: text}
+
+    answer = face.ayse.call("POST", "/api/excel/upload-async", data=data, content_type="multipart/form-data")
+
+    if (field, text) == ("sheet_name", "NaN"):
+        assert answer.status_code == 202, "a sheet may be called so"
+    else:
+        assert wrong_fields(answer) == [field]
+
+
 @pytest.mark.parametrize("field", ["file", "import", "mode"])
 def test_what_is_sent_twice_is_refused_and_never_half_taken(face: Face, field: str) -> None:
     data: dict[str, list[Any]] = {
