@@ -87,6 +87,46 @@ def test_every_kind_is_documented_from_its_declaration(face: Face, document: Any
     assert shortcut["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/generate_mutabakat_pdf"}
 
 
+def test_whatever_may_have_a_body_tells_what_is_refused_of_one(face: Face, document: Any) -> None:
+    writing = [one for item in document["paths"].values() for method, one in item.items() if method != "get"]
+    assert len(writing) > 20
+    for operation in writing:
+        assert {"400", "413", "415", "422"} <= set(operation["responses"]), operation["operationId"]
+    for data, content_type, status in (
+        (b"{", "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"[]", "application/json", 422),
+        (b" " * (face.app.config["MAX_CONTENT_LENGTH"] + 1), "application/json", 413),
+    ):
+        for path in (
+            "/api/queues/sms/pause",
+            "/api/schedules/tidy_up/run",
+            "/api/tasks/x/cancel",
+            "/api/tasks/x/retry",
+        ):
+            answer = face.operator.call("POST", path, data=data, content_type=content_type)
+            assert answer.status_code == status, (path, answer.text)
+
+
+def test_what_honours_the_idempotency_key_says_so(document: Any) -> None:
+    keyed = {
+        path
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", []))
+    }
+    accepting = {path for path, item in document["paths"].items() if "schemas/Accepted'" in str(item)}
+    assert keyed == accepting
+    assert {"/api/excel/upload-async", "/api/schedules/{name}/run", "/api/sms/send-async"} <= keyed
+
+
+def test_results_are_documented_as_the_types_that_are_sent(document: Any) -> None:
+    result = document["paths"]["/api/tasks/{task_id}/result"]["get"]["responses"]["200"]["content"]
+    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    assert set(result) == {"application/pdf", "application/zip", sheet, "application/json"}
+    assert "422" in document["paths"]["/api/tasks/{task_id}/events"]["get"]["responses"]
+
+
 def test_the_pages_need_nothing_from_elsewhere(face: Face) -> None:
     for path in ("/login", "/api/docs"):
         page = face.client.get(path)

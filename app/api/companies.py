@@ -162,7 +162,7 @@ def show_company(path: CompanyPath) -> Response:
     return _shown(company_id)
 
 
-@api.patch("/<company_id>", responses={200: CompanyView, **problems(400, 403, 404, 415, 422)})
+@api.patch("/<company_id>", responses={200: CompanyView, **problems(403, 404)})
 def change_company(path: CompanyPath, body: CompanyChange) -> Response:
     """Change a company (operators)."""
     company_id = _visible(path.company_id)

@@ -6,7 +6,7 @@ import orjson
 from flask import Response, current_app, jsonify, render_template
 from flask_openapi3 import APIBlueprint, OpenAPI, Tag
 
-from app.api.documented import named_after_function
+from app.api.documented import named_after_function, problems
 from app.api.enqueueing import request_schema
 from app.api.status import language
 from workers.engine import registry
@@ -56,8 +56,8 @@ def _made(spec: dict[str, Any]) -> dict[str, Any]:
         schemas |= _schemas(name, request_schema(kind))
         spec["paths"][f"/api/jobs/{name}"] = {"post": _operation(spec, name, kind)}
     for path in spec["paths"].values():
-        for operation in path.values():
-            _mend(operation, schemas)
+        for method, operation in path.items():
+            _mend(operation, schemas, writes=method != "get")
     return spec
 
 
@@ -75,13 +75,17 @@ def _operation(spec: dict[str, Any], name: str, kind: Kind) -> dict[str, Any]:
     return {**general, **own, "responses": dict(general["responses"])}
 
 
-def _mend(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Fill in the bodies of what enqueues; drop the 422 that flask-openapi3 claims for every route."""
-    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-        del operation["responses"]["422"]
-    kind = operation.pop("x-kind", None)
-    if kind is None:
-        return
-    schema = {"$ref": SCHEMAS + kind} if kind in schemas else {"type": "object"}
-    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    operation["parameters"] = [*operation.get("parameters", []), IDEMPOTENCY_KEY]
+def _mend(operation: dict[str, Any], schemas: dict[str, Any], *, writes: bool) -> None:
+    """Fill in the bodies of what enqueues, and what is refused of any body; drop the 422 that flask-openapi3 claims for
+    every route."""
+    answers = operation["responses"]
+    if "application/json" in answers.get("422", {}).get("content", {}):
+        del answers["422"]
+    if writes:
+        operation["responses"] = {str(status): told for status, told in problems(400, 413, 415, 422).items()} | answers
+    kind, keyed = operation.pop("x-kind", None), operation.pop("x-keyed", False)
+    if kind is not None or keyed:
+        operation["parameters"] = [*operation.get("parameters", []), IDEMPOTENCY_KEY]
+    if kind is not None:
+        schema = {"$ref": SCHEMAS + kind} if kind in schemas else {"type": "object"}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -5,6 +5,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+KEYED = {"x-keyed": True}  # an extension of routes that honour the Idempotency-Key and enqueue no kind by its name
 TOKEN: list[dict[str, list[str]]] = [{"token": []}]
 MEANINGS = {
     400: "The body is no JSON",
@@ -47,7 +48,8 @@ def named_after_function(*, name: str, path: str, method: str) -> str:
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
-    """Error answers, as flask-openapi3 wants them."""
+    """Error answers, as flask-openapi3 wants them; those to a body (400, 413, 415, 422) the document adds by itself to
+    every route that writes."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": MEANINGS[status], "content": {"application/problem+json": {"schema": schema}}}
@@ -59,5 +61,5 @@ def enqueues(kind: str) -> dict[str, Any]:
     """Options of a route that enqueues `kind`: the document takes the body's schema from the catalogue."""
     return {
         "openapi_extensions": {"x-kind": kind},
-        "responses": {202: Accepted, **problems(400, 403, 404, 413, 415, 422)},
+        "responses": {202: Accepted, **problems(403, 404)},
     }

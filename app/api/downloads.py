@@ -10,11 +10,13 @@ from workers import db, settings, storage
 from workers.engine.tasks import Task
 from workers.errors import Conflict, NotFound
 from workers.models import File
+from workers.services.workbooks import XLSX
 
+FILES = ("application/pdf", "application/zip", XLSX)  # what jobs make
 DOCUMENTED = {
     "description": "The file, or the result as JSON where it is no file",
     "content": {
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        **{name: {"schema": {"type": "string", "format": "binary"}} for name in FILES},
         "application/json": {"schema": {}},
     },
 }

@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage as FileUpload
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.api import documented
-from app.api.documented import Accepted, problems
+from app.api.documented import KEYED, Accepted, problems
 from app.api.downloads import disposition
 from app.api.enqueueing import accepted, idempotency_key, whose
 from app.api.status import language
@@ -122,7 +122,7 @@ class Mappings(BaseModel):
     mappings: dict[str, dict[str, str]]
 
 
-@api.post("/upload-async", responses={202: Accepted, **problems(400, 403, 404, 413, 415, 422)})
+@api.post("/upload-async", responses={202: Accepted, **problems(403, 404)}, openapi_extensions=KEYED)
 @_read_here
 def upload_sheet(form: UploadForm) -> tuple[Response, int]:
     """Upload a sheet and import its rows, or say what that would do."""
@@ -165,7 +165,7 @@ def list_mappings(query: Whose) -> Response:
         return jsonify(mappings=session.get_one(Company, whose(query.company_id)).options.get(MAPPINGS, {}))
 
 
-@api.put("/mappings/<target>", responses={200: Mappings, **problems(400, 403, 404, 415, 422)})
+@api.put("/mappings/<target>", responses={200: Mappings, **problems(403, 404)})
 def save_mapping(path: TargetPath, query: Whose, body: Mapping) -> Response:
     """Keep which headings are which columns, for the next sheets of this company."""
     return jsonify(mappings=keep_mapping(whose(query.company_id), path.target, body.mapping))

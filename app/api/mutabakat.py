@@ -102,7 +102,7 @@ class LetterOut(BaseModel):
     created_at: str
 
 
-@api.post("", responses={201: Made, **problems(400, 403, 404, 413, 415, 422)})
+@api.post("", responses={201: Made, **problems(403, 404)})
 def create_letter(body: LetterIn) -> tuple[Response, int]:
     """Record a letter; always a new one, its account is found by code or made."""
     _refuse_second_balances(body.lines)

@@ -7,7 +7,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel, Field
 
 from app.api import documented
-from app.api.documented import Accepted, problems
+from app.api.documented import KEYED, Accepted, problems
 from app.api.enqueueing import accepted, idempotency_key
 from app.api.status import iso, language
 from app.auth import caller, require_operator
@@ -75,7 +75,7 @@ def list_schedules(query: Search) -> Response:
     return jsonify(items=items, next_cursor=None, set_aside=strangers)
 
 
-@api.post("/<name>/run", responses={202: Accepted, **problems(400, 403, 404, 409, 415, 422)})
+@api.post("/<name>/run", responses={202: Accepted, **problems(403, 404, 409)}, openapi_extensions=KEYED)
 def run_schedule(path: SchedulePath) -> tuple[Response, int]:
     """Run a schedule now, beside its plan."""
     require_operator()
@@ -83,7 +83,7 @@ def run_schedule(path: SchedulePath) -> tuple[Response, int]:
     return accepted(task, registry.get(path.name).accepted)
 
 
-@api.post("/<name>/pause", responses={200: ScheduleView, **problems(400, 403, 404, 415)})
+@api.post("/<name>/pause", responses={200: ScheduleView, **problems(403, 404)})
 def pause_schedule(path: SchedulePath) -> Response:
     """Pause a schedule; what runs goes on."""
     require_operator()
@@ -92,7 +92,7 @@ def pause_schedule(path: SchedulePath) -> Response:
     return jsonify(view(one, language()))
 
 
-@api.post("/<name>/resume", responses={200: ScheduleView, **problems(400, 403, 404, 415)})
+@api.post("/<name>/resume", responses={200: ScheduleView, **problems(403, 404)})
 def resume_schedule(path: SchedulePath) -> Response:
     """Resume a schedule with its next time; what fell into the pause is not made up for."""
     require_operator()

@@ -75,7 +75,7 @@ def send_bulk_sms() -> tuple[Response, int]:
         return with_more(accept("send_bulk_sms"), _told(preview_of(body())))
 
 
-@api.post("/preview", responses={200: Preview, **problems(400, 403, 404, 413, 415, 422)})
+@api.post("/preview", responses={200: Preview, **problems(403, 404)})
 def preview(body: PreviewIn) -> Response:
     """Tell encoding, segments, duplicates and bad numbers without sending anything."""
     given = body.model_dump()

@@ -113,7 +113,7 @@ def task_status(path: TaskPath, query: Wait) -> Response:
     return jsonify(status_of(task, language(), traceback=caller().is_operator))
 
 
-@api.get("/<task_id>/events", responses={200: streams.DOCUMENTED, **problems(404)})
+@api.get("/<task_id>/events", responses={200: streams.DOCUMENTED, **problems(404, 422)})
 def task_events(path: TaskPath, query: streams.Since) -> Response:
     """Stream the states of a task as Server-Sent Events, from the present one to the last."""
     return streams.of_task(visible(path.task_id), query.last_event_id)
@@ -136,13 +136,13 @@ def _item(row: dict[str, Any], lang: str) -> dict[str, Any]:
     return {**row, "error": worded(row["error"] or "", lang) or None, "updated_at": iso(row["updated_at"])}
 
 
-@api.post("/<task_id>/cancel", responses={202: Status, **problems(400, 404, 409, 415, 422)})
+@api.post("/<task_id>/cancel", responses={202: Status, **problems(404, 409)})
 def cancel_task(path: TaskPath) -> tuple[Response, int]:
     """Cancel a task: a waiting one at once, a running one within 20 seconds."""
     return _answered(control.cancel(visible(path.task_id).id))
 
 
-@api.post("/<task_id>/retry", responses={202: Status, **problems(400, 404, 409, 415, 422)})
+@api.post("/<task_id>/retry", responses={202: Status, **problems(404, 409)})
 def retry_task(path: TaskPath, body: Retry) -> tuple[Response, int]:
     """Run again what failed, under the same id and with its attempts anew."""
     return _answered(control.retry(visible(path.task_id).id, body.only))
