@@ -163,9 +163,13 @@ def _kinds(chosen: Settings) -> str:
 
 
 def _limits(chosen: Settings) -> str:
+    from workers.engine import limits
+
     read("RATE_LIMIT", chosen.rate_limit)
-    if len(read("SMS_PER_NUMBER", chosen.sms_per_number)) > 1:
-        raise BadSettings(reason="SMS_PER_NUMBER is more than one limit")
+    try:
+        limits.sensible(chosen.sms_per_number)
+    except ValueError as error:
+        raise BadSettings(reason=f"SMS_PER_NUMBER {error}") from None
     return "can be counted."
 
 

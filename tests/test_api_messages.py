@@ -117,7 +117,10 @@ def test_gateways_are_written_and_never_shown(office: Office) -> None:
         {"sms_gateway": {"provider": "verimor", "username": "a"}},
         {"sms_gateway": {"provider": "pigeon"}},
         {"mail_gateway": {"url": "http://mail", "mail_from": "a@b.com"}},
-        *({"sms_per_number": text} for text in ("often", "0/10minutes", f"3/{10**20}days", f"{10**20}/day")),
+        *(
+            {"sms_per_number": text}
+            for text in ("often", "0/10minutes", "3/0minutes", f"3/{10**20}days", f"{10**20}/day")
+        ),
         {"sms_daily_cap": 2**63},
         {"k": 0},
         {"sms_daily_cap": -1},

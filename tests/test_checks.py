@@ -51,6 +51,8 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
         ({"rate_limit": "0/minute"}, "limits", "RATE_LIMIT"),
         ({"sms_per_number": "never"}, "limits", "SMS_PER_NUMBER"),
         ({"sms_per_number": "3/minute;9/hour"}, "limits", "SMS_PER_NUMBER"),
+        ({"sms_per_number": "1/year"}, "limits", "SMS_PER_NUMBER must be one limit such as 3/10minutes"),
+        ({"sms_per_number": "3/0minutes"}, "limits", "in 1 second to 31 days"),
         ({"smtp_url": "http://127.0.0.1"}, "addresses", "SMTP_URL"),
         ({"smtp_url": "smtp://127.0.0.1?tls=maybe"}, "addresses", "SMTP_URL"),
         ({"mail_from": "nobody"}, "addresses", "MAIL_FROM"),

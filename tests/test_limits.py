@@ -34,6 +34,23 @@ def caps(**more: Any) -> Caps:
     return Caps("7", "sms", "2026-01-01", **more)
 
 
+@pytest.mark.parametrize("text", ["3/10minutes", "1/second", "5 per 2 hour", "1000000000/31days", "2/month"])
+def test_a_limit_of_a_number_is_taken_as_it_was_written(text: str) -> None:
+    assert limits.sensible(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "often", "3", "0/minute", "3/0minutes", "3/00 hours", "1/year", "1/32days", "2/2months", "-1/minute"),
+        *("3/minute;9/hour", "3/minute now", f"{10**20}/day", f"3/{10**20}days", f"{'9' * 6000}/day"),
+    ],
+)
+def test_a_limit_that_would_be_none_is_refused_with_what_one_is(text: str) -> None:
+    with pytest.raises(ValueError, match=r"one limit such as 3/10minutes.*1 second to 31 days"):
+        limits.sensible(text)
+
+
 def test_places_at_a_gateway_follow_one_another_at_its_rate(service: Service) -> None:
     gate, began = limits.Gate("netgsm:a", 100), time.monotonic()
 

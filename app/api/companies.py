@@ -27,15 +27,6 @@ SHOWN = ("id", "name", "vkn", "tax_office", "address", "phone", "email", "legal_
 api = documented.blueprint("companies", "Companies: the senders of letters", "/api/companies")
 
 
-def limit(text: str) -> str:
-    """A limit such as 3/10minutes."""
-    try:
-        limits.sensible(text)
-    except ValueError:
-        raise ValueError("must be a limit such as 3/10minutes") from None
-    return text
-
-
 class CompanyPath(BaseModel):
     company_id: str = Field(description="The number that `flask companies create` printed")
 
@@ -142,7 +133,9 @@ class CompanyChange(Input):
     sms_daily_cap: Annotated[int, Field(ge=0, le=limits.MOST)] | None = Field(
         None, description="SMS a day; null: SMS_DAILY_CAP"
     )
-    sms_per_number: Annotated[str, AfterValidator(limit)] | None = Field(None, description="Such as 3/10minutes")
+    sms_per_number: Annotated[str, AfterValidator(limits.sensible)] | None = Field(
+        None, description="Such as 3/10minutes"
+    )
     mail_daily_cap: Annotated[int, Field(ge=0, le=limits.MOST)] | None = Field(
         None, description="Mails a day; null: no limit"
     )

@@ -3,6 +3,7 @@
 Rates and counts live in Redis, by its clock, so that all workers and the web share them.
 """
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ SHARES = "sira:shares"
 ASKED_TIMEOUT_S = wire.PUSH_TIMEOUT_S
 TURN_S = 2.0  # how long a request waits in place for its turn at the gateway; else its task rests
 MOST, MONTH_S = 10**9, 31 * 86_400
+NO_LIMIT = f"must be one limit such as 3/10minutes: of 1 to {MOST:,} messages, in 1 second to 31 days"
 BULKS, SINGLES = 1, 16  # how many of one company may be queued or running per queue, times its own K
 
 
@@ -46,12 +48,19 @@ def window(text: str) -> tuple[int, int]:
     return limit.amount, limit.get_expiry()
 
 
-def sensible(text: str) -> None:
-    """Raises ValueError for a limit of a number that would be none: of no message, in no time, or in longer than is
-    kept."""
-    amount, window_s = window(text)
-    if not (1 <= amount <= MOST and 1 <= window_s <= MONTH_S):
-        raise ValueError(text)
+def sensible(text: str) -> str:
+    """The text, if it is a limit of a number; raises ValueError, which says what one is, for what would be none: of no
+    message, in no time (which the library takes for 1), or in longer than is kept."""
+    from limits import parse_many
+
+    try:
+        (limit,) = parse_many(text)
+        none = 0 in map(int, re.findall("[0-9]+", text))
+        if none or limit.amount > MOST or limit.get_expiry() > MONTH_S:
+            raise ValueError(text)
+    except ValueError:
+        raise ValueError(NO_LIMIT) from None
+    return text
 
 
 def share(scope: str | None, queue: str, *, bulk: bool) -> tuple[Any, ...]:
