@@ -113,6 +113,19 @@ def test_a_last_id_that_is_not_ours_means_from_now_on(service: Service, last_id:
     assert [change[1].id for change in islice(follower, 1) if change] == [later.id]
 
 
+@pytest.mark.parametrize("last_id", ["9999999999999-0", "9" * 15, "9999999999999-9999999999"])
+def test_a_last_id_that_is_yet_to_come_counts_as_the_newest(service: Service, last_id: str) -> None:
+    task = enqueue("nothing")
+    follower = events.follow(last_id=last_id, heartbeat_s=0.05)
+    of_one = events.follow(task_id=task.id, last_id=last_id, heartbeat_s=0.05)
+
+    assert next(follower) is None
+    [(newest, _)] = service.redis.xrevrange(events.STREAM, count=1)
+    assert next(of_one)[0] == newest.decode()  # type: ignore[index]
+    later = enqueue("nothing")
+    assert [change[1].id for change in islice(follower, 1) if change] == [later.id]
+
+
 def test_silence_is_broken_by_heartbeats(service: Service) -> None:
     task = enqueue("nothing")
     follower = events.follow(task_id=task.id, heartbeat_s=0.05)

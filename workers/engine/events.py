@@ -219,7 +219,9 @@ def follow(
     With `task_id`: begins with the present state and ends after the last. Ends within a second once its reader has
     `left`.
     """
-    at = last_id if last_id and _is_id(last_id) else newest()
+    at = newest()
+    if last_id and _is_id(last_id):
+        at = min(last_id, at, key=padded)  # behind one that is yet to come nothing would be told for years
     if task_id is not None:
         task = find(task_id)
         yield at, task
