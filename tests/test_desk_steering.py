@@ -12,6 +12,7 @@ from tests.hands import put_row, row_of, work_off
 from tests.test_desk_tasks import acts_of, words
 from workers.db import now
 from workers.engine import enqueue, find
+from workers.engine.seal import Seal
 
 face, desk = desks.face, desks.desk
 
@@ -68,8 +69,15 @@ def test_nothing_is_steered_where_nothing_is_found_or_nothing_is_asked(desk: Des
 
 
 def test_a_member_steers_over_the_api_only_its_own(desk: Desk) -> None:
-    foreign = put_row(scope=str(desk.stranger.company_id), state="FAILURE", ended_at=now() - timedelta(hours=1))
-    task_id = desk.face.ayse.enqueue("steer_tasks", task_ids=[foreign], action="retry")
+    failed = {"state": "FAILURE", "ended_at": now() - timedelta(hours=1)}
+    own = [put_row(scope=str(desk.member.company_id), params=Seal.dumps({"a": 1}), **failed) for _ in range(2)]
+    foreign = put_row(scope=str(desk.stranger.company_id), **failed)
+
+    for one in (foreign, "no id", "\0", "01900000-0000-7000-8000-000000000000"):
+        answer = desk.face.ayse.post("/api/jobs/steer_tasks", {"task_ids": [*own, one], "action": "retry"})
+        assert answer.status_code == 404, one
+    task_id = desk.face.ayse.enqueue("steer_tasks", task_ids=own, action="retry")
     work_off()
-    assert find(task_id).state == "FAILURE"
+
+    assert find(task_id).result == {"done": 2}
     assert row_of(foreign)["state"] == "FAILURE"

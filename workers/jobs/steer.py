@@ -1,10 +1,10 @@
 """Steering many tasks at once: each is an item of the ledger, so it happens once and everybody sees what came of it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from workers.db import now
-from workers.engine import control, find, items, job, ledger, this_task
+from workers.engine import Ref, control, find, items, job, ledger, this_task
 from workers.engine.ledger import Entry, Item
 from workers.engine.tasks import Task
 from workers.errors import Conflict, UnknownTask
@@ -21,7 +21,7 @@ def _named(rows: list[Any], *_: Any) -> list[Entry]:
 
 # The first queue, and no share of the company's: what cancels a backlog must not wait behind it.
 @job(queue="pdf", retries=3, items="task_ids", share=False, sift=_named, accepted=STEERING, ended=STEERED)
-def steer_tasks(task_ids: list[str], action: Literal["cancel", "retry"]) -> dict[str, int]:
+def steer_tasks(task_ids: list[Annotated[str, Ref("task")]], action: Literal["cancel", "retry"]) -> dict[str, int]:
     """Cancel many tasks, or run them again: those of the company that this task is for (of all, where it is for none).
 
     Safe to repeat: what was run again since this was asked for is left alone. Returns how many items ended how.
