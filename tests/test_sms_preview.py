@@ -41,6 +41,17 @@ def test_a_preview_sends_nothing_and_counts_as_the_gateway_bills(office: Office)
     assert office.gateway.accepted == []
 
 
+def test_a_long_preview_shows_the_first_thousand_counts_all_and_the_document_says_so(office: Office) -> None:
+    rows = [{"phone": phone(number), "message": "a"} for number in range(1001)]
+
+    told = office.face.ayse.post("/api/sms/preview", {"messages": rows}).json
+
+    assert [row["phone"] for row in told["messages"]] == [row["phone"] for row in rows[:1000]]
+    assert told["total_segments"] == 1001
+    schemas = office.face.client.get("/api/openapi.json").json["components"]["schemas"]
+    assert "first 1,000 messages" in schemas["Preview"]["properties"]["messages"]["description"]
+
+
 def test_rows_that_are_accepted_and_previewed_in_one_request_are_judged_once() -> None:
     rows = [{"phone": phone(1), "message": "şişe"}, {"phone": "9", "message": "a"}]
     ways = {"countries": ("TR",), "billing": Billing()}

@@ -55,7 +55,9 @@ class Preview(BaseModel):
     no price is set, in the gateway's credits, one for each. `duplicates` says how many messages go to a number that has
     one before them."""
 
-    messages: list[PreviewRow]
+    messages: list[PreviewRow] = Field(
+        description=f"Of the first {SHOWN_AT_MOST:,} messages, in their order; the totals are of all that were posted"
+    )
     total_segments: int
     total_cost: int | str
     duplicates: int
