@@ -47,6 +47,10 @@ def test_from_a_sheet_to_letters(page: Any, live: Live, tmp_path: Path) -> None:
     assert page.locator("#preview img").evaluate("img => img.decode().then(() => img.naturalWidth)") == 900
     shot(page, "letters")
     assert serious_faults(page) == []
+    page.check("[name=id] >> nth=2")
+    assert page.is_checked("[name=which][value=some]"), "a tick chooses the ticked ones"
+    page.check("[name=which][value=all]")
+    assert page.locator("[name=id]:checked").count() == 0, "all is shown as all"
     page.click("button[value=zip]")
     page.wait_for_url(re.compile(r"/tasks/[0-9a-f-]{36}$"))
     page.wait_for_selector("sira-progress[state=SUCCESS], .state.success", timeout=WAIT_MS)

@@ -160,6 +160,26 @@ def test_only_what_is_ticked_is_made_and_nothing_ticked_is_said(desk: Desk) -> N
     assert 'role="alert"' in none.text
 
 
+def test_given_ticked_letters_when_the_choice_was_left_at_all_then_only_the_ticked_are_meant(desk: Desk) -> None:
+    ids = [letter(desk.face.ayse, f"120.{n}", email="a@ornek.com") for n in range(3)]
+    form = {"which": "all", "as_of": "", "id": [str(ids[1])]}
+
+    made = desk.member.post("/letters", {**form, "format": "pdf"})
+    review = desk.member.post("/letters/review", form)
+
+    assert find(made.location.rpartition("/")[2]).counts["pending"] == 1
+    assert f'name="ids" value="{ids[1]}"' in review.text
+
+
+def test_given_a_refused_choice_of_ticked_letters_when_the_list_comes_back_then_it_is_still_so(desk: Desk) -> None:
+    letter(desk.face.ayse, "120.1")
+
+    refused = desk.member.post("/letters", {"which": "some", "format": "pdf"})
+
+    assert 'value="some" checked' in refused.text
+    assert 'value="all" checked' not in refused.text
+
+
 def test_a_letter_of_another_company_is_never_made_shown_or_sent(desk: Desk) -> None:
     theirs = str(letter(desk.face.bora, "120.1", email="b@ornek.com"))
 

@@ -79,8 +79,8 @@ def document(letter_id: str) -> Response:
 
 def chosen(company_id: int, given: MultiDict[str, str]) -> list[int]:
     """The letters that a form means: those it ticks, those it names (`ids`), or all of its filter. InvalidInput where
-    that is none."""
-    if given.get("which") == "some":
+    that is none. Where some are ticked nobody means all: without a script, "all" stays chosen beside the ticks."""
+    if given.get("which") == "some" or "id" in given:
         ids = selection.unpacked(",".join(given.getlist("id")))
     elif "ids" in given:
         ids = selection.unpacked(given["ids"])
@@ -115,10 +115,11 @@ def page(company: whose.Choice, given: MultiDict[str, str], refused: Refusal | N
         return render_template("desk/letters_rows.html", **found)
     total, with_email, with_phone = selection.counted(found["filter"])
     ticked = set(given.getlist("id"))
+    some = bool(ticked) or given.get("which") == "some"
     return render_template(
         "desk/letters.html",
         **found,
-        **{"total": total, "with_email": with_email, "with_phone": with_phone, "ticked": ticked},
+        **{"total": total, "with_email": with_email, "with_phone": with_phone, "ticked": ticked, "some": some},
         faults=refused.every if refused else [],
         **{"variants": selection.VARIANTS, "states": selection.STATES, "currencies": CURRENCIES},
     )
