@@ -66,12 +66,27 @@ def test_filters_narrow_on_each_kind_of_database(desk_anywhere: Desk) -> None:
     assert shown(member, q="çınar ığdır") == shown(member, q="CINAR igdir") == ["120.01"]
     assert shown(member, q="320") == ["320.01"]
     assert shown(member, q="%") == []
-    assert shown(member, currency="USD") == ["320.01"]
+    assert shown(member, currency="USD") == shown(member, currency=" usd") == ["320.01"]
     assert shown(member, variant="negatif") == ["120.02"]
     assert shown(member, email="yes") == ["120.01", "320.01"]
     assert shown(member, phone="no") == ["120.02", "320.01"]
     assert shown(member, state="sent") == []
-    assert shown(member, state="nonsense", as_of="yesterday", currency="'") == shown(member, as_of="")
+    assert shown(member, state="nonsense", as_of="") == shown(member, as_of="")
+    assert shown(member, currency="'") == shown(member, as_of="yesterday") == []
+
+
+@pytest.mark.parametrize(("name", "typed"), [("currency", "US$"), ("as_of", "31.12.2025")])
+def test_given_no_currency_or_no_day_when_letters_are_chosen_by_it_then_none_are_and_it_says_why(
+    desk: Desk, name: str, typed: str
+) -> None:
+    letter(desk.face.ayse, "120.1", email="a@ornek.com")
+    form = {"which": "all", "as_of": "", "format": "zip", name: typed}
+
+    pages = [desk.member.get("/letters", query_string={name: typed})]
+    pages += [desk.member.post(path, form) for path in ("/letters", "/letters/review")]
+
+    assert [page.status_code for page in pages] == [200, 422, 422]
+    assert [f'value="{typed}"' in page.text and f"“{typed}”" in page.text for page in pages] == [True] * 3
 
 
 def test_a_letter_is_reached_by_what_its_account_has_got_since_where_it_has_nothing_itself(

@@ -85,7 +85,10 @@ def chosen(company_id: int, given: MultiDict[str, str]) -> list[int]:
     elif "ids" in given:
         ids = selection.unpacked(given["ids"])
     else:
-        ids = selection.ids_of(selection.filter_of(given, company_id))
+        wanted = selection.filter_of(given, company_id)
+        if wanted.faults:
+            raise InvalidInput([{"field": "", "message": fault} for fault in wanted.faults])
+        ids = selection.ids_of(wanted)
     if not ids:
         raise InvalidInput([{"field": "", "message": gettext("Choose at least one letter.")}])
     return ids
@@ -95,8 +98,9 @@ def _listing(company: whose.Choice, given: MultiDict[str, str]) -> dict[str, Any
     """What the list shows: its filter, a page of rows, the cursor of the next, and how many there are."""
     found = selection.periods(company.known)
     start = {"as_of": _latest(found).isoformat()} if found and "as_of" not in given else {}
-    days = [day.isoformat() for day in found]
     wanted = selection.filter_of({**given.to_dict(), **start}, company.known)
+    days = {day.isoformat(): day.strftime("%d.%m.%Y") for day in found}
+    days |= {wanted.as_of: wanted.as_of} if days and wanted.as_of and wanted.as_of not in days else {}
     rows, cursor = selection.page(wanted, given.get("cursor", ""))
     names = words()
     shown = [_row(row._mapping, names) for row in rows]
@@ -120,7 +124,7 @@ def page(company: whose.Choice, given: MultiDict[str, str], refused: Refusal | N
         "desk/letters.html",
         **found,
         **{"total": total, "with_email": with_email, "with_phone": with_phone, "ticked": ticked, "some": some},
-        faults=refused.every if refused else [],
+        faults=list(dict.fromkeys([*(refused.every if refused else []), *found["filter"].faults])),
         **{"variants": selection.VARIANTS, "states": selection.STATES, "currencies": CURRENCIES},
     )
 

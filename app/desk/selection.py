@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, func, or_, select
+from flask_babel import gettext as _
+from sqlalchemy import Text, and_, cast, false, func, or_, select
 
 from app.auth import MAX_ID
 from workers import db, settings
@@ -27,7 +28,8 @@ EMAIL, PHONE = (  # as records.contact finds them
 
 @dataclass(frozen=True)
 class Filter:
-    """Letters of one company; an empty field does not narrow. `email` and `phone` are "yes", "no" or ""."""
+    """Letters of one company; an empty field does not narrow. `email` and `phone` are "yes", "no" or "". A currency or
+    a day that is none stays as it was typed, and no letter has it."""
 
     company_id: int
     as_of: str = ""
@@ -47,8 +49,20 @@ class Filter:
     def narrows(self) -> bool:
         return len(self.fields) > 1
 
+    @property
+    def faults(self) -> list[str]:
+        """What of it no letter can have, for its reader."""
+        found = []
+        if self.currency and not CURRENCY.fullmatch(self.currency):
+            found.append(_("“%(text)s” is no currency. Use three letters, such as TRY.", text=self.currency))
+        if self.as_of and _day(self.as_of) is None:
+            found.append(_("“%(text)s” is no day. Use one such as 2025-12-31.", text=self.as_of))
+        return found
+
     def where(self) -> list[Any]:
         """The conditions, over Mutabakat and its Account."""
+        if self.faults:
+            return [false()]
         found: list[Any] = [M.company_id == self.company_id]
         for column, value in ((M.variant, self.variant), (M.state, self.state)):
             found += [column == value] if value else []
@@ -63,18 +77,16 @@ class Filter:
 
 
 def filter_of(given: Mapping[str, str], company_id: int) -> Filter:
-    """The filter that a query or a form names; what makes no sense does not narrow."""
+    """The filter that a query or a form names. A state or the like that the page does not offer does not narrow; what
+    people type does, for else a slip would choose every letter."""
     text = {
         name: db.storable(given.get(name, "")).strip() for name in Filter.__dataclass_fields__ if name != "company_id"
     }
     known = {"variant": VARIANTS, "state": STATES, "email": ("yes", "no"), "phone": ("yes", "no")}
     text |= {name: text[name] if text[name] in values else "" for name, values in known.items()}
-    text["currency"] = text["currency"] if CURRENCY.fullmatch(text["currency"]) else ""
-    try:
-        date.fromisoformat(text["as_of"])
-    except ValueError:
-        text["as_of"] = ""
-    return Filter(company_id, **{**text, "q": text["q"][:100]})
+    day = _day(text["as_of"])
+    text |= {"currency": text["currency"].upper(), "as_of": day.isoformat() if day else text["as_of"]}
+    return Filter(company_id, **{name: value[:100] for name, value in text.items()})
 
 
 def page(chosen: Filter, cursor: str = "") -> tuple[list[Any], str | None]:
@@ -158,6 +170,13 @@ def unpacked(text: str) -> list[int]:
             raise InvalidInput([{"field": "", "message": f"more than {limit:,} items; split the request"}])
         found += range(first, last + 1)
     return list(dict.fromkeys(found))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _from(query: Any, chosen: Filter) -> Any:
