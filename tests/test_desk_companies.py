@@ -15,6 +15,14 @@ NEW = {"name": "Öz Işık A.Ş.", "vkn": "1112223339", "tax_office": "Beşikta�
 NETGSM = {"netgsm.usercode": "8501112233", "netgsm.password": "parola-42", "netgsm.header": "SIRKET"}
 
 
+def chosen_in(page: str) -> str:
+    """The gateway that the form shows as chosen; "" is the service's own."""
+    chosen = re.search(
+        r'<option value="([^"]*)" selected>', page.partition('name="provider"')[2].partition("</select>")[0]
+    )
+    return chosen[1] if chosen else ""
+
+
 def test_a_company_is_added_and_what_is_wrong_stays_typed(desk: Desk) -> None:
     refused = desk.operator.post("/admin/companies", {**NEW, "vkn": "123"})
     assert (refused.status_code, "Öz Işık A.Ş." in refused.text, 'aria-invalid="true"' in refused.text) == (
@@ -62,6 +70,31 @@ def test_credentials_are_written_and_never_shown(desk: Desk) -> None:
     assert "parola-42" not in str(acts())
     assert "gizli-7" not in str(acts())
     assert "sms_gateway" in str(acts())
+
+
+def test_given_no_gateway_of_its_own_when_the_untouched_form_is_saved_then_it_still_has_none(desk: Desk) -> None:
+    path, company_id = f"/admin/companies/{desk.member.company_id}", int(desk.member.company_id or 0)
+
+    shown = desk.operator.get(path).text
+    saved = desk.operator.post(path, {"part": "sms", "provider": chosen_in(shown)})
+
+    assert "Now: the service's own." in shown
+    assert (saved.status_code, messages.way(company_id, "sms").own, acts()) == (303, "", [])
+
+
+def test_given_a_gateway_of_its_own_when_the_untouched_form_is_saved_then_it_stays_until_it_is_taken_away(
+    desk: Desk,
+) -> None:
+    path, company_id = f"/admin/companies/{desk.member.company_id}", int(desk.member.company_id or 0)
+    desk.operator.post(path, {"part": "sms", "provider": "netgsm", **NETGSM})
+
+    provider = chosen_in(desk.operator.get(path).text)
+    desk.operator.post(path, {"part": "sms", "provider": provider, "netgsm.usercode": "", "netgsm.password": ""})
+
+    kept = messages.way(company_id, "sms")
+    assert (provider, kept.own, kept.options["password"]) == ("netgsm", "netgsm", "parola-42")
+    desk.operator.post(path, {"part": "sms", "provider": ""})
+    assert messages.way(company_id, "sms").own == ""
 
 
 def test_a_form_that_names_no_part_of_the_page_changes_nothing(desk: Desk) -> None:

@@ -34,7 +34,8 @@ TELL = (
 
 @dataclass(frozen=True)
 class Way:
-    """How a company sends on one channel, and what it may. `options` are its own credentials or the service's."""
+    """How a company sends on one channel, and what it may. `options` are its own credentials or the service's; `own`
+    is the name of its own gateway."""
 
     channel: str
     company_id: int | None
@@ -44,6 +45,7 @@ class Way:
     reply_to: str | None = None
     paused: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
+    own: str = ""
 
     @property
     def account(self) -> str:
@@ -83,7 +85,8 @@ def way(company_id: int | None, channel: str) -> Way:
     limits = company.options if company else {}
     paused = own.paused_reason if own else None
     name, reply_to = (company.name, company.email) if company else ("", None)
-    return Way(channel, company_id, provider, options, name, reply_to, paused, limits)
+    gateway = own.provider or "" if own else ""
+    return Way(channel, company_id, provider, options, name, reply_to, paused, limits, gateway)
 
 
 def pause(way: Way, reason: str) -> None:

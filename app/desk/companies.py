@@ -13,7 +13,7 @@ from app.api.companies import CompanyChange
 from app.auth import known_company, record_id, require_operator
 from app.desk import acts, gate
 from app.desk.reasons import Refusal, refusal_of
-from workers import db
+from workers import db, messages
 from workers.errors import Conflict, InvalidInput, SiraError
 from workers.models import Company, User
 from workers.services import sms_gateways
@@ -76,13 +76,14 @@ def change(number: str) -> Response | tuple[str, int]:
     company_id = known_company(record_id(number))
     part = request.form.get("part", "")
     try:
-        given = PARTS.get(part, _nothing)()
+        given = PARTS.get(part, _nothing)(company_id)
         api.change(company_id, joining.checked(given, of=CompanyChange))  # type: ignore[arg-type]
     except SiraError as error:
         refused = refusal_of(error)
         return _shown(company_id, part, refused), refused.status
-    acts.note("company changed", detail=f"{company_id}: {', '.join(given)}")
-    gate.say(_("Saved."))
+    if given:
+        acts.note("company changed", detail=f"{company_id}: {', '.join(given)}")
+    gate.say(_("Saved.") if given else _("Nothing was changed."))
     return redirect(f"/admin/companies/{company_id}", 303)
 
 
@@ -91,15 +92,16 @@ def _shown(company_id: int, part: str | None, refused: Refusal | None) -> str:
     typed = {**company, **{name: text for name, text in request.form.items() if name in (*ABOUT, *LIMITS)}}
     gateways = {name: kind.options for name, kind in sms_gateways.KINDS.items()}
     known = {"typed": typed, "refused": refused, "part": part, "gateways": gateways, "limits": LIMITS}
+    known |= {"own_sms": messages.way(company_id, "sms").own}
     return render_template("desk/admin_company.html", company=company, **known)
 
 
-def _about() -> dict[str, Any]:
+def _about(company_id: int) -> dict[str, Any]:
     given = {name: request.form.get(name, "").strip().replace("\r\n", "\n") for name in ABOUT}
     return {name: text if text or name == "name" else None for name, text in given.items()}
 
 
-def _limits() -> dict[str, Any]:
+def _limits(company_id: int) -> dict[str, Any]:
     """Numbers as text are numbers for the API only if they are whole; an empty field is the service's own limit."""
     given = {name: request.form.get(name, "").strip() for name in LIMITS}
     typed = {
@@ -109,26 +111,28 @@ def _limits() -> dict[str, Any]:
     return {name: value if value != "" else None for name, value in typed.items()}
 
 
-def _sms() -> dict[str, Any]:
-    """A gateway with its credentials, which are written and never shown; none: the service's own."""
+def _sms(company_id: int) -> dict[str, Any]:
+    """A gateway with its credentials, which are written and never shown; none: the service's own. The present one
+    without credentials is a form that nobody touched."""
     provider = request.form.get("provider", "")
-    if not provider:
-        return {"sms_gateway": None}
     names = sms_gateways.KINDS[provider].options if provider in sms_gateways.KINDS else ()
     typed = {name: request.form.get(f"{provider}.{name}", "").strip() for name in names}
-    return {"sms_gateway": {"provider": provider, **{name: text for name, text in typed.items() if text}}}
+    credentials = {name: text for name, text in typed.items() if text}
+    if provider == messages.way(company_id, "sms").own and not credentials:
+        return {}
+    return {"sms_gateway": {"provider": provider, **credentials} if provider else None}
 
 
-def _mail() -> dict[str, Any]:
+def _mail(company_id: int) -> dict[str, Any]:
     url, sender = (request.form.get(name, "").strip() for name in ("url", "mail_from"))
     return {"mail_gateway": {"url": url, "mail_from": sender} if url or sender else None}
 
 
-def _resume() -> dict[str, Any]:
+def _resume(company_id: int) -> dict[str, Any]:
     return {"resume": request.form.getlist("channel")}
 
 
-def _nothing() -> dict[str, Any]:
+def _nothing(company_id: int) -> dict[str, Any]:
     raise InvalidInput([{"field": "part", "message": "is no part of this page"}])
 
 
