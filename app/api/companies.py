@@ -84,10 +84,10 @@ class SmsGateway(Input):
 
 
 class MailGateway(Input):
-    """The company's own mail server and the address that it writes from."""
+    """The company's own mail server, and the address that it writes from if that is its own too."""
 
     url: Annotated[str, Field(max_length=500, description="smtp://user:password@host:587?tls=starttls"), OneLine]
-    mail_from: Email
+    mail_from: Email | None = Field(None, description="Null: the service's MAIL_FROM")
 
     @field_validator("url")
     @classmethod
@@ -193,7 +193,9 @@ def _mend(company_id: int, body: CompanyChange) -> None:
         mended.add("sms")
     if "mail_gateway" in body.model_fields_set:
         server = body.mail_gateway
-        messages.set_way(company_id, "email", *(("smtp", server.model_dump()) if server else (None, None)))
+        messages.set_way(
+            company_id, "email", *(("smtp", server.model_dump(exclude_none=True)) if server else (None, None))
+        )
         mended.add("email")
     for channel in mended:
         messages.resume(company_id, channel)

@@ -11,7 +11,7 @@ from app import joining
 from app.api import companies as api
 from app.api.companies import CompanyChange
 from app.auth import known_company, record_id, require_operator
-from app.desk import acts, gate
+from app.desk import acts, gate, mail_server
 from app.desk.reasons import Refusal, refusal_of
 from workers import db, messages
 from workers.errors import Conflict, InvalidInput, SiraError
@@ -92,7 +92,9 @@ def _shown(company_id: int, part: str | None, refused: Refusal | None) -> str:
     typed = {**company, **{name: text for name, text in request.form.items() if name in (*ABOUT, *LIMITS)}}
     gateways = {name: kind.options for name, kind in sms_gateways.KINDS.items()}
     known = {"typed": typed, "refused": refused, "part": part, "gateways": gateways, "limits": LIMITS}
-    known |= {"own_sms": messages.way(company_id, "sms").own}
+    own_sms = messages.way(company_id, "sms").own
+    known |= {"own_sms": own_sms, "chosen_provider": request.form.get("provider", own_sms)}
+    known |= {"own_mail": mail_server.stored(company_id), "mail": mail_server.shown(company_id, typed=part == "mail")}
     return render_template("desk/admin_company.html", company=company, **known)
 
 
@@ -123,11 +125,6 @@ def _sms(company_id: int) -> dict[str, Any]:
     return {"sms_gateway": {"provider": provider, **credentials} if provider else None}
 
 
-def _mail(company_id: int) -> dict[str, Any]:
-    url, sender = (request.form.get(name, "").strip() for name in ("url", "mail_from"))
-    return {"mail_gateway": {"url": url, "mail_from": sender} if url or sender else None}
-
-
 def _resume(company_id: int) -> dict[str, Any]:
     return {"resume": request.form.getlist("channel")}
 
@@ -136,4 +133,4 @@ def _nothing(company_id: int) -> dict[str, Any]:
     raise InvalidInput([{"field": "part", "message": "is no part of this page"}])
 
 
-PARTS = {"about": _about, "limits": _limits, "sms": _sms, "mail": _mail, "resume": _resume}
+PARTS = {"about": _about, "limits": _limits, "sms": _sms, "mail": mail_server.given, "resume": _resume}

@@ -19,8 +19,8 @@ class Refusal:
     problems: list[dict[str, str]]
 
     def of(self, field: str) -> str | None:
-        """What is wrong with this field, in the reader's language."""
-        found = [worded(each["message"]) for each in self.problems if each["field"].split(".")[0] == field]
+        """What is wrong with this field or inside it, in the reader's language."""
+        found = [worded(each["message"]) for each in self.problems if f"{each['field']}.".startswith(f"{field}.")]
         return "; ".join(found[:SHOWN]) or None
 
     def besides(self, *shown: str) -> list[str]:

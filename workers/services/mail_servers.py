@@ -1,5 +1,6 @@
 """Mail servers: which one an SMTP_URL means, and a connection to it that is encrypted and signed in."""
 
+import re
 import smtplib
 import socket
 import ssl
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from workers.errors import BadSettings, GatewayAway, GatewayBusy, GatewayRefused
 from workers.services.mail_answers import BUSY_S, DEFERRAL_S, Answer
@@ -50,6 +51,24 @@ def read_url(url: str) -> Server:
     if "\0" in user + password:
         raise BadSettings(reason="SMTP_URL: user and password can't hold NUL (%00)")
     return Server(host, port or USUAL_PORT[tls], tls, user, password)
+
+
+def without_login(url: str) -> str:
+    """The address without user and password, also of what is no right address.
+
+    >>> without_login("smtp://user:p@ss@host:587?tls=ssl")
+    'smtp://host:587?tls=ssl'
+    """
+    return re.sub(r"^(\w+://)?.*@", r"\1", url, flags=re.DOTALL)
+
+
+def with_login(url: str, user: str, password: str) -> str:
+    """
+    >>> with_login("smtp://host:587", "ad@ornek.com", "p:w")
+    'smtp://ad%40ornek.com:p%3Aw@host:587'
+    """
+    scheme, _, rest = without_login(url).rpartition("://")
+    return f"{scheme or 'smtp'}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def trust(server: Server) -> ssl.SSLContext | None:
