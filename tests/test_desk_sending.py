@@ -80,6 +80,17 @@ def test_sending_by_no_channel_is_refused_with_the_same_letters(desk: Desk) -> N
     assert f'name="ids" value="{one}"' in answer.text
 
 
+def test_given_a_refused_sending_when_none_was_sent_before_then_nothing_says_that_some_were(desk: Desk) -> None:
+    fresh, sent = (letter(desk.face.ayse, code, email="a@ornek.com") for code in ("1", "2"))
+    with db.writing() as session:
+        session.get_one(Mutabakat, sent).state = "sent"
+    desk.member.client.set_cookie("lang", "en")
+
+    pages = [desk.member.post("/letters/send", {"ids": ids}).text for ids in (str(fresh), f"{fresh}-{sent}")]
+
+    assert ["Letters that were sent already are among them." in page for page in pages] == [False, True]
+
+
 def test_operators_choose_whose_letters_they_see_and_send(desk: Desk) -> None:
     theirs = letter(desk.face.bora, "777.1", email="b@ornek.com")
     company = {"company_id": str(desk.stranger.company_id)}

@@ -30,10 +30,12 @@ class Reach:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is known of the chosen letters. `left` are those that nobody has been sent yet, in their order."""
+    """What is known of the chosen letters. `left` are those to send, in their order: none that was sent before, or with
+    the `repeated` that were."""
 
     ids: list[int]
     left: list[int]
+    repeated: int
     channels: list[Reach]
 
     @property
@@ -47,8 +49,9 @@ def look(ids: list[int], company_id: int, *, again: bool) -> Chosen:
     found = _contacts(ids, company_id)
     ours = [one for one in ids if one in found]
     left = [one for one in ours if again or found[one][2] == "draft"]
+    repeated = sum(found[one][2] != "draft" for one in left)
     mails = _mails([found[one][0] for one in left], company_id)
-    return Chosen(ours, left, [mails, _texts([found[one][1] for one in left], company_id)])
+    return Chosen(ours, left, repeated, [mails, _texts([found[one][1] for one in left], company_id)])
 
 
 def _contacts(ids: list[int], company_id: int) -> dict[int, tuple[str | None, str | None, str]]:

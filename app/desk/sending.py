@@ -50,7 +50,7 @@ def _review(company: whose.Choice, ids: list[int], *, again: bool, refused: Refu
     recent, _ = tasks.search(scope=str(company.id), kind=KIND, limit=RECENT)
     return render_template(
         "desk/letters_review.html",
-        **{"whose": company, "found": found, "again": again, "packed": selection.packed},
+        **{"whose": company, "found": found, "packed": selection.packed},
         running=[task.id for task in recent if not task.ended],
         faults=refused.every if refused else [],
     )
