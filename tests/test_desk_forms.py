@@ -1,6 +1,7 @@
 """Forms that are drawn from the parameters of any kind, and what was typed into them."""
 
 import json
+import re
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -259,6 +260,15 @@ def test_every_kind_of_ours_and_each_of_its_fields_is_said_in_turkish(desk: Desk
         assert kind.summary.split(".")[0].split("`")[0] not in unescape(page), kind.name
         for title in (part["title"] for part in kind.schema().get("properties", {}).values()):
             assert f">{title}<" not in page.replace(" <small", "<"), (kind.name, title)
+
+
+def test_every_state_that_a_sheet_can_be_made_of_is_said_in_turkish(desk: Desk) -> None:
+    form = desk.operator.get("/new/export_sheet").text.partition('name="p.state"')[2].partition("</select>")[0]
+
+    choices = dict(re.findall(r'<option value="(\w+)"[^>]*>([^<]*)</option>', form))
+
+    assert (choices["pending"], choices["sending"], len(choices)) == ("bekliyor", "gönderiliyor", 6)
+    assert [state for state, said in choices.items() if state == said] == []
 
 
 @pytest.mark.parametrize("lang", ["tr", "en"])

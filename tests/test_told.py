@@ -82,6 +82,8 @@ def test_the_fields_of_bad_input_stay_and_what_is_wrong_with_them_is_told() -> N
             "The run of 2026-11-28T07:00:00+00:00 was missed; it waits for the next time.",
             "2026-11-28T07:00:00+00:00 zamanlı çalışma kaçırıldı; bir sonraki zamanı bekliyor.",
         ),
+        ("must be a limit such as 3/10minutes", "3/10minutes gibi bir sınır olmalı"),
+        ("Value error, netgsm also needs usercode, header", "netgsm için şunlar da gerekli: usercode, header"),
         ("boom", "boom"),
         ("", ""),
     ],
@@ -168,6 +170,16 @@ def test_pages_say_why_a_task_failed_in_the_readers_language(desk: Desk) -> None
         assert "does not exist" not in page, path
     desk.member.client.set_cookie("lang", "en")
     assert GONE in desk.member.get(f"/tasks/{task_id}").text
+
+
+def test_given_a_failed_task_when_a_member_looks_then_no_name_of_a_class_is_shown_but_operators_see_it(
+    desk: Desk,
+) -> None:
+    paths = (f"/tasks/{fallen(desk.member.company_id, GONE)}", "/tasks/causes")
+
+    members, operators = ([seen.get(path).text for path in paths] for seen in (desk.member, desk.operator))
+
+    assert [">MissingRecord<" in page for page in (*members, *operators)] == [False, False, True, True]
 
 
 REFUSED = workers.engine.bulk.NothingDone(total=2, reason="Posta sunucusu kabul etmedi: 550 5.1.1 unknown user").message

@@ -38,4 +38,5 @@ PARAMETERS = (
 CHOICES = (
     *(lazy("zip"), lazy("pdf"), lazy("email"), lazy("sms"), lazy("users"), lazy("accounts"), lazy("mutabakat")),
     *(lazy("items"), lazy("skip-bad"), lazy("all-or-nothing"), lazy("tr"), lazy("en")),
+    *(lazy("pending"), lazy("sending")),
 )
