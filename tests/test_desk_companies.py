@@ -97,6 +97,18 @@ def test_given_a_gateway_of_its_own_when_the_untouched_form_is_saved_then_it_sta
     assert messages.way(company_id, "sms").own == ""
 
 
+def test_given_a_refused_part_of_the_page_then_it_opens_at_that_part_which_says_first_that_nothing_was_saved(
+    desk: Desk,
+) -> None:
+    path = f"/admin/companies/{desk.member.company_id}"
+
+    page = desk.operator.post(path, {"part": "limits", "k": "0"}).text
+
+    parts = re.findall(r'<form method="post" action="#part-(\w+)".*?<h2 id="part-\1">(.*?)</form>', page, re.DOTALL)
+    assert [name for name, _ in parts] == ["about", "limits", "sms", "mail"]
+    assert [name for name, text in parts if "Nothing was saved" in text.partition("<label")[0]] == ["limits"]
+
+
 def test_a_form_that_names_no_part_of_the_page_changes_nothing(desk: Desk) -> None:
     path = f"/admin/companies/{desk.member.company_id}"
 
