@@ -81,6 +81,22 @@ def test_a_queue_is_paused_and_resumed(desk: Desk, service: Service) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("stop", "go_on"), [("queues/sms/pause", "queues/sms/resume"), ("workers/suspend", "workers/wake")]
+)
+def test_given_a_task_that_waits_when_its_queue_is_paused_then_its_member_is_told_until_it_goes_on(
+    desk: Desk, service: Service, stop: str, go_on: str
+) -> None:
+    path = f"/tasks/{enqueue('add', {'a': 1}, scope=str(desk.member.company_id)).id}"
+    told = [desk.member.get(path).text]
+
+    for verb in (stop, go_on):
+        desk.operator.post(f"/admin/{verb}")
+        told.append(desk.member.get(path).text)
+
+    assert ["Kuyruğu duraklatıldı" in page for page in told] == [False, True, False]
+
+
 def test_a_queue_that_drains_ends_what_it_has_and_then_stands_still(desk: Desk, service: Service) -> None:
     old = enqueue("add", {"a": 1})
     desk.operator.post("/admin/queues/sms/drain")

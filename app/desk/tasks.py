@@ -18,11 +18,11 @@ from app.desk import acts, filters, gate, search
 from app.desk.i18n import language
 from workers import lettered
 from workers.db import now, reading
-from workers.engine import control, ends, ledger
+from workers.engine import control, ends, ledger, steering
 from workers.engine.queues import ping
 from workers.engine.tables import history
 from workers.engine.tasks import Task
-from workers.errors import Conflict
+from workers.errors import Conflict, QueueDown
 from workers.models import File
 from workers.wording import lazy
 
@@ -119,12 +119,20 @@ def _shown(task: Task) -> dict[str, Any]:
         "company": filters.company_names({task.scope}).get(task.scope or ""),
         "can": steps_of(task),
         "live": task.ended or ping(),
+        "rests": task.position is not None and _rests(task.queue),
         "file": _file_of(task),
         "result_text": json.dumps(task.result, ensure_ascii=False, indent=2),
         "attempts": attempts,
         "acts": acts.of_task(task.id),
         "operator": g.caller.is_operator,
     }
+
+
+def _rests(queue: str) -> bool:
+    try:
+        return steering.rests(queue)
+    except QueueDown:  # the page says that by itself
+        return False
 
 
 def _outcome(task: Task) -> str:

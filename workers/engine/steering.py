@@ -104,6 +104,14 @@ def suspended() -> bool:
         return bool(wire.connect(wire.PUSH_TIMEOUT_S).exists(WORKERS_SUSPENDED))
 
 
+def rests(queue: str) -> bool:
+    """Whether nothing is claimed from the queue, by the word of an operator. Raises QueueDown."""
+    with wire.plainly(), wire.connect(wire.PUSH_TIMEOUT_S).pipeline(transaction=False) as both:
+        both.sismember(PAUSED, queue)
+        both.exists(WORKERS_SUSPENDED)
+        return any(both.execute())
+
+
 def restart(worker: str) -> None:
     """Let a worker (a slot) end its job, go, and be replaced by a fresh process: RQ's command `shutdown`.
 
