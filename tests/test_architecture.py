@@ -100,6 +100,7 @@ PURE_SERVICES = {
     "workers.services.pictures",
     "workers.services.snapshots",
     "workers.services.tax_numbers",
+    "workers.services.turkish",
     "workers.services.webhooks",
 }
 PURE_SERVICES |= {"workers.services.columns", "workers.services.currencies", "workers.services.workbooks"}

@@ -109,6 +109,19 @@ def test_given_a_refused_part_of_the_page_then_it_opens_at_that_part_which_says_
     assert [name for name, text in parts if "Nothing was saved" in text.partition("<label")[0]] == ["limits"]
 
 
+def test_given_turkish_names_when_companies_are_listed_then_they_stand_in_the_order_of_the_turkish_alphabet(
+    desk: Desk,
+) -> None:
+    names = ["Başka", "Çınar", "Öztürk", "Sıra", "Şule"]
+    with db.writing() as session:
+        session.execute(update(Company).values(name="Zeki"))
+        session.add_all(Company(name=name, vkn="1112223339") for name in sorted(names))
+
+    pages = [desk.operator.get(path).text for path in ("/admin/companies", "/tasks", "/letters", "/company")]
+
+    assert [sorted(names, key=lambda name: page.index(f">{name}</")) for page in pages] == [names] * 4
+
+
 def test_a_form_that_names_no_part_of_the_page_changes_nothing(desk: Desk) -> None:
     path = f"/admin/companies/{desk.member.company_id}"
 

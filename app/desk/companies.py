@@ -16,7 +16,7 @@ from app.desk.reasons import Refusal, refusal_of
 from workers import db, messages
 from workers.errors import Conflict, InvalidInput, SiraError
 from workers.models import Company, User
-from workers.services import sms_gateways
+from workers.services import sms_gateways, turkish
 
 ABOUT = ("name", "tax_office", "address", "phone", "email", "legal_text")
 NUMBERS = ("sms_daily_cap", "mail_daily_cap", "k", "password_max_age_days")
@@ -60,7 +60,8 @@ def _listed(typed: dict[str, str], refused: Refusal | None) -> str:
     )
     query = select(Company.id, Company.name, Company.vkn, Company.created_at, func.coalesce(people.c.people, 0))
     with db.reading() as session:
-        rows = session.execute(query.outerjoin(people, people.c.company_id == Company.id).order_by(Company.name)).all()
+        found = session.execute(query.outerjoin(people, people.c.company_id == Company.id).order_by(Company.id)).all()
+    rows = sorted(found, key=lambda company: turkish.order(company.name))
     return render_template("desk/admin_companies.html", companies=rows, typed=typed, refused=refused)
 
 

@@ -21,6 +21,7 @@ from workers.engine import registry
 from workers.engine.tasks import STATES
 from workers.errors import InvalidInput, NotAllowed
 from workers.models import Company
+from workers.services import turkish
 
 WORDS = ("state", "queue", "kind", "company", "since", "until", "q", "cause")
 LONGEST_CHARS, COMPANIES = 400, 500
@@ -99,7 +100,8 @@ def _companies() -> list[tuple[int, str]]:
         return []
     with reading() as session:
         query = select(Company.id, Company.name).order_by(Company.name).limit(COMPANIES)
-        return [(row.id, row.name) for row in session.execute(query)]
+        found = [(row.id, row.name) for row in session.execute(query)]
+    return sorted(found, key=lambda company: turkish.order(company[1]))
 
 
 def _scope(company: str) -> str | None:

@@ -9,6 +9,7 @@ from app.auth import caller, known_company, record_id
 from workers import db
 from workers.errors import InvalidInput
 from workers.models import Company
+from workers.services import turkish
 
 FIELD = "company_id"
 
@@ -39,6 +40,7 @@ def choice() -> Choice:
     if not who.is_operator:
         return Choice(who.company_id)
     with db.reading() as session:
-        companies = tuple(session.execute(select(Company.id, Company.name).order_by(Company.name)).all())
+        found = session.execute(select(Company.id, Company.name).order_by(Company.id)).all()
+    companies = tuple(sorted(found, key=lambda company: turkish.order(company.name)))
     named = request.values.get(FIELD, "")
     return Choice(known_company(record_id(named)) if named else who.company_id, companies)

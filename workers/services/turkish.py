@@ -7,6 +7,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 MONTHS = ["Ocak", "Şubat", "Mart", "Nisan", "Mayıs", "Haziran", "Temmuz", "Ağustos", "Eylül", "Ekim", "Kasım", "Aralık"]
 
+ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyz"  # q, w and x where dictionaries have them
+
 _POINTS = str.maketrans(",.", ".,")
 _LOWER = str.maketrans("Iİ", "ıi")
 _UPPER = str.maketrans("ıi", "Iİ")
@@ -59,6 +61,22 @@ def fold(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text.replace("ı", "i")).casefold().encode("ascii", "ignore").decode()
     return "".join(filter(str.isalnum, plain))
+
+
+def order(text: str) -> list[tuple[int, int]]:
+    """A key to sort by: signs, numbers, then the Turkish alphabet (â stands with a), then other letters.
+
+    >>> sorted(["Sıra", "Öztürk", "İnci", "Ilgaz", "Şule", "Ongun", "Âdem", "Çınar", "Cem", "3M"], key=order)
+    ['3M', 'Âdem', 'Cem', 'Çınar', 'Ilgaz', 'İnci', 'Ongun', 'Öztürk', 'Sıra', 'Şule']
+    """
+    return [_place(char) for char in lower(text)]
+
+
+def _place(char: str) -> tuple[int, int]:
+    letter = char if char in ALPHABET else unicodedata.normalize("NFKD", char)[0]
+    if letter in ALPHABET:
+        return 1, ALPHABET.index(letter)
+    return (2 if char.isalpha() else 0), ord(char)
 
 
 def safe_file_name(stem: str, ending: str) -> str:
