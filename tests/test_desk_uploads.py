@@ -151,6 +151,15 @@ def test_a_trial_in_which_every_row_is_wrong_says_so(desk: Desk) -> None:
     assert "zaten kayıtlı" not in page
 
 
+@pytest.mark.parametrize(("count", "said"), [(50, False), (51, True)])
+def test_given_more_wrong_rows_than_are_listed_then_the_page_says_so(desk: Desk, count: int, said: bool) -> None:
+    trial = tried(desk.member, content=xlsx(ACCOUNT_HEAD, *((str(n), "", "", "", "", "") for n in range(count))))
+
+    page = desk.member.get(f"/upload/{trial.id}").text
+
+    assert (f"{count} satırın ilk 50 tanesi listelendi. Hatalı satırların dosyasında hepsi var." in page) == said
+
+
 def test_an_import_whose_result_can_not_be_opened_any_more_is_told_all_the_same(desk: Desk) -> None:
     more = {"kind": "process_excel_upload", "ended_at": now(), "result": b"sealed with a key that is gone"}
     put_row(scope=str(desk.member.company_id), state="SUCCESS", **more)
