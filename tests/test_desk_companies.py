@@ -67,6 +67,7 @@ def test_credentials_are_written_and_never_shown(desk: Desk) -> None:
     assert messages.way(int(desk.member.company_id or 0), "sms").provider == "netgsm"
     assert ("parola-42" in shown, "gizli-7" in shown, "8501112233" in shown) == (False, False, False)
     assert (lacking.status_code, "8501112233" in lacking.text) == (422, False)
+    assert chosen_in(lacking.text) == "netgsm", "what is no secret stays as it was chosen"
     assert "parola-42" not in str(acts())
     assert "gizli-7" not in str(acts())
     assert "sms_gateway" in str(acts())
