@@ -17,6 +17,7 @@ from tests.hands import put_row
 from workers import db, errors
 from workers.db import now
 from workers.engine import registry
+from workers.engine.limits import NO_LIMIT
 from workers.engine.tables import items
 from workers.errors import SiraError
 from workers.wording.english import ENGLISH
@@ -82,7 +83,10 @@ def test_the_fields_of_bad_input_stay_and_what_is_wrong_with_them_is_told() -> N
             "The run of 2026-11-28T07:00:00+00:00 was missed; it waits for the next time.",
             "2026-11-28T07:00:00+00:00 zamanlı çalışma kaçırıldı; bir sonraki zamanı bekliyor.",
         ),
-        ("must be a limit such as 3/10minutes", "3/10minutes gibi bir sınır olmalı"),
+        (
+            NO_LIMIT,
+            "3/10minutes gibi tek bir sınır olmalı: 1 ile 1.000.000.000 ileti arası, 1 saniye ile 31 gün içinde",
+        ),
         ("Value error, netgsm also needs usercode, header", "netgsm için şunlar da gerekli: usercode, header"),
         ("boom", "boom"),
         ("", ""),

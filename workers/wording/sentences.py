@@ -211,7 +211,7 @@ REASONS = (
     lazy("name at least one of email, sms"),
     lazy("more than {} items; split the request"),
     lazy("must have {} to {} characters"),
-    lazy("must be a limit such as {}/{}minutes"),
+    lazy("must be one limit such as {}/{}minutes: of {} to {} messages, in {} second to {} days"),
     lazy("must not hold control characters"),
     lazy("must not hold NUL"),
     lazy("must be a file"),
