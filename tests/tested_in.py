@@ -41,7 +41,6 @@ TESTED_IN = {
     "scheduler.py": "test_clock.py: the process itself",
     "gunicorn.conf.py": "test_deploy.py: what every web process shares",
     "workers/__main__.py": "test_fleet.py: the command line",
-    "workers/engine/spoken.py": "test_sms.py: it runs where it is simply called",
     "workers/engine/claim.py": "test_worker.py: priorities and turns",
     "workers/engine/foreign.py": "test_rq_features.py: a job of RQ's own class (and `make test-conformance`)",
     "workers/engine/forks.py": "test_fleet.py: children that die with their parent",

@@ -188,6 +188,12 @@ def reached(task_id: str, hashes: Iterable[str]) -> dict[str, int]:
         return dict(session.execute(query).all())
 
 
+def stands(key: str) -> Any:
+    """`state` and `provider_id` of the message of this request, which an earlier try has begun; else None."""
+    with reading() as session:
+        return session.execute(select(D.c.state, D.c.provider_id).where(D.c.request_key == key).limit(1)).first()
+
+
 def sent_elsewhere(way: Way, key: str) -> bool:
     """Whether the request of this key went to another account than this way's, which can tell nothing of it."""
     query = select(D.c.provider, D.c.account).where(D.c.request_key == key).limit(1)

@@ -61,7 +61,7 @@ class Items:
         if self.parallel and not self.run.helps:
             self._call_helpers(size)
         while batch := self._next(size):
-            self._in_hand = batch
+            self._in_hand, self.run.item = batch, batch[0].position
             yield batch
             for item in batch:
                 if item.state == "sending":

@@ -90,6 +90,9 @@ class Outgoing(Items):
                 raise running.Yielded()
         self._refuse_nothing_done()
 
+    def not_begun(self, batch: list[Item], *_: Any) -> list[Item]:
+        return batch  # the ledger knows it
+
     def send(
         self, batch: list[Item], call: Send, note: Note, *, singly: bool = False, gate: Gate | None = None
     ) -> None:
@@ -284,9 +287,10 @@ def _here(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, zone).strftime("%d.%m.%Y %H:%M")
 
 
-def of(values: Any) -> Outgoing | Spoken:
-    """What a job of messages works through: in a worker the ledger, also for a kind that is `single`."""
+def of(values: Any, named: Any = None) -> Outgoing | Spoken:
+    """What a job of messages works through: in a worker the ledger, also for a kind that is `single`. `named`: see
+    Spoken."""
     if isinstance(values, Items):
         return Outgoing(values.run, values.total)
     run = running.present.get()
-    return Outgoing(run, 1, list(values)) if run and run.single else Spoken(list(values))
+    return Outgoing(run, 1, list(values)) if run and run.single else Spoken(list(values), named)

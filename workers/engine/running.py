@@ -1,12 +1,16 @@
 """What a job's code stands in while it runs: which task, which execution, until when; and the ways to leave early."""
 
+import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+
+from workers.engine.seal import encode
 
 SLICE_S = 2.0
 
@@ -62,10 +66,19 @@ class Run:
     owed: Leave | None = None
     said_at: float = -math.inf  # when it reported last
     untold: bool = False  # whether it has reported since
+    item: int = 0  # the position of the one in work, of a bulk
+    named: Counter[str] = field(default_factory=Counter)
 
     @property
     def helps(self) -> bool:
         return self.job_id != self.task_id
+
+    def name(self, what: Any) -> str:
+        """32 digits, the same for `what` at every try of the task and of the item in work, and others each time that it
+        is asked for in one execution."""
+        digest = hashlib.sha256(encode([self.task_id, self.item, what])).hexdigest()
+        self.named[digest] += 1
+        return hashlib.sha256(f"{digest} {self.named[digest]}".encode()).hexdigest()[:32]
 
     @property
     def tag(self) -> str:

@@ -126,7 +126,7 @@ def send_email(
 ) -> dict[str, int]:
     """Send a mail, as text and, if given, HTML. `attachments` are ids of the company's files."""
     row = {"to": to_email, "subject": subject, "body": body, "html": html, "attachments": attachments}
-    with mail_desk(outgoing.of([row]), this_task().company_id, _read, counted=True) as desk:
+    with mail_desk(outgoing.of([row], named=row), this_task().company_id, _read, counted=True) as desk:
         return desk.send_all()
 
 
@@ -188,7 +188,7 @@ class Desk:
 
     def send_all(self) -> dict[str, int]:
         for batch in self.work.requests(READ_AHEAD, None, evidence.told, singly=True):
-            self.send(batch)
+            self.send(self.work.not_begun(batch, evidence))
         return dict(self.work.tally())
 
     def send(self, batch: list[Item]) -> None:

@@ -94,7 +94,7 @@ def _mask(phone: str) -> str:
 @job(queue="sms", retries=TRIES, single=True, sift=_one, accepted=ONE, ended=SENT[0])
 def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> dict[str, int]:
     """Send an SMS. `plain` spells Turkish letters without their marks, which may save a segment."""
-    work = outgoing.of([{"phone": phone, "message": message}])
+    work = outgoing.of([{"phone": phone, "message": message}], named=("sms", phone, message))
     with sms_desk(work, company_id, _reader(plain), counted=True) as desk:
         return desk.send_all()
 
@@ -167,7 +167,8 @@ class Desk:
 
     def send_all(self) -> dict[str, int]:
         for batch in self.work.requests(self.gateway.batch, self.look_up, evidence.told):
-            self.send(batch)
+            if left := self.work.not_begun(batch, evidence, self.look_up):
+                self.send(left)
         return dict(self.work.tally())
 
     def send(self, batch: list[Item]) -> None:
