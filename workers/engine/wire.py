@@ -139,10 +139,10 @@ def plainly() -> Iterator[None]:
 
 
 class Sayer:
-    """Says one script over and over, on a line of its own."""
+    """Says one script over and over, on a line of its own. `broke_at`: when that broke last, in seconds since 1970."""
 
     def __init__(self, redis: Any, name: str) -> None:
-        self._line, self._text = Line(redis), _text(name)
+        self._line, self._text, self.broke_at = Line(redis), _text(name), 0.0
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def command(self, *args: Any) -> Command:
@@ -159,6 +159,7 @@ class Sayer:
                 self._line.send(("EVAL", self._text, 0, *args))
                 return self._line.read()
         except BaseException:
+            self.broke_at = time.time()
             self.close()
             raise
 

@@ -196,18 +196,12 @@ class Worker(RQWorker):
         if claim and settled == ending.CANCEL:
             return self._exchanged(claim, ending.of(claim, Outcome("revoked")), claim_next)
         if claim and ended:
-            self._told(claim, ended, bool(settled))
+            ending.said(claim, ended, bool(settled))
         if not (known or self._stop_asked):
             self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
         if strays:
             self._give_back_strays(None)
         return Claim(packed) if packed else None
-
-    def _told(self, claim: Claim, ended: Outcome, settled: bool) -> None:
-        if not settled:
-            log.warning("late outcome refused", task_id=claim.job_id, outcome=ended.name)
-        elif claim.foreign is not None:
-            foreign.told(claim.foreign, ended)
 
     def _order(self, yielded: str | None) -> list[str]:
         """Our queues in the order of this claim: equals take turns, a queue that just had its slice comes last."""
@@ -230,6 +224,9 @@ class Worker(RQWorker):
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         signals.take_again()
         self._found.put_back()
+        if known := ending.known(claim, self._sayer.broke_at):
+            log.warning("ended before, and given out again", task_id=claim.job_id, outcome=known.name)
+            return known
         try:
             decided = self._decide(claim, run)
         except BaseException as error:  # of the deciding itself
