@@ -60,12 +60,13 @@ def known(claim: Claim, broke_at: float) -> Outcome | None:
     if not (broke_at and claim.is_task and _born(claim.job_id) < broke_at + CLOCKS_DIFFER_BY_S):
         return None
     query = select(tasks.c.state).where(tasks.c.id == claim.job_id, tasks.c.ended_at.is_not(None))
-    with suppress(DatabaseDown, RedisError):
-        with reading() as session:
-            ended = OUTCOMES.get(session.scalar(query) or "")
-        repeats = ended and wire.connect().hexists(f"rq:job:{claim.job_id}", "repeats_left")
-        return None if repeats else ended
-    return None
+    ended = None
+    with suppress(DatabaseDown), reading() as session:
+        ended = OUTCOMES.get(session.scalar(query) or "")
+    with suppress(RedisError):
+        if ended and wire.connect().hexists(f"rq:job:{claim.job_id}", "repeats_left"):
+            return None  # RQ's Repeat: it has ended once, and goes on
+    return ended
 
 
 def _born(task_id: str) -> float:
