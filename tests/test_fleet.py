@@ -149,3 +149,20 @@ def test_a_worker_may_have_any_name_that_rq_allows(service: Service) -> None:
     at_once(1, lambda _: Worker(["sms"], name="my worker, 1").work(burst=True))
 
     assert find(task.id).result == {"sum": 3}
+
+
+def test_a_fleet_that_starts_without_redis_says_so_and_shows_no_traceback(service: Service, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.worker", "--concurrency", "1"]
+    env = {**service.env, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    told = tmp_path / "told"
+    with told.open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        try:
+            wait_until(lambda: "child died" in told.read_text(), what="a child that could not begin")
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    assert process.returncode == 0
+    assert "redis is away" in told.read_text()
+    assert "Traceback" not in told.read_text()

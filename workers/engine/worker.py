@@ -6,7 +6,8 @@ lease, never the busy child itself. When it ends, one script checks that this ex
 end, and claims the next job in the same round trip. If the child dies, the fleet sees it at once and the keeper gives
 the job back (which counts as lost if it had begun); if the whole machine dies, the lease runs out and any other keeper
 does. If the child was only frozen and wakes up late, its execution no longer holds the job and what it says is dropped.
-If Redis is away at the end of a job, the outcome is kept and said again: not being able to save is not a failure.
+If Redis is away at the end of a job, the outcome is kept and said again: not being able to save is not a failure. And
+if it comes back with what it had a while ago, what SQL knows to have ended is not done again.
 """
 
 import os
