@@ -1,9 +1,12 @@
 """Workers on the desk: what they run, how they restart and pause."""
 
 import os
+import signal
+from pathlib import Path
+from threading import Timer
 
 from tests import desk as desks
-from tests.conftest import Service, lines, wait_until
+from tests.conftest import Service, lines, title_of, wait_until
 from tests.desk import Desk, acts
 from workers.engine import enqueue, find
 
@@ -17,7 +20,7 @@ def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, 
     wait_until(lambda: lines(service.data_dir / "lines"))
     (before,) = worker.children()
     text = desk.operator.get("/admin/workers").text
-    (name,) = [key.decode().removeprefix("rq:worker:") for key in service.redis.smembers("rq:workers")]
+    (name,) = workers_of(service)
 
     assert (name in text, f"/tasks/{task.id}" in text, os.uname().nodename in text) == (True, True, True)
     assert (
@@ -29,6 +32,40 @@ def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, 
     wait_until(lambda: worker.children() not in ([], [before]), what="a fresh child")
     assert find(task.id).state == "SUCCESS"
     assert acts() == [("workers restart", name)]
+
+
+def test_a_worker_whose_keeper_does_not_listen_yet_restarts_all_the_same(desk: Desk, service: Service) -> None:
+    worker = service.run_worker()
+    (before,) = wait_until(worker.children)
+    (name,) = wait_until(lambda: workers_of(service))
+    wait_until(lambda: service.redis.client_list(_type="pubsub"), what="a keeper that listens")
+    (keeper,) = [int(pid) for pid in born_of(worker.pid) if "keeper" in title_of(pid)]
+    os.kill(keeper, signal.SIGSTOP)
+    service.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # as before it has come so far
+    on = Timer(1.0, os.kill, (keeper, signal.SIGCONT))
+    on.start()
+
+    desk.operator.post("/admin/workers/restart", {"worker": name})
+
+    wait_until(lambda: worker.children() not in ([], [before]), what="a fresh child")
+    on.join()
+
+
+def test_what_nobody_listens_for_is_said(desk: Desk, service: Service) -> None:
+    service.redis.sadd("rq:workers", "rq:worker:lost")
+
+    answer = desk.operator.post("/admin/workers/restart", {"worker": "lost"})
+
+    assert (answer.status_code, acts()) == (303, [("workers restart", None)])
+    assert "Nobody listens for lost." in desk.operator.get("/admin/workers").text
+
+
+def born_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def workers_of(service: Service) -> list[str]:
+    return [key.decode().removeprefix("rq:worker:") for key in service.redis.smembers("rq:workers")]
 
 
 def test_a_worker_that_is_gone_is_no_error(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from app.desk import acts, crew, gate
 from app.desk.condition import condition
 from workers import settings
 from workers.engine import inspect, steering
-from workers.errors import NotFound, QueueDown
+from workers.errors import Conflict, NotFound, QueueDown
 
 FINDINGS_SHOWN = 200
 QUEUE_VERBS = {"pause": steering.pause, "resume": steering.resume, "drain": steering.drain}
@@ -65,19 +65,23 @@ def steer_workers(verb: str) -> Response:
 @pages.post("/workers/restart")
 def restart() -> Response:
     """Those named `worker` in the form. One that is gone meanwhile needs no restart."""
-    asked = [name for name in request.form.getlist("worker") if _restarted(name)]
+    asked, deaf = [], []
+    for name in request.form.getlist("worker"):
+        try:
+            steering.restart(name)
+            asked.append(name)
+        except Conflict:
+            deaf.append(name)
+        except NotFound:
+            continue
     acts.note("workers restart", detail=", ".join(asked) or None)
-    if not asked:
-        return _back("/admin/workers", _("That worker is gone already."), kind="error")
-    return _back("/admin/workers", _("Asked to restart: %(names)s.", names=", ".join(asked)))
-
-
-def _restarted(name: str) -> bool:
-    try:
-        steering.restart(name)
-    except NotFound:
-        return False
-    return True
+    if deaf:
+        gate.say(_("Nobody listens for %(names)s. Try again in a minute.", names=", ".join(deaf)), "error")
+    elif not asked:
+        gate.say(_("That worker is gone already."), "error")
+    if asked:
+        gate.say(_("Asked to restart: %(names)s.", names=", ".join(asked)))
+    return redirect("/admin/workers", 303)
 
 
 @pages.get("/doctor")

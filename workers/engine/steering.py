@@ -5,20 +5,23 @@ that nothing is left of what had been accepted when the word was given (`settle`
 by RQ's own key, as `rq suspend` does it.
 """
 
+import json
+import time
 from typing import Any
 
 from redis.exceptions import WatchError
-from rq.command import send_shutdown_command
+from rq.command import PUBSUB_CHANNEL_TEMPLATE
 from rq.suspension import WORKERS_SUSPENDED
 
 from workers import logs
 from workers.engine import registry, wire
 from workers.engine.helpers import task_of
-from workers.errors import NotFound
+from workers.errors import Conflict, NotFound
 
 PAUSED = "sira:paused"
 DRAINING = "sira:draining"  # queue -> the newest task id that is still to run
 CHUNK = 1000
+HEARD_WITHIN_S, SAY_AGAIN_S = 3.0, 0.1
 log = logs.get("steering")
 
 
@@ -115,11 +118,20 @@ def rests(queue: str) -> bool:
 def restart(worker: str) -> None:
     """Let a worker (a slot) end its job, go, and be replaced by a fresh process: RQ's command `shutdown`.
 
-    Raises NotFound, QueueDown.
+    Raises NotFound, QueueDown, and Conflict if nobody listens for it.
     """
     with wire.plainly():
         connection = wire.connect()
         if not connection.sismember("rq:workers", f"rq:worker:{worker}"):
             raise NotFound()
-        send_shutdown_command(connection, worker)
+        _say(connection, worker, "shutdown")
     log.info("worker asked to restart", worker=worker)
+
+
+def _say(connection: Any, worker: str, command: str) -> None:
+    """What is published to nobody is lost: for a worker that was just born (or its keeper was) nobody listens yet."""
+    deadline = time.monotonic() + HEARD_WITHIN_S
+    while not connection.publish(PUBSUB_CHANNEL_TEMPLATE % worker, json.dumps({"command": command})):
+        if time.monotonic() > deadline:
+            raise Conflict(reason=f"nobody listens for the worker {worker}; its machine may be gone")
+        time.sleep(SAY_AGAIN_S)
