@@ -3,8 +3,8 @@
 import pytest
 
 from tests.conftest import Service, wait_until
-from tests.hands import work_off
-from workers.engine import doctor, enqueue, find, ledger, wire
+from tests.hands import claim, work_off
+from workers.engine import doctor, enqueue, find, ledger
 from workers.engine.doctor import Finding
 
 
@@ -45,7 +45,7 @@ def test_a_task_that_stands_nowhere_is_found_and_runs_after_mending(service: Ser
 
 def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) -> None:
     task = enqueue("add", {"a": 1})
-    wire.run(service.redis, "exchange", "nobody", 30_000, "execution", "", 1, "sms")
+    claim("sms", "nobody")
     assert found() == {}
     service.redis.delete("sira:leases")
 

@@ -123,7 +123,7 @@ def test_what_a_dead_child_held_is_given_back_as_soon_as_the_fleet_tells(
         wait_until(lambda: asleep._reconcile in asleep._due, what="a first round of duties")
         os.write(tell, f"{json.dumps(['dead', 'by-hand', 1, 'killed', execution])}\n".encode())
         asleep._listen(60)
-        wait_until(lambda: not service.redis.hexists(f"rq:job:{task.id}", "sira_execution"))
+        wait_until(lambda: not service.redis.hget(f"rq:job:{task.id}", "sira_execution"))
 
     assert service.redis.zscore("rq:scheduled:sms", task.id), "it waits for its second attempt"
     os.close(told)

@@ -3,9 +3,12 @@
 import pytest
 
 from tests.conftest import Service, wait_until
-from tests.hands import claim, expire_leases
+from tests.hands import claim, expire_leases, settle
 from workers.engine import enqueue, rescue, wire
+from workers.engine.job import Job
+from workers.engine.outcome import Outcome
 from workers.engine.wire import LEASE_MS
+from workers.engine.worker import Worker
 
 
 def test_leases_are_renewed_while_the_server_is_full(service: Service) -> None:
@@ -38,3 +41,58 @@ def test_a_lease_stamped_by_a_clock_that_was_ahead_lasts_no_longer_than_any_othe
     monkeypatch.setattr(wire, "LEASE_MS", 1)
     wait_until(rescue.expired, what="the end of a lease that is cut to a millisecond")
     assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+
+
+def test_what_lasts_stands_in_rqs_own_records_until_it_ends_and_what_is_short_writes_none(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    lasting = enqueue("add", {"a": 2})
+    settle(*claim("sms", "slot"), "sms", Outcome("finished"), "slot")
+    assert records(service) == []
+
+    job_id, execution = claim("sms", "slot")
+    wire.run(service.redis, "renew", LEASE_MS, 90, "slot")
+
+    assert job_id == lasting.id
+    (listed,) = Job.fetch(job_id, service.redis).get_executions()
+    assert (listed.id, listed.job_id, listed.worker_name) == (execution, job_id, "slot")
+    assert Worker("sms", "slot").get_current_job_id() == job_id
+
+    settle(job_id, execution, "sms", Outcome("finished"), "slot")
+    assert records(service) == []
+
+
+def test_a_tool_of_rqs_that_asks_what_a_worker_does_takes_no_job_from_it(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    claim("sms", "slot")
+
+    assert Worker("sms", "slot").get_current_executions() == []
+
+    assert len(wire.run(service.redis, "renew", LEASE_MS, 90, "slot")) == 1
+    assert len(Worker("sms", "slot").get_current_executions()) == 1
+
+
+def test_a_worker_that_is_not_registered_is_given_nothing(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+
+    answer = wire.run(service.redis, "exchange", "stranger", LEASE_MS, "execution", "", 1, "sms")
+
+    assert answer == [0, None, 0, 0]
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+    assert not service.redis.exists("rq:worker:stranger")
+
+
+def test_a_job_that_is_put_back_and_claimed_in_the_same_breath_is_held_by_its_new_execution(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    job_id, execution = claim("sms", "slot")
+    again = ("slot", LEASE_MS, "next", "", 1, "sms", job_id, execution, "sms", *Outcome("yield").arguments)
+
+    _, packed, *_ = wire.run(service.redis, "exchange", *again)
+
+    assert packed[:2] == [task.id.encode(), b"next"]
+    assert service.redis.hmget(f"rq:job:{job_id}", "sira_execution", "worker_name") == [b"next", b"slot"]
+    assert service.redis.hget("rq:worker:slot", "sira_holds") == f"sms:{job_id}:next".encode()
+    assert wire.run(service.redis, "exchange", *again)[0] == 0  # said again, it is not the holder's
+
+
+def records(service: Service) -> list[bytes]:
+    return [*service.redis.scan_iter("rq:execution*"), *service.redis.scan_iter("rq:worker:*:executions")]

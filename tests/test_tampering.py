@@ -18,7 +18,7 @@ FIELDS = (
     *("repeats_left", "repeat_intervals", "rate_limit_key", "rate_limit_concurrency", "dependency_ids", "worker_name"),
     *("enqueue_at_front", "enqueue_at_front_on_retry", "allow_dependency_failures", "last_heartbeat"),
     *("sira_retries", "sira_scope", "sira_attempts", "sira_started", "sira_claimed", "sira_waits", "sira_losses"),
-    *("sira_between", "sira_settled", "sira_event", "sira_error", "sira_state", "sira_helps"),
+    *("sira_between", "sira_settled", "sira_event", "sira_error", "sira_state", "sira_helps", "sira_listed"),
 )
 VALUES = (b"", b"x", b"1e400", b"[{}]", b"9" * 25, b"\xff\xfe")
 OUTCOMES = {
@@ -91,7 +91,7 @@ def test_leases_are_renewed_and_the_dead_rescued_whatever_stands_in_the_hashes(s
             made.append(enqueue("add", {"a": 1}).id)
             claim("sms", f"worker-{len(made)}")
             service.redis.hset(f"rq:job:{made[-1]}", field, value)
-    names = [key.decode().split(":")[2] for key in service.redis.scan_iter("rq:worker:*:executions")]
+    names = [key.decode().split(":")[2] for key in service.redis.scan_iter("rq:worker:worker-*")]
 
     wire.run(service.redis, "renew", 30_000, 90, *names)
     keepers_rounds(service)
@@ -106,12 +106,13 @@ def test_leases_are_renewed_and_the_dead_rescued_whatever_stands_in_the_hashes(s
     assert all(service.redis.hget(f"rq:job:{task_id}", "status") != b"started" for task_id in made)
 
 
-def test_what_is_no_claim_and_what_is_no_hash_stands_in_nobodys_way(service: Service) -> None:
+@pytest.mark.parametrize("holds", ["", ":", "x", b"\xff:\xff:\xff", "sms:a", "sms:none:none"])
+def test_what_is_no_claim_and_what_is_no_hash_stands_in_nobodys_way(service: Service, holds: str | bytes) -> None:
     broken, lost = enqueue("add", {"a": 1}), enqueue("add", {"a": 2})
     claim("sms", "mine")
     service.redis.set(f"rq:job:{broken.id}", "no hash")
     service.redis.zadd("sira:leases", {"x": 1, ":": 1, b"\xff": 1, "a:b": 1})
-    service.redis.sadd("rq:worker:mine:executions", "", ":", "x", b"\xff:\xff")
+    service.redis.hset("rq:worker:mine", "sira_holds", holds)
     service.redis.rpush("rq:queue:sms", "", "a:b", b"\xff")
     service.redis.hset(b"rq:job:\xff", mapping={"status": "queued", "data": "x"})
 

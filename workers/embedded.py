@@ -26,6 +26,7 @@ SOCKET_PATH_MAX_BYTES = 100  # the kernel takes 107
 READY_S = 60
 STOP_S = 5
 CLAIM_S = 3  # what the server of a killed `flask up` may take to go
+HEAP = "GLIBC_TUNABLES=glibc.malloc.tcache_count=1000"  # of the 7 of a size that stand ready a script needs hundreds
 CONFIG = """dir "{folder}"
 logfile "{folder}/valkey.log"
 loglevel warning
@@ -89,7 +90,7 @@ class EmbeddedValkey:
 
     @property
     def argv(self) -> list[str]:
-        return [server(), str(self.data_dir / "redis" / "valkey.conf")]
+        return ["env", HEAP, server(), str(self.data_dir / "redis" / "valkey.conf")]
 
     def claim(self) -> None:
         self.lock, former = claim(self.data_dir)

@@ -200,6 +200,7 @@ class Worker(RQWorker):
             ending.said(claim, ended, bool(settled))
         if not (known or self._stop_asked):
             self.register_birth()  # Redis was flushed, or this machine was frozen for longer than its key lives
+            return self._exchanged(None, None, claim_next)
         if strays:
             self._give_back_strays(None)
         return Claim(packed) if packed else None

@@ -52,9 +52,10 @@ local function met(id, allow_failures)
   return true
 end
 
--- True if there are any.
-local function wake_dependents(id, now)
+-- True if there are any. status: of the job, if it is not written yet.
+local function wake_dependents(id, now, status)
   local dependents = members('rq:job:' .. id .. ':dependents')
+  if status and #dependents > 0 then redis.call('HSET', 'rq:job:' .. id, 'status', status) end
   for _, dependent in ipairs(dependents) do
     local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front',
       'rate_limit_key', 'rate_limit_concurrency')

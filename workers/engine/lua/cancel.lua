@@ -23,7 +23,7 @@ if limit[1] then
   redis.call('ZREM', 'rq:rl:' .. limit[1] .. ':rate_limited', id)
   free_slot(id, limit[1], limit[2], now_ms())
 end
-local gone = finish(id, queue, 'revoked', now_ms(), ttl_s, true)
+local fields, gone = finish(id, queue, 'revoked', now_ms(), ttl_s, true)
 tell(id, 'REVOKED', '', '')
-publish(gone)
+publish(gone, nil, id, fields)
 return 'waiting'

@@ -4,11 +4,12 @@
 local id, queue, mends = ARGV[1], ARGV[2], ARGV[3] == '1'
 local key, now = 'rq:job:' .. id, now_ms()
 local job = read(key, 'status', 'sira_execution', 'worker_name', 'rate_limit_key')
+local ours = job[2] ~= '' and job[2]
 local executions = redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)
 
 -- By our lease; or by a stock worker, whose time in RQ's registry has not run out (ours stand there without an end).
 local function held()
-  if job[2] and redis.call('ZSCORE', 'sira:leases', queue .. ':' .. id .. ':' .. job[2]) then return true end
+  if ours and redis.call('ZSCORE', 'sira:leases', queue .. ':' .. id .. ':' .. ours) then return true end
   for _, execution in ipairs(executions) do
     local until_s = tonumber(redis.call('ZSCORE', 'rq:wip:' .. queue, id .. ':' .. execution) or '')
     if until_s and until_s > now / 1000 and until_s < math.huge then return true end
@@ -30,14 +31,14 @@ elseif job[1] ~= 'started' and not listed() then
 end
 if not (found and mends) then return found end
 local worker = job[3] or ''
-if job[2] then executions[#executions + 1] = job[2] end
+if ours then executions[#executions + 1] = ours end
 for _, execution in ipairs(executions) do
   unlist(queue, id, execution)
-  release(queue, id, execution, worker)
+  release(queue, id, execution, worker, true)
 end
 if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
 redis.call('HDEL', key, 'sira_execution', 'worker_name')
-if found == 'running' and job[2] then redis.call('HSET', key, 'sira_between', 1) end -- a stock worker counted nothing
+if found == 'running' and ours then redis.call('HSET', key, 'sira_between', 1) end -- a stock worker counted nothing
 redis.call('HSET', key, 'status', 'queued', 'enqueued_at', iso(now))
 redis.call('LREM', 'rq:queue:' .. queue .. ':intermediate', 1, id) -- where RQ would fail it as stuck
 redis.call('LPUSH', 'rq:queue:' .. queue, id)

@@ -5,25 +5,36 @@
 local RQS_GRACE_S = 60
 local AHEAD_MS = 6000 -- how long claims that were sent ahead count without a further renewal
 local now, busy = now_ms(), {}
+
+-- RQ's own records of an execution, from which its tools tell what a worker does. Whoever ends it takes them away. A job
+-- that is shorter than the time between two renewals has none: that would be six commands more for each.
+local function list(worker, both, id, execution, since)
+  redis.call('HSET', 'rq:execution:' .. both, 'id', execution, 'job_id', id, 'created_at', since / 1000, 'worker_name', worker)
+  redis.call('ZADD', 'rq:executions:' .. id, '+inf', execution)
+  redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
+  redis.call('HSET', 'rq:job:' .. id, 'sira_listed', execution)
+end
+
 for i = 3, #ARGV do
   local worker = 'rq:worker:' .. ARGV[i]
-  if redis.call('EXISTS', worker) == 1 then
+  local mine = read(worker, 'birth', 'sira_ahead', 'sira_holds')
+  if mine[1] then
     redis.call('EXPIRE', worker, ARGV[2]) -- first: after one write that needs no memory a full server lets the others pass
-    if redis.call('HEXISTS', worker, 'sira_ahead') == 1 then redis.call('HSET', worker, 'sira_ahead', now + AHEAD_MS) end
-    redis.call('EXPIRE', worker .. ':executions', ARGV[2])
     redis.call('HSET', worker, 'last_heartbeat', iso(now))
+    if mine[2] then redis.call('HSET', worker, 'sira_ahead', now + AHEAD_MS) end
   end
-  for _, both in ipairs(redis.call('SMEMBERS', worker .. ':executions')) do
-    local id = string.match(both, '^[^:]+') or ''
-    local job = read('rq:job:' .. id, 'origin', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_execution', 'sira_retries')
-    if job[1] and both == id .. ':' .. (job[5] or '') then
-      redis.call('ZADD', 'sira:leases', now + tonumber(ARGV[1]), job[1] .. ':' .. both)
-      redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
-      redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
-      local limit = whole(job[4])
-      if not job[6] and limit > 0 then limit = limit + RQS_GRACE_S end
-      busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - (job[3] and whole(job[3]) or now), limit}
-    end
+  local queue, id, execution = string.match(mine[3] or '', '^(.*):([^:]+):([^:]+)$')
+  local job = id and read('rq:job:' .. id, 'sira_execution', 'sira_cancel', 'sira_claimed', 'timeout', 'sira_retries', 'sira_listed') or {}
+  if id and job[1] == execution then
+    local both, since = id .. ':' .. execution, job[3] and whole(job[3]) or now
+    redis.call('ZADD', 'sira:leases', now + tonumber(ARGV[1]), mine[3])
+    if job[6] ~= execution then list(ARGV[i], both, id, execution, since) end
+    redis.call('EXPIRE', worker .. ':executions', ARGV[2])
+    redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
+    redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
+    local limit = whole(job[4])
+    if not job[5] and limit > 0 then limit = limit + RQS_GRACE_S end
+    busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - since, limit}
   end
 end
 return busy

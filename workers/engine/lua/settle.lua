@@ -9,11 +9,13 @@ local function unlist(queue, id, execution)
   redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
 end
 
-local function release(queue, id, execution, worker)
+-- listed: whether RQ's own records of it may be there (see renew).
+local function release(queue, id, execution, worker, listed)
   local both = id .. ':' .. execution
+  redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
+  if not listed then return end
   redis.call('DEL', 'rq:execution:' .. both)
   redis.call('ZREM', 'rq:executions:' .. id, execution)
-  redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
   redis.call('SREM', 'rq:worker:' .. worker .. ':executions', both)
 end
 
@@ -27,21 +29,21 @@ local function add(key, field, count)
 end
 
 -- The end: into its registry for ttl_s seconds. 0 forgets a finished job at once, a negative one keeps it for good.
--- Returns the id if nothing is left of it.
+-- Returns the fields that are still to be written; or nothing and the id, if nothing is left of it.
 local function finish(id, queue, outcome, now, ttl_s, depends)
   local key, results = 'rq:job:' .. id, 'rq:results:' .. id
-  redis.call('HSET', key, 'status', STATUS[outcome], 'ended_at', iso(now), 'sira_state', STATES[outcome])
   local kept = {key, results}
-  if wake_dependents(id, now) then kept[3] = key .. ':dependents' end
+  if wake_dependents(id, now, STATUS[outcome]) then kept[3] = key .. ':dependents' end
   if depends then kept[#kept + 1] = dependencies_of(id) end
   if ttl_s == 0 then
     redis.call('DEL', unpack(kept))
-    return id
+    return nil, id
   end
   redis.call('ZADD', 'rq:' .. STATUS[outcome] .. ':' .. queue, ttl_s > 0 and math.floor(now / 1000) + ttl_s or '+inf', id)
   for _, each in ipairs(kept) do
     if ttl_s > 0 then redis.call('EXPIRE', each, ttl_s) else redis.call('PERSIST', each) end
   end
+  return {'status', STATUS[outcome], 'ended_at', iso(now), 'sira_state', STATES[outcome], 'sira_execution', '', 'worker_name', ''}
 end
 
 -- Back into a queue: at the tail for a slice that yields, at the front for work that a stop interrupted.
@@ -85,18 +87,19 @@ local function keep_result(o, came, claimed, now)
 end
 
 -- o: id, execution, queue, outcome, delay_ms, ttl_s, worker, result (base64; of a foreign failure its traceback), error (sealed), payload (sealed), lost (a worker died)
--- Returns 1 and the id if nothing is left of the job; 0 if it is not the holder's; 2, with nothing changed, if somebody has
--- cancelled what would have gone on: the holder makes that end ready and says it.
+-- Returns 1, the id if nothing is left of the job, and the fields that are still to be written; then the lease is to be
+-- given back (see release). Or 0 if it is not the holder's; 2, with nothing changed, if somebody has cancelled what would
+-- have gone on: the holder makes that end ready and says it.
 local function settle(o)
   local key, now = 'rq:job:' .. o.id, now_ms()
   local held = read(key, 'sira_execution', 'sira_cancel', 'sira_claimed', 'result_ttl', 'failure_ttl',
     'repeats_left', 'repeat_intervals', 'rate_limit_key', 'rate_limit_concurrency', 'sira_scope', 'origin',
-    'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids')
+    'sira_attempts', 'sira_helps', 'sira_retries', 'status', 'dependency_ids', 'sira_listed', 'sira_error')
   local cancelled = held[15] == 'canceled'
   if held[1] == o.execution and not STATUS[o.outcome] and (cancelled or held[2]) then return 2 end
   unlist(o.queue, o.id, o.execution) -- first: after one write that needs no memory a full server lets the others pass
   if held[1] ~= o.execution then
-    release(o.queue, o.id, o.execution, o.worker)
+    release(o.queue, o.id, o.execution, o.worker, true)
     return 0
   end
   local came = o.outcome
@@ -107,20 +110,22 @@ local function settle(o)
     if held[14] then redis.call('HSET', key, 'retries_left', held[14]) end -- RQ's own Retry has no such number
   end
   if RESULT_TYPE[came] then keep_result(o, came, held[3], now) end
-  local gone
+  local gone, fields
   if o.outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
     redis.call('HSET', key, 'sira_state', STATES[o.outcome])
   elseif STATUS[o.outcome] then
-    gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s), held[16])
+    fields, gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s), held[16])
   else
     later(o.id, o.queue, o.outcome, now, o.delay_ms)
   end
   if held[8] and redis.call('HGET', key, 'status') ~= 'queued' then free_slot(o.id, held[8], held[9], now) end
-  if not gone then
+  if fields and (held[18] or o.error ~= '') then
+    fields[#fields + 1], fields[#fields + 2] = 'sira_error', o.error
+  elseif not (fields or gone) then
     redis.call('HDEL', key, 'sira_execution', 'worker_name', 'sira_error')
     if o.error ~= '' then redis.call('HSET', key, 'sira_error', o.error) end
   end
-  release(o.queue, o.id, o.execution, o.worker) -- last: what has failed above is still held, and is said again
+  o.listed = o.rescued or held[17] == o.execution
   tell(o.id, STATES[o.outcome], o.worker, o.payload, {held[10], held[11], held[12], held[13]})
-  return 1, gone
+  return 1, gone, fields
 end

@@ -13,30 +13,22 @@ local function claimable(queue)
   end
 end
 
-local function hold(id, execution, queue, worker, lease_ms)
-  local both = id .. ':' .. execution
-  redis.call('HSET', 'rq:execution:' .. both, 'id', execution, 'job_id', id, 'created_at', now / 1000,
-    'last_heartbeat', now / 1000, 'worker_name', worker)
-  redis.call('ZADD', 'rq:executions:' .. id, '+inf', execution)
-  redis.call('ZADD', 'rq:wip:' .. queue, '+inf', both)
-  redis.call('ZADD', 'sira:leases', now + lease_ms, queue .. ':' .. both)
-  redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
-end
 
--- hindered: whether the service may be suspended, or queues be paused.
-local function start(queues, worker, execution, lease_ms, hindered)
+-- The queues are those arguments of the script. hindered: whether the service may be suspended, or queues be paused.
+local function start(from, to, worker, execution, lease_ms, hindered)
   local paused = {}
   if hindered then
     if redis.call('EXISTS', 'rq:suspended') == 1 then return end
     for _, queue in ipairs(redis.call('SMEMBERS', 'sira:paused')) do paused[queue] = true end
   end
-  for _, queue in ipairs(queues) do
-    local job, id
+  for i = from, to do
+    local queue, job, id = ARGV[i], nil, nil
     if not paused[queue] then job, id = claimable(queue) end
     if id then
-      local key, at = 'rq:job:' .. id, iso(now_ms())
+      local key, both, at = 'rq:job:' .. id, id .. ':' .. execution, iso(now_ms())
       local attempts = whole(job[3]) + (job[2] and 0 or 1)
-      hold(id, execution, queue, worker, lease_ms)
+      redis.call('ZADD', 'rq:wip:' .. queue, '+inf', both)
+      redis.call('ZADD', 'sira:leases', now + lease_ms, queue .. ':' .. both)
       redis.call('HSET', key, 'status', 'started', 'worker_name', worker, 'started_at', at, 'last_heartbeat', at,
         'sira_execution', execution, 'sira_claimed', now, 'sira_started', job[4] or now, 'sira_attempts', attempts)
       if job[5] then redis.call('PERSIST', key) end
