@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from app.rate import read
-from workers.errors import BadAddress, BadSettings, QueueDown, SiraError, TablesMissing
+from workers.errors import BadAddress, BadSettings, DatabaseDown, QueueDown, SiraError, TablesMissing
 from workers.services import phones
 from workers.services.mail_servers import LOOPBACK, read_url
 from workers.services.mail_text import sender_of
@@ -119,6 +119,8 @@ def _stored(chosen: Settings) -> str:
             newest = session.scalar(select(func.max(tasks.c.id)).where(tasks.c.released))
     except TablesMissing:
         newest = None
+    except DatabaseDown:  # which is said of the database itself
+        return "what is stored can't be looked at."
     if newest is None:
         return "nothing is stored yet."
     params_of(newest)
@@ -126,6 +128,8 @@ def _stored(chosen: Settings) -> str:
 
 
 def _redis(chosen: Settings) -> str:
+    from redis.exceptions import AuthenticationError
+
     from workers.engine import queues, wire
 
     if queues.ping():
@@ -135,6 +139,8 @@ def _redis(chosen: Settings) -> str:
         return "the embedded server is not running; `flask up` starts it."
     try:
         wire.connect().ping()
+    except AuthenticationError:
+        raise BadSettings(reason="REDIS_URL: the server refuses its user or password") from None
     except Exception as error:  # whatever it is, it is what a person must know
         raise QueueDown() from error
     return f"answers, but not within {wire.PUSH_TIMEOUT_S:g} s: it is far away or busy."

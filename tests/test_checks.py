@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,18 @@ def test_a_server_that_drops_jobs_is_found(wrong: Any, service: Service) -> None
         assert "noeviction" in wrong()["Redis"]
     finally:
         service.redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_database_that_is_away_is_told_of_once(wrong: Any) -> None:
+    found = wrong(database_url="postgresql://sira@127.0.0.1:1/sira")
+
+    assert [what for what, text in found.items() if "database" in text.lower()] == ["database"]
+
+
+def test_a_server_that_refuses_the_password_is_not_called_away(wrong: Any, service: Service) -> None:
+    stranger = re.sub(r"://(.*@)?", "://nobody:wrong@", service.settings.redis_url)
+
+    assert "refuses its user or password" in wrong(redis_url=stranger)["Redis"]
 
 
 def test_what_is_unsafe_is_wrong_in_production_only(wrong: Any) -> None:
