@@ -128,8 +128,6 @@ def _stored(chosen: Settings) -> str:
 
 
 def _redis(chosen: Settings) -> str:
-    from redis.exceptions import AuthenticationError
-
     from workers.engine import queues, wire
 
     if queues.ping():
@@ -139,9 +137,9 @@ def _redis(chosen: Settings) -> str:
         return "the embedded server is not running; `flask up` starts it."
     try:
         wire.connect().ping()
-    except AuthenticationError:
-        raise BadSettings(reason="REDIS_URL: the server refuses its user or password") from None
     except Exception as error:  # whatever it is, it is what a person must know
+        if wire.is_refused(error):
+            raise BadSettings(reason="REDIS_URL: the server refuses its user or password") from None
         raise QueueDown() from error
     return f"answers, but not within {wire.PUSH_TIMEOUT_S:g} s: it is far away or busy."
 

@@ -43,32 +43,31 @@ def test_a_lease_stamped_by_a_clock_that_was_ahead_lasts_no_longer_than_any_othe
     assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
 
 
-def test_what_lasts_stands_in_rqs_own_records_until_it_ends_and_what_is_short_writes_none(service: Service) -> None:
-    enqueue("add", {"a": 1})
-    lasting = enqueue("add", {"a": 2})
-    settle(*claim("sms", "slot"), "sms", Outcome("finished"), "slot")
-    assert records(service) == []
+def test_rqs_own_records_tell_what_a_worker_does_until_that_ends(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
 
     job_id, execution = claim("sms", "slot")
-    wire.run(service.redis, "renew", LEASE_MS, 90, "slot")
 
-    assert job_id == lasting.id
-    (listed,) = Job.fetch(job_id, service.redis).get_executions()
+    (listed,) = Job.fetch(task.id, service.redis).get_executions()
     assert (listed.id, listed.job_id, listed.worker_name) == (execution, job_id, "slot")
-    assert Worker("sms", "slot").get_current_job_id() == job_id
-
+    assert Worker("sms", "slot").get_current_job_id() == task.id
     settle(job_id, execution, "sms", Outcome("finished"), "slot")
     assert records(service) == []
 
 
-def test_a_tool_of_rqs_that_asks_what_a_worker_does_takes_no_job_from_it(service: Service) -> None:
+def test_a_job_that_follows_another_at_once_stands_in_rqs_records_if_it_lasts(service: Service) -> None:
     enqueue("add", {"a": 1})
-    claim("sms", "slot")
+    follows = enqueue("add", {"a": 2})
+    ended = (*claim("sms", "slot"), "sms", *Outcome("finished").arguments)
 
-    assert Worker("sms", "slot").get_current_executions() == []
+    wire.run(service.redis, "exchange", "slot", LEASE_MS, "second", "", 1, "sms", *ended)
 
+    assert records(service) == []
+    assert Worker("sms", "slot").get_current_executions() == []  # what this can't read, RQ takes away
     assert len(wire.run(service.redis, "renew", LEASE_MS, 90, "slot")) == 1
-    assert len(Worker("sms", "slot").get_current_executions()) == 1
+    assert Worker("sms", "slot").get_current_job_id() == follows.id
+    wire.run(service.redis, "exchange", "slot", LEASE_MS, "", "", 1, "sms", follows.id, "second", *ended[2:])
+    assert records(service) == []
 
 
 def test_a_worker_that_is_not_registered_is_given_nothing(service: Service) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, NoScriptError, RedisError
+from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -26,7 +26,7 @@ PRELUDES = {
     "progress": ("clock",),
     "noreturn": (),
     "cancel": ("clock", "after", "settle"),
-    "renew": ("clock",),
+    "renew": ("clock", "list"),
     "lost": ("clock",),
     "promote": ("clock", "after"),
     "pace": ("clock",),
@@ -36,7 +36,7 @@ PRELUDES = {
     "anew": ("clock",),
     "away": ("clock",),
     "vacate": ("clock", "after"),
-    "exchange": ("clock", "start", "after", "settle"),
+    "exchange": ("clock", "list", "start", "after", "settle"),
     "mend": ("clock", "after", "settle"),
 }
 LEASE_MS = 30_000
@@ -170,6 +170,11 @@ class Sayer:
 
     def close(self) -> None:
         self._line.close()
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether a server is there, and does not let us in."""
+    return isinstance(error, AuthenticationError)
 
 
 def refuse_unsafe_server() -> None:

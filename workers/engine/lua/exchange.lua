@@ -36,6 +36,7 @@ elseif claimed or done then
   redis.call('HSET', me, 'state', (claimed or strays) and 'busy' or 'idle', 'sira_holds', holds,
     failed and 'failed_job_count' or 'successful_job_count', whole(mine[failed and 5 or 4]) + count)
 end
+if claimed and not done then list(worker, claimed[1], claimed[2], now) end
 publish(gone, claimed and claimed[1], done and done.id, fields)
 if settled == 1 then release(done.queue, done.id, done.execution, worker, done.listed) end -- last: what has failed above is still held, and is said again
 return {settled == 1 and done.outcome or 0, claimed or false, mine[1] and 1 or 0, strays and 1 or 0}

@@ -6,15 +6,6 @@ local RQS_GRACE_S = 60
 local AHEAD_MS = 6000 -- how long claims that were sent ahead count without a further renewal
 local now, busy = now_ms(), {}
 
--- RQ's own records of an execution, from which its tools tell what a worker does. Whoever ends it takes them away. A job
--- that is shorter than the time between two renewals has none: that would be six commands more for each.
-local function list(worker, both, id, execution, since)
-  redis.call('HSET', 'rq:execution:' .. both, 'id', execution, 'job_id', id, 'created_at', since / 1000, 'worker_name', worker)
-  redis.call('ZADD', 'rq:executions:' .. id, '+inf', execution)
-  redis.call('SADD', 'rq:worker:' .. worker .. ':executions', both)
-  redis.call('HSET', 'rq:job:' .. id, 'sira_listed', execution)
-end
-
 for i = 3, #ARGV do
   local worker = 'rq:worker:' .. ARGV[i]
   local mine = read(worker, 'birth', 'sira_ahead', 'sira_holds')
@@ -28,7 +19,7 @@ for i = 3, #ARGV do
   if id and job[1] == execution then
     local both, since = id .. ':' .. execution, job[3] and whole(job[3]) or now
     redis.call('ZADD', 'sira:leases', now + tonumber(ARGV[1]), mine[3])
-    if job[6] ~= execution then list(ARGV[i], both, id, execution, since) end
+    if job[6] ~= execution then list(ARGV[i], id, execution, since) end
     redis.call('EXPIRE', worker .. ':executions', ARGV[2])
     redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', iso(now))
     redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)

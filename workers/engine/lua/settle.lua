@@ -9,7 +9,7 @@ local function unlist(queue, id, execution)
   redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
 end
 
--- listed: whether RQ's own records of it may be there (see renew).
+-- listed: whether RQ's own records of it may be there (see list).
 local function release(queue, id, execution, worker, listed)
   local both = id .. ':' .. execution
   redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
