@@ -106,6 +106,7 @@ def test_the_password_is_needed_kept_and_nowhere_in_sight(data_dir: Path) -> Non
         with pytest.raises(redis.AuthenticationError):
             client(valkey.url.replace(password, "")).ping()
         assert valkey.process is not None
+        assert embedded.HEAP.encode() in Path(f"/proc/{valkey.process.pid}/environ").read_bytes()
         for name in ("cmdline", "environ"):
             assert password.encode() not in Path(f"/proc/{valkey.process.pid}/{name}").read_bytes()
     files = [path for path in data_dir.rglob("*") if path.is_file() and password.encode() in path.read_bytes()]

@@ -1,10 +1,12 @@
 """Leases: what keeps them, and what no clock may make of them."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.conftest import Service, wait_until
-from tests.hands import claim, expire_leases, settle
-from workers.engine import enqueue, rescue, wire
+from tests.conftest import Service, lines, wait_until
+from tests.hands import DEADLINE_S, FORK, claim, expire_leases, settle
+from workers.engine import enqueue, find, rescue, wire
 from workers.engine.job import Job
 from workers.engine.outcome import Outcome
 from workers.engine.wire import LEASE_MS
@@ -78,6 +80,21 @@ def test_a_worker_that_is_not_registered_is_given_nothing(service: Service) -> N
     assert answer == [0, None, 0, 0]
     assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
     assert not service.redis.exists("rq:worker:stranger")
+
+
+def test_a_worker_whose_registration_is_gone_registers_and_goes_on(service: Service, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    first = enqueue("linger", {"path": str(tmp_path / "lines"), "release": str(release)})
+    second = enqueue("linger", {"path": str(tmp_path / "lines"), "release": str(release)})
+    burst = FORK.Process(target=lambda: Worker().work_kept(burst=True))
+    burst.start()
+    wait_until(lambda: lines(tmp_path / "lines"))
+
+    service.redis.delete(*service.redis.scan_iter("rq:worker:*"))
+    release.touch()
+    burst.join(DEADLINE_S)
+
+    assert [find(task.id).state for task in (first, second)] == ["SUCCESS", "SUCCESS"]
 
 
 def test_a_job_that_is_put_back_and_claimed_in_the_same_breath_is_held_by_its_new_execution(service: Service) -> None:

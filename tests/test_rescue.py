@@ -261,10 +261,10 @@ def test_a_failure_that_comes_late_leaves_the_items_to_who_works_on_them(service
 
 
 def by_stock_worker(service: Service, status: str, until: float) -> str:
-    """A job that a stock worker holds, as RQ writes it; its id."""
+    """A job that a stock worker holds, as RQ writes it, and one of ours had before; its id."""
     task = enqueue("add", {"a": 1})
     service.redis.lpop("rq:queue:sms")
-    service.redis.hset(f"rq:job:{task.id}", mapping={"status": status, "worker_name": "stock"})
+    service.redis.hset(f"rq:job:{task.id}", mapping={"status": status, "worker_name": "stock", "sira_execution": ""})
     service.redis.zadd("rq:wip:sms", {f"{task.id}:execution": until})
     service.redis.zadd(f"rq:executions:{task.id}", {"execution": until + 60})
     return task.id

@@ -13,7 +13,7 @@ from app.desk import acts, crew, gate
 from app.desk.condition import condition
 from workers import settings
 from workers.engine import inspect, steering
-from workers.errors import Conflict, NotFound, QueueDown
+from workers.errors import NotFound, QueueDown
 
 FINDINGS_SHOWN = 200
 QUEUE_VERBS = {"pause": steering.pause, "resume": steering.resume, "drain": steering.drain}
@@ -65,15 +65,7 @@ def steer_workers(verb: str) -> Response:
 @pages.post("/workers/restart")
 def restart() -> Response:
     """Those named `worker` in the form. One that is gone meanwhile needs no restart."""
-    asked, deaf = [], []
-    for name in request.form.getlist("worker"):
-        try:
-            steering.restart(name)
-            asked.append(name)
-        except Conflict:
-            deaf.append(name)
-        except NotFound:
-            continue
+    asked, deaf = steering.restart(request.form.getlist("worker"))
     acts.note("workers restart", detail=", ".join(asked) or None)
     if deaf:
         gate.say(_("Nobody listens for %(names)s. Try again in a minute.", names=", ".join(deaf)), "error")

@@ -7,6 +7,7 @@ by RQ's own key, as `rq suspend` does it.
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from redis.exceptions import WatchError
@@ -16,7 +17,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from workers import logs
 from workers.engine import registry, wire
 from workers.engine.helpers import task_of
-from workers.errors import Conflict, NotFound
+from workers.errors import NotFound
 
 PAUSED = "sira:paused"
 DRAINING = "sira:draining"  # queue -> the newest task id that is still to run
@@ -115,23 +116,23 @@ def rests(queue: str) -> bool:
         return any(both.execute())
 
 
-def restart(worker: str) -> None:
-    """Let a worker (a slot) end its job, go, and be replaced by a fresh process: RQ's command `shutdown`.
-
-    Raises NotFound, QueueDown, and Conflict if nobody listens for it.
-    """
+def restart(workers: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Let workers (slots) end their job, go, and be replaced by fresh processes: RQ's command `shutdown`. Gives those
+    that heard it, and those for which nobody listens; one that is gone is in neither. Raises QueueDown."""
     with wire.plainly():
-        connection = wire.connect()
-        if not connection.sismember("rq:workers", f"rq:worker:{worker}"):
-            raise NotFound()
-        _say(connection, worker, "shutdown")
-    log.info("worker asked to restart", worker=worker)
+        connection, heard = wire.connect(), list[str]()
+        deaf = [name for name in workers if connection.sismember("rq:workers", f"rq:worker:{name}")]
+        deadline = time.monotonic() + HEARD_WITHIN_S
+        while True:
+            heard += [name for name in deaf if _hears(connection, name, "shutdown")]
+            deaf = [name for name in deaf if name not in heard]
+            if not deaf or time.monotonic() > deadline:
+                break
+            time.sleep(SAY_AGAIN_S)
+    log.info("workers asked to restart", workers=heard, deaf=deaf)
+    return heard, deaf
 
 
-def _say(connection: Any, worker: str, command: str) -> None:
+def _hears(connection: Any, worker: str, command: str) -> bool:
     """What is published to nobody is lost: for a worker that was just born (or its keeper was) nobody listens yet."""
-    deadline = time.monotonic() + HEARD_WITHIN_S
-    while not connection.publish(PUBSUB_CHANNEL_TEMPLATE % worker, json.dumps({"command": command})):
-        if time.monotonic() > deadline:
-            raise Conflict(reason=f"nobody listens for the worker {worker}; its machine may be gone")
-        time.sleep(SAY_AGAIN_S)
+    return bool(connection.publish(PUBSUB_CHANNEL_TEMPLATE % worker, json.dumps({"command": command})))

@@ -73,7 +73,6 @@ ERRORS = (
     lazy("there is a user {address} already"),
     lazy("nothing is emptied from here; cancel these tasks on the desk, at {where}"),
     lazy("retry them on the desk, with progress, at {where}"),
-    lazy("nobody listens for the worker {worker}; its machine may be gone"),
     lazy("the file {name}"),
     lazy("killed by {signal}"),
     lazy("exit code {code}"),

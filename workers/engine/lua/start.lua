@@ -13,7 +13,6 @@ local function claimable(queue)
   end
 end
 
-
 -- The queues are those arguments of the script. hindered: whether the service may be suspended, or queues be paused.
 local function start(from, to, worker, execution, lease_ms, hindered)
   local paused = {}
