@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import Service, lines, wait_until
 from tests.hands import row_of
-from workers.engine import control, enqueue, find
+from workers.engine import control, enqueue, find, rollback, wire
 
 
 @contextmanager
@@ -40,7 +40,6 @@ def test_what_has_ended_is_not_done_again_and_what_has_not_is(service: Service, 
 
 def test_what_was_cancelled_stays_so(service: Service, tmp_path: Path) -> None:
     service.run_worker()
-    enqueue("add", {"a": 1}).get(timeout=60)  # a worker that comes later has no line that could break
     path = tmp_path / "runs"
     service.redis.sadd("sira:paused", "email")
     task_id = enqueue("sleep_and_count", {"path": str(path)}).id
@@ -52,3 +51,60 @@ def test_what_was_cancelled_stays_so(service: Service, tmp_path: Path) -> None:
     wait_until(lambda: service.redis.hget(f"rq:job:{task_id}", "status") == b"canceled", what="the end in Redis again")
     assert not path.exists()
     assert find(task_id).state == "REVOKED"
+
+
+def test_a_worker_that_comes_later_does_not_do_again_what_has_ended(service: Service, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    ended = enqueue("sleep_and_count", {"path": str(done), "seconds": 0.0}).id
+    with rolled_back(service):
+        _run_to_its_end(service, ended)
+
+    service.run_worker()
+
+    wait_until(lambda: service.redis.hget(f"rq:job:{ended}", "status") == b"finished", what="the end in Redis again")
+    assert len(lines(done)) == 1
+
+
+def test_nor_does_one_that_comes_when_the_stream_has_gone_on(service: Service, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    ended = enqueue("sleep_and_count", {"path": str(done), "seconds": 0.0}).id
+    with rolled_back(service):
+        _run_to_its_end(service, ended)
+    _run_to_its_end(service, enqueue("add", {"a": 1}).id, "sms")
+    newest = service.redis.xrevrange("sira:events", count=1)[0][0]
+    assert service.redis.get("sira:recorded") == newest
+
+    service.run_worker()
+
+    wait_until(lambda: service.redis.hget(f"rq:job:{ended}", "status") == b"finished", what="the end in Redis again")
+    assert len(lines(done)) == 1
+
+
+def test_a_worker_that_was_only_listening_for_its_turn_notices(service: Service) -> None:
+    sayer = wire.Sayer(wire.connect(), "exchange")
+    sayer.open()
+    sayer.elsewhere("w")
+    assert sayer.broke_at == 0.0
+    killed = service.redis.client_kill_filter(skipme=True, _type="normal")
+
+    sayer.elsewhere("w")
+
+    assert killed > 0
+    assert sayer.broke_at > 0.0
+
+
+def test_what_a_flush_took_and_what_was_trimmed_is_no_way_back(service: Service) -> None:
+    """Only a stream that has older events than the newest of SQL, and not that one, has gone back."""
+    _run_to_its_end(service, enqueue("add", {"a": 1}).id)
+    for lost in (lambda: None, lambda: service.redis.xtrim("sira:events", maxlen=0), service.redis.flushall):
+        lost()
+        rollback.note()
+
+        assert not service.redis.exists(rollback.SEEN_AT)
+
+
+def _run_to_its_end(service: Service, task_id: str, *queues: str) -> None:
+    """By a worker that has left again when that end stands in SQL."""
+    worker = service.run_worker(*queues)
+    wait_until(lambda: row_of(task_id)["state"] == "SUCCESS", what="its end in SQL")
+    assert worker.stop() == 0

@@ -30,7 +30,7 @@ def waiter(
     born = {"birth": "today", "sira_ahead": seconds * 1000 + AHEAD_MS - renewed_ms_ago}
     service.redis.hset("rq:worker:w", mapping=born)
     one = Waiter(
-        service.redis, list(queues), wake_r, lambda queue: sayer.command("w", LEASE_MS, "ahead", "1", 1, queue), turn
+        service.redis, list(queues), wake_r, lambda queue: sayer.elsewhere("w", LEASE_MS, "ahead", "1", 1, queue), turn
     )
     yield one, wake_w
     one.close()

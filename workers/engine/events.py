@@ -46,9 +46,7 @@ class Change(NamedTuple):
 
     @property
     def stream_id(self) -> str:
-        """The id as Redis gave it."""
-        ms, _, number = self.event_id.partition("-")
-        return f"{int(ms)}-{int(number)}"
+        return stream_id(self.event_id)
 
     @property
     def at(self) -> datetime:
@@ -65,6 +63,12 @@ def padded(event_id: str) -> str:
     """As text that sorts as the stream does; of what is no id (anybody may write into a hash) the first of all."""
     ms, _, number = (event_id if _is_id(event_id) else "0-0").partition("-")
     return f"{int(ms):013d}-{int(number or 0):010d}"
+
+
+def stream_id(event_id: str) -> str:
+    """A padded id as Redis gave it."""
+    ms, _, number = event_id.partition("-")
+    return f"{int(ms)}-{int(number)}"
 
 
 def changes(event_id: bytes, fields: dict[bytes, bytes]) -> Iterator[Change]:

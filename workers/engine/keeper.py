@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
-from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, wire
+from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, rollback, wire
 from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
@@ -237,6 +237,8 @@ class Keeper:
         """A long backlog piece by piece: what else this thread has to do must not wait for its end."""
         self._behind, until = False, time.monotonic() + RECORD_FOR_S
         with self._on_duty("recorder") as ours:
+            if ours:
+                rollback.note()
             while ours and events.record() == events.BATCH:
                 if time.monotonic() >= until:
                     self._behind = True

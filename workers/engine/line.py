@@ -5,6 +5,7 @@ takes a process which has just woken 60 µs less, there and back, of a milliseco
 """
 
 import builtins
+import select
 from typing import Any
 
 from hiredis import PushNotification, Reader, pack_command
@@ -16,8 +17,8 @@ Command = tuple[Any, ...]
 
 
 class Line:
-    """Opened by the first `send`. Every command that was sent has one answer to `read`, in their order; who does not
-    read them closes the line. Both raise RedisError."""
+    """Opened by the first `send` at the latest. Every command that was sent has one answer to `read`, in their order;
+    who does not read them closes the line. All raise RedisError."""
 
     def __init__(self, redis: Any) -> None:
         self._pool = redis.connection_pool
@@ -27,9 +28,18 @@ class Line:
         """What a select waits for."""
         return int(self._socket.fileno())
 
-    def send(self, *commands: Command) -> None:
+    def open(self) -> None:
         if self._connection is None:
-            self._open()
+            self._connection = self._pool.get_connection()
+            self._socket = self._connection._sock
+            self._reader = Reader(protocolError=InvalidResponse, replyError=_refusal, notEnoughData=MORE)
+
+    def is_cut(self) -> bool:
+        """Whether the other end has hung up, of a line on which no answer is awaited."""
+        return self._connection is not None and bool(select.select([self._socket], [], [], 0)[0])
+
+    def send(self, *commands: Command) -> None:
+        self.open()
         try:
             self._socket.sendall(b"".join([pack_command(command) for command in commands]))
         except OSError as error:
@@ -44,11 +54,6 @@ class Line:
                 raise answer
             elif not isinstance(answer, PushNotification):
                 return answer
-
-    def _open(self) -> None:
-        self._connection = self._pool.get_connection()
-        self._socket = self._connection._sock
-        self._reader = Reader(protocolError=InvalidResponse, replyError=_refusal, notEnoughData=MORE)
 
     def _feed(self) -> None:
         try:

@@ -145,23 +145,35 @@ class Sayer:
         self._line, self._text, self.broke_at = Line(redis), _text(name), 0.0
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
-    def command(self, *args: Any) -> Command:
-        """What asks the script of a server that knows it."""
+    def open(self) -> None:
+        self._line.open()
+
+    def elsewhere(self, *args: Any) -> Command:
+        """What asks the script on another line. If ours was cut while it was silent, that is noticed now."""
+        if self._line.is_cut():
+            self._broke()
+        return self._command(*args)
+
+    def _command(self, *args: Any) -> Command:
+        """Of a server that knows the script."""
         return ("EVALSHA", self._sha, 0, *args)
 
     def run(self, *args: Any) -> Any:
         """The script's answer. After any failure the line is closed: an answer is never read by the wrong one."""
         try:
             try:
-                self._line.send(self.command(*args))
+                self._line.send(self._command(*args))
                 return self._line.read()
             except NoScriptError:
                 self._line.send(("EVAL", self._text, 0, *args))
                 return self._line.read()
         except BaseException:
-            self.broke_at = time.time()
-            self.close()
+            self._broke()
             raise
+
+    def _broke(self) -> None:
+        self.broke_at = time.time()
+        self.close()
 
     def __del__(self) -> None:
         """Of a thread that has ended: what it had taken from the pool goes back."""

@@ -24,13 +24,14 @@ from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
 from workers import db, logs
-from workers.engine import bulk, callbacks, ending, foreign, outcome, progress, registry, rescue, running, signals, wire
+from workers.engine import bulk, callbacks, ending, foreign, outcome, registry, rescue, rollback, running, signals, wire
 from workers.engine.claim import KINDS, Claim, orders
 from workers.engine.fleet import EXECUTION_CHARS, Fleet, Orders
 from workers.engine.forks import stops
 from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
+from workers.engine.progress import kept
 from workers.engine.seal import Seal
 from workers.engine.surroundings import Surroundings
 from workers.engine.waiting import Turn, Waiter
@@ -97,6 +98,7 @@ class Worker(RQWorker):
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
         self._orders, self._turn = orders(self.queue_names()), 0
         self.register_birth()
+        rollback.watch(self._sayer)
         self._listen()
         try:
             done = self._loop(burst, max_jobs, max_idle_s)
@@ -134,7 +136,7 @@ class Worker(RQWorker):
 
     def _ahead(self, queue: str) -> tuple[Any, ...]:
         """The claim that waits in the server for the next job of a queue."""
-        return self._sayer.command(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
+        return self._sayer.elsewhere(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
 
     def _listen(self) -> None:
         handlers: dict[int, Any] = dict.fromkeys(stops(), self._on_stop)
@@ -226,8 +228,7 @@ class Worker(RQWorker):
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
         signals.take_again()
         self._found.put_back()
-        if known := ending.known(claim, self._sayer.broke_at):
-            log.warning("ended before, and given out again", task_id=claim.job_id, outcome=known.name)
+        if known := rollback.known(claim, self._sayer.broke_at):
             return known
         try:
             decided = self._decide(claim, run)
@@ -287,7 +288,7 @@ class Worker(RQWorker):
         else:
             soft_s, call = kind.soft_s, partial(bulk.called, kind, params, run)
         if claim.meta:
-            run.meta = progress.kept(claim.meta)
+            run.meta = kept(claim.meta)
         token = running.present.set(run)
         try:
             signal.setitimer(signal.ITIMER_REAL, min(soft_s, limit_s))
