@@ -1,6 +1,9 @@
 """A claim: what the script gave, and the order in which a worker asks its queues."""
 
 import json
+import os
+from collections.abc import Iterator
+from itertools import count
 from math import lcm
 from typing import Any
 
@@ -69,6 +72,12 @@ def is_held(connection: Any, job_id: str, execution: str) -> bool:
         return bool(connection.hget(f"rq:job:{job_id}", "sira_execution") == execution.encode())
     except RedisError:
         return True
+
+
+def executions() -> Iterator[str]:
+    """Ids of 32 digits that nobody else gives: some of this process, and a number."""
+    mine = os.urandom(8).hex()
+    return (f"{mine}{number:016x}" for number in count())
 
 
 def _whole(value: Any) -> int:

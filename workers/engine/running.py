@@ -3,7 +3,6 @@
 import hashlib
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -67,7 +66,7 @@ class Run:
     said_at: float = -math.inf  # when it reported last
     untold: bool = False  # whether it has reported since
     item: int = 0  # the position of the one in work, of a bulk
-    named: Counter[str] = field(default_factory=Counter)
+    named: dict[str, int] = field(default_factory=dict)
 
     @property
     def helps(self) -> bool:
@@ -77,7 +76,7 @@ class Run:
         """32 digits, the same for `what` at every try of the task and of the item in work, and others each time that it
         is asked for in one execution."""
         digest = hashlib.sha256(encode([self.task_id, self.item, what])).hexdigest()
-        self.named[digest] += 1
+        self.named[digest] = self.named.get(digest, 0) + 1
         return hashlib.sha256(f"{digest} {self.named[digest]}".encode()).hexdigest()[:32]
 
     @property

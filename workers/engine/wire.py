@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha1
@@ -158,11 +158,14 @@ class Sayer:
         """Of a server that knows the script."""
         return ("EVALSHA", self._sha, 0, *args)
 
-    def run(self, *args: Any) -> Any:
-        """The script's answer. After any failure the line is closed: an answer is never read by the wrong one."""
+    def run(self, *args: Any, meanwhile: Callable[[], None] | None = None) -> Any:
+        """The script's answer; what is to be done `meanwhile` takes no time of its own. After any failure the line is
+        closed: an answer is never read by the wrong one."""
         try:
             try:
                 self._line.send(self._command(*args))
+                if meanwhile:
+                    meanwhile()
                 return self._line.read()
             except NoScriptError:
                 self._line.send(("EVAL", self._text, 0, *args))

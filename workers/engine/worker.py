@@ -25,7 +25,7 @@ from rq.job import Retry as RQRetry
 
 from workers import db, logs
 from workers.engine import bulk, callbacks, ending, foreign, outcome, registry, rescue, rollback, running, signals, wire
-from workers.engine.claim import KINDS, Claim, orders
+from workers.engine.claim import KINDS, Claim, executions, orders
 from workers.engine.fleet import EXECUTION_CHARS, Fleet, Orders
 from workers.engine.forks import stops
 from workers.engine.helpers import calls_back, task_of
@@ -96,7 +96,7 @@ class Worker(RQWorker):
         self._found = Surroundings.found(self._wake_r, self.max_memory_mb)
         self._sayer = wire.Sayer(self.connection, "exchange")
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
-        self._orders, self._turn = orders(self.queue_names()), 0
+        self._orders, self._turn, self._ids = orders(self.queue_names()), 0, executions()
         self.register_birth()
         rollback.watch(self._sayer)
         self._listen()
@@ -136,7 +136,7 @@ class Worker(RQWorker):
 
     def _ahead(self, queue: str) -> tuple[Any, ...]:
         """The claim that waits in the server for the next job of a queue."""
-        return self._sayer.elsewhere(self.name, wire.LEASE_MS, os.urandom(16).hex(), "1", 1, queue)
+        return self._sayer.elsewhere(self.name, wire.LEASE_MS, next(self._ids), "1", 1, queue)
 
     def _listen(self) -> None:
         handlers: dict[int, Any] = dict.fromkeys(stops(), self._on_stop)
@@ -192,10 +192,10 @@ class Worker(RQWorker):
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
-        arguments = [self.name, wire.LEASE_MS, os.urandom(16).hex() if claim_next else "", "", len(order), *order]
+        arguments = [self.name, wire.LEASE_MS, next(self._ids) if claim_next else "", "", len(order), *order]
         if claim and ended:
             arguments += [*claim.ended_as, *ended.arguments]
-        settled, packed, known, strays = self._sayer.run(*arguments)
+        settled, packed, known, strays = self._sayer.run(*arguments, meanwhile=self._found.put_back)
         if claim and settled == ending.CANCEL:
             return self._exchanged(claim, ending.of(claim, Outcome("revoked")), claim_next)
         if claim and ended:
@@ -226,8 +226,6 @@ class Worker(RQWorker):
         self._begun[:] = claim.execution.encode()
         started = time.monotonic()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
-        signals.take_again()
-        self._found.put_back()
         if known := rollback.known(claim, self._sayer.broke_at):
             return known
         try:
