@@ -119,7 +119,9 @@ def end_with_the_stop(path: str) -> None:
 
 @job(queue="maintenance", retries=0, soft_limit_s=0.3, hard_limit_s=60)
 def overrun(tidy: bool = False) -> str:
-    """Run past the soft limit; `tidy` notices and ends well."""
+    """Say something twice in one moment and run past the soft limit; `tidy` notices and ends well."""
+    report(1, 3, "first")
+    report(2, 3, "second")
     try:
         time.sleep(30)
     except SoftTimeLimitExceeded:

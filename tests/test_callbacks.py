@@ -12,6 +12,7 @@ from rq import Queue
 from tests import kinds
 from tests.conftest import Service, lines, wait_until
 from tests.hands import claim, record_all, settle, work_off
+from workers import settings
 from workers.engine import callbacks, clock, ending, enqueue, find, ledger, outcome, registry
 from workers.engine.claim import Claim
 from workers.engine.control import cancel
@@ -55,6 +56,28 @@ def test_who_dies_right_behind_the_end_has_called_all_the_same(service: Service,
     work_off()
 
     assert lines(told) == ["failure FAILURE"]
+
+
+def test_a_call_that_was_sealed_with_a_new_key_waits_for_a_worker_that_has_it(service: Service, tmp_path: Path) -> None:
+    """As in the middle of a change of keys: one worker ends the task, another, of old, takes the call."""
+    told, old = tmp_path / "told", service.settings
+    new = old.model_copy(update={"secret_key": f"a new key of at least thirty-two characters,{old.secret_key}"})
+    enqueue("tell_success", {"path": str(told)})
+    settings.use(new)
+    job_id, execution = claim("maintenance")
+    ended = ending.ready(job_id, execution, "maintenance", outcome.finished(str(told)))
+    settle(job_id, execution, "maintenance", ended)
+    (key,) = waiting(service)
+
+    settings.use(old)
+    work_off()
+    assert service.redis.hget(key, "status") == b"scheduled"
+
+    settings.use(new)
+    service.redis.zadd("rq:scheduled:maintenance", {key.removeprefix("rq:job:"): 1}, xx=True)
+    clock.tick(["maintenance"])
+    work_off()
+    assert lines(told) == ["success SUCCESS"]
 
 
 def test_an_end_that_is_told_late_calls_nobody(service: Service, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_the_soft_limit_is_raised_in_the_job_which_may_tidy_up(service: Service)
 
     assert tidy.get(timeout=30) == "tidied"
     assert untidy.wait(30).error["type"] == "SoftTimeLimitExceeded"  # type: ignore[index]
+    assert find(untidy.id).status == "second", "what was said last"
 
 
 def test_the_hard_limit_ends_a_job_that_swallows_the_soft_one_and_what_it_has_started(service: Service) -> None:

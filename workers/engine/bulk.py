@@ -13,7 +13,7 @@ from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
 from workers.engine.progress import report
 from workers.engine.registry import Kind
-from workers.errors import SiraError
+from workers.errors import SiraError, SoftTimeLimitExceeded
 
 SIDE_BY_SIDE_AT_MOST = 8
 LEFT_OUT = "Görev bu kaleme gelmeden bitti"
@@ -227,6 +227,9 @@ def called(kind: Kind, params: dict[str, Any], run: running.Run) -> Any:
         result = kind.function(**called_with)
     except (Exception, running.Yielded):
         progress.last_word(run) if bulk is None else bulk.tell_at_last()
+        raise
+    except SoftTimeLimitExceeded:
+        progress.last_word(run)  # nothing of SQL, which it may have interrupted
         raise
     if run.owed and (bulk is not None or isinstance(run.owed, running.Yielded)):
         raise run.owed
