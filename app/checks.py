@@ -132,6 +132,8 @@ def _redis(chosen: Settings) -> str:
 
     if queues.ping():
         wire.refuse_unsafe_server()
+        if not queues.takes():
+            raise BadSettings(reason="REDIS_URL: the server is full (maxmemory) and refuses tasks; give it more memory")
         return "answers."
     if chosen.embedded_redis:
         return "the embedded server is not running; `flask up` starts it."

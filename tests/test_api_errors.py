@@ -161,6 +161,17 @@ def test_without_redis_tasks_are_accepted_all_the_same(service: Service, monkeyp
     assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
 
 
+def test_a_full_redis_is_a_degraded_service(face: Face, service: Service) -> None:
+    service.redis.config_set("maxmemory", 1)
+    try:
+        ready = face.client.get("/readyz")
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+    assert (ready.status_code, ready.json) == (200, {"status": "degraded", "database": True, "redis": False})
+    assert face.client.get("/readyz").json["status"] == "ok"
+
+
 def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_long(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

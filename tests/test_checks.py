@@ -124,6 +124,14 @@ def test_a_server_that_drops_jobs_is_found(wrong: Any, service: Service) -> None
         service.redis.config_set("maxmemory-policy", "noeviction")
 
 
+def test_a_server_that_is_full_is_found(wrong: Any, service: Service) -> None:
+    service.redis.config_set("maxmemory", 1)
+    try:
+        assert "is full" in wrong()["Redis"]
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+
 def test_a_database_that_is_away_is_told_of_once(wrong: Any) -> None:
     found = wrong(database_url="postgresql://sira@127.0.0.1:1/sira")
 

@@ -26,7 +26,8 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`degraded`: Redis is away. Tasks are accepted all the same and run when it is back, so the status stays 200."""
+    """`degraded`: Redis is away or full. Tasks are accepted all the same and run when it takes them, so the status stays
+    200."""
 
     status: str
     database: bool
@@ -42,7 +43,7 @@ def healthz() -> Response:
 @api.get("/readyz", responses={200: Ready, 503: Ready})
 def readyz() -> Response:
     """Tell whether work can be taken: the database answers."""
-    found: dict[str, Any] = {"database": _database(), "redis": queues.ping()}
+    found: dict[str, Any] = {"database": _database(), "redis": queues.takes()}
     status = "ok" if all(found.values()) else "degraded" if found["database"] else "down"
     answer = jsonify(status=status, **found)
     if not found["database"]:

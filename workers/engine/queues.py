@@ -279,3 +279,11 @@ def ping() -> bool:
         return bool(wire.connect(wire.PUSH_TIMEOUT_S).ping())
     except (RedisError, QueueDown):
         return False
+
+
+def takes() -> bool:
+    """Does Redis take what is pushed? One that is full answers, and refuses it."""
+    try:
+        return not wire.is_full(wire.connect(wire.PUSH_TIMEOUT_S))
+    except (RedisError, QueueDown):
+        return False

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, RedisError
+from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -190,6 +190,16 @@ class Sayer:
 def is_refused(error: Exception) -> bool:
     """Whether a server is there, and does not let us in."""
     return isinstance(error, AuthenticationError)
+
+
+def is_full(connection: Any) -> bool:
+    """Whether the server has used up its `maxmemory` and refuses what is pushed. One that hides that is not judged."""
+    try:
+        memory = connection.info("memory")
+    except ResponseError:
+        return False
+    counted = memory.get("used_memory", 0) - memory.get("mem_not_counted_for_evict", 0)
+    return 0 < int(memory.get("maxmemory", 0)) < counted
 
 
 def refuse_unsafe_server() -> None:
