@@ -1,5 +1,6 @@
 """Leases: what keeps them, and what no clock may make of them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,23 @@ def test_a_worker_whose_registration_is_gone_registers_and_goes_on(service: Serv
     burst.join(DEADLINE_S)
 
     assert [find(task.id).state for task in (first, second)] == ["SUCCESS", "SUCCESS"]
+
+
+def test_the_lease_of_a_job_is_renewed_also_where_its_workers_hash_is_gone(service: Service) -> None:
+    """Else another worker would do it a second time beside the first."""
+    enqueue("add", {"a": 1})
+    enqueue("add", {"a": 2})
+    claim("sms", "other")
+    job_id, execution = claim("sms", "slot")
+    lease = f"sms:{job_id}:{execution}"
+    service.redis.zadd("sira:leases", {lease: 1})
+    service.redis.delete("rq:worker:slot")
+
+    (busy,) = wire.run(service.redis, "renew", LEASE_MS, 90, "slot")
+
+    assert busy[:2] == [b"slot", job_id.encode()]
+    assert service.redis.zscore("sira:leases", lease) > time.time() * 1000
+    assert not service.redis.exists("rq:worker:slot"), "it registers itself, whole"
 
 
 def test_a_job_that_is_put_back_and_claimed_in_the_same_breath_is_held_by_its_new_execution(service: Service) -> None:

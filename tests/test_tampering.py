@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
+from rq import Queue
+from rq.job import JobStatus
+from rq.rate_limit import RateLimit
 
 from tests.conftest import Service
 from tests.hands import claim, record_all, row_of, settle, work_off
 from workers.engine import doctor, enqueue, find, inspect, outcome, reconcile, rescue, wire
+from workers.engine.job import Job
 from workers.engine.outcome import Outcome
+from workers.engine.seal import Seal
 from workers.engine.tasks import ENDED, search
 
 FIELDS = (
@@ -169,6 +174,25 @@ def test_a_job_ends_also_where_its_own_keys_are_of_a_wrong_type(service: Service
     assert settle(job_id, execution, "sms", outcome.finished({"sum": 3}))
 
     assert (find(task.id).state, find(task.id).result) == ("SUCCESS", {"sum": 3})
+
+
+@pytest.mark.parametrize("waits", ["dependent", "for a slot"])
+@pytest.mark.parametrize("spoilt", ["another type", "no queue"])
+def test_a_job_ends_whatever_stands_in_those_that_wait_for_its_end(service: Service, waits: str, spoilt: str) -> None:
+    queue, limit = Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal), RateLimit("one", 1)
+    first = queue.enqueue("nothing", rate_limit=limit)
+    others: dict[str, Any] = {"rate_limit": limit} if waits == "for a slot" else {"depends_on": first}
+    second, other = queue.enqueue("nothing", **others), enqueue("nothing")
+    if spoilt == "no queue":
+        service.redis.hdel(second.key, "origin")
+    else:
+        service.redis.delete(second.key)
+        service.redis.set(second.key, "x")
+
+    work_off()
+
+    assert first.get_status() == JobStatus.FINISHED
+    assert find(other.id).state == "SUCCESS"
 
 
 def test_an_end_that_could_not_be_written_is_still_its_workers_to_write(service: Service) -> None:

@@ -108,6 +108,13 @@ def record() -> int:
     return len(entries)
 
 
+def is_awaited(event_id: str) -> bool:
+    """Whether the recorder has still to write the event of that (padded) id: the stream has it, behind the mark."""
+    connection, told = wire.connect(), stream_id(event_id)
+    mark = wire.text(connection.get(RECORDED) or b"0-0")
+    return padded(mark) < event_id and bool(connection.xrange(STREAM, told, told))
+
+
 def _write(found: list[Change]) -> None:
     """All in one transaction; if one of them tells what can't be written, each for itself and that one not at all: it
     would stop the record of all companies. A database that is away or locked raises: it is waited for."""

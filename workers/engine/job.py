@@ -2,7 +2,9 @@
 
 import inspect
 import math
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rq.exceptions import DeserializationError
@@ -12,11 +14,12 @@ from sqlalchemy import select
 
 from workers.db import reading
 from workers.engine import registry
-from workers.engine.seal import Seal, key_name
+from workers.engine.seal import MARK, Seal, key_name
 from workers.engine.tables import tasks
 from workers.errors import KeyMissing, NotHere, NotInCatalogue, SealBroken, UnknownKind
 
 ANY = object()
+UNPACKED_AT_MOST_BYTES = 1_000_000  # arguments are 256 kB at most
 
 
 class Job(RQJob):
@@ -116,6 +119,7 @@ def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, 
     """Kind, parameters and limit (seconds) that a `data` field holds for this id and `scope`, which stands in the hash
     for everybody to write; raises SealBroken before anything of it is run. KeyMissing only where its row was sealed so,
     too (helpers, calls have none): as in the middle of a change of keys, and unlike what somebody else has sealed."""
+    data = _as_sealed(data)
     try:
         body = Seal.loads(data)
         kind, params, sealed_id = body["kind"], body["params"], body["id"]
@@ -133,6 +137,14 @@ def opened(task_id: str, data: bytes, scope: Any = ANY) -> tuple[str, dict[str, 
     if scope is not ANY and body.get("scope", scope) != scope:
         raise SealBroken(reason="it was sealed for another company")
     return kind, params, limit_s if limit_s > 0 else math.inf
+
+
+def _as_sealed(data: bytes) -> bytes:
+    """A stock `rq worker --with-scheduler` compresses what it moves into its queue: it loads it by RQ's own class."""
+    if data[: len(MARK)] != MARK:
+        with suppress(zlib.error):
+            return zlib.decompressobj().decompress(data, UNPACKED_AT_MOST_BYTES)
+    return data
 
 
 def _key_of_row(task_id: str) -> bytes | None:

@@ -20,7 +20,7 @@ from sqlalchemy import RowMapping, Select, exists, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
-from workers.engine import callbacks, ending, ledger, registry, wire
+from workers.engine import callbacks, ending, events, ledger, registry, wire
 from workers.engine.claim import is_known_to_some
 from workers.engine.events import padded
 from workers.engine.queues import push
@@ -60,7 +60,7 @@ def reconcile(*, missing_for: timedelta = MISSING_FOR) -> int:
                 if found[b"status"] == b"started" or len(waiting) < LISTED_AT_MOST:
                     waiting.append((row["id"], row["queue"], row["missing_at"], found[b"status"]))
             elif found:
-                _fold(row, found)
+                _fold(row, found, missing_for)
             elif _is_due(row, missing_for):
                 pushed += bool(push(row))
                 lacking |= set() if row["kind"] in registry.kinds() else {(row["queue"], row["kind"])}
@@ -117,23 +117,28 @@ def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
         return False
     if ended_elsewhere(row["state"], found):
         return False
-    retried_at = datetime.fromtimestamp(int(row["event_id"].partition("-")[0]) / 1000, UTC)
-    return retried_at < now() - NEVER_PUSHED_FOR
+    return _at(row["event_id"]) < now() - NEVER_PUSHED_FOR
 
 
-def _fold(row: RowMapping, found: dict[bytes, bytes]) -> None:
-    """An end that no event tells of, and so no recorder writes: foreign tools tell none."""
+def _fold(row: RowMapping, found: dict[bytes, bytes], missing_for: timedelta) -> None:
+    """An end that no recorder will write: foreign tools tell of none, and who deletes the stream takes them away."""
     if found[b"status"] == b"rate_limited":
         wire.run(wire.connect(), "vacate", row["id"])
-    told = padded(wire.text(found[b"event"])) > row["event_id"]
-    if found[b"status"] in ENDS and not told:
+    event = padded(wire.text(found[b"event"]))
+    told = event > row["event_id"]
+    if found[b"status"] in ENDS and not (told and (_at(event) > now() - missing_for or events.is_awaited(event))):
         task = find(row["id"])
         if task.ended:
-            ledger.close(task.id, "Görev başka bir araçla sonlandırıldı")
-            callbacks.after_foreign_end(task)
+            if not told:
+                ledger.close(task.id, "Görev başka bir araçla sonlandırıldı")
+                callbacks.after_foreign_end(task)
             _write(task.id, _end(task))
     elif row["missing_at"] is not None:
         _write(row["id"], {"missing_at": None})
+
+
+def _at(event_id: str) -> datetime:
+    return datetime.fromtimestamp(int(event_id.partition("-")[0]) / 1000, UTC)
 
 
 def _end(task: Task) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from functools import partial
 from mmap import mmap
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Worker as RQWorker
 from rq.job import Retry as RQRetry
 
@@ -187,7 +187,9 @@ class Worker(RQWorker):
                 if self._stop_asked and claim is None:
                     return None
                 away_s = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S)
-                log.warning("redis is away", worker=self.name, error=type(error).__name__, again_in_s=away_s)
+                what, said = ("refuses", str(error)) if isinstance(error, ResponseError) else ("is away", "")
+                told = {"error": said or type(error).__name__, "again_in_s": away_s}
+                log.warning(f"redis {what}", worker=self.name, **told)
                 time.sleep(away_s)
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:

@@ -12,7 +12,7 @@ local function free_slot(id, limit, concurrency, now)
   while redis.call('ZCARD', allowed) < math.max(whole(concurrency), 1) do
     local next = redis.call('ZPOPMIN', waiting)
     if #next == 0 then return end
-    local job = redis.call('HMGET', 'rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')
+    local job = read('rq:job:' .. next[1], 'origin', 'status', 'enqueue_at_front')
     if job[1] and job[2] == 'rate_limited' then
       redis.call('ZADD', allowed, now / 1000, next[1])
       enqueue(next[1], job[1], now, job[3])
@@ -46,7 +46,7 @@ end
 -- A parent that is gone counts as met, one that failed only if the dependent allows it (as in rq.job.dependencies_are_met).
 local function met(id, allow_failures)
   for _, parent in ipairs(members(dependencies_of(id))) do
-    local status = redis.call('HGET', 'rq:job:' .. parent, 'status')
+    local status = read('rq:job:' .. parent, 'status')[1]
     if status and status ~= 'finished' and not (allow_failures == '1' and status == 'failed') then return false end
   end
   return true
@@ -57,9 +57,9 @@ local function wake_dependents(id, now, status)
   local dependents = members('rq:job:' .. id .. ':dependents')
   if status and #dependents > 0 then redis.call('HSET', 'rq:job:' .. id, 'status', status) end
   for _, dependent in ipairs(dependents) do
-    local job = redis.call('HMGET', 'rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front',
+    local job = read('rq:job:' .. dependent, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front',
       'rate_limit_key', 'rate_limit_concurrency')
-    if job[1] == 'deferred' and met(dependent, job[3]) then
+    if job[1] == 'deferred' and job[2] and met(dependent, job[3]) then
       redis.call('ZREM', 'rq:deferred:' .. job[2], dependent)
       ready(dependent, job[2], now, job[4], job[5], job[6])
     end

@@ -3,7 +3,7 @@
 -- Returns: 'waiting' (ended now), 'running' (flag set), 'ended' (too late), 'absent' (marker set), 'noreturn' (refused)
 local id, queue, ttl_s = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local key = 'rq:job:' .. id
-local status = redis.call('HGET', key, 'status')
+local status = read(key, 'status')[1]
 if not status then
   redis.call('SET', 'sira:ended:' .. id, 1, 'EX', ttl_s)
   return 'absent'

@@ -6,7 +6,7 @@ for i = 2, #ARGV do
   local queue = ARGV[i]
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'rq:scheduled:' .. queue, '-inf', now / 1000, 'LIMIT', 0, ARGV[1])) do
     redis.call('ZREM', 'rq:scheduled:' .. queue, id)
-    local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'enqueue_at_front_on_retry', 'ended_at', 'enqueue_at_front',
+    local job = read('rq:job:' .. id, 'status', 'enqueue_at_front_on_retry', 'ended_at', 'enqueue_at_front',
       'rate_limit_key', 'rate_limit_concurrency', 'sira_started')
     if job[1] == 'scheduled' then
       local front = (job[2] == '1' and job[3]) or (not job[3] and job[4] == '1')

@@ -4,7 +4,7 @@
 local id, queue, due, fields = ARGV[1], ARGV[2], tonumber(ARGV[3]), {unpack(ARGV, 5)}
 local key = 'rq:job:' .. id
 if ARGV[4] == '1' then
-  local status = redis.call('HGET', key, 'status')
+  local status = read(key, 'status')[1]
   if status == 'queued' or status == 'started' or status == 'scheduled' or status == 'rate_limited' then return 0 end
   redis.call('DEL', key, 'sira:ended:' .. id)
   for _, registry in ipairs({'finished', 'failed', 'canceled'}) do redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id) end

@@ -30,7 +30,7 @@ local function start(from, to, worker, execution, lease_ms, hindered)
       redis.call('ZADD', 'sira:leases', now + lease_ms, queue .. ':' .. both)
       redis.call('HSET', key, 'status', 'started', 'worker_name', worker, 'started_at', at, 'last_heartbeat', at,
         'sira_execution', execution, 'sira_claimed', now, 'sira_started', job[4] or now, 'sira_attempts', attempts)
-      if job[5] then redis.call('PERSIST', key) end
+      if job[4] or job[5] then redis.call('PERSIST', key) end -- RQ's requeue leaves how long the failure was kept
       if job[2] then
         redis.call('HDEL', key, 'sira_between')
       else

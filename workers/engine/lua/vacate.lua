@@ -2,10 +2,10 @@
 -- ARGV: id of a job that waits for a place
 -- Returns how many places were given back.
 local now, vacated = now_ms(), 0
-local limit = redis.call('HMGET', 'rq:job:' .. ARGV[1], 'rate_limit_key', 'rate_limit_concurrency')
+local limit = read('rq:job:' .. ARGV[1], 'rate_limit_key', 'rate_limit_concurrency')
 if not limit[1] then return 0 end
 for _, holder in ipairs(redis.call('ZRANGE', 'rq:rl:' .. limit[1] .. ':allowed', 0, -1)) do
-  local status = redis.call('HGET', 'rq:job:' .. holder, 'status')
+  local status = read('rq:job:' .. holder, 'status')[1]
   if status ~= 'queued' and status ~= 'started' then
     redis.call('ZREM', 'rq:rl:' .. limit[1] .. ':allowed', holder)
     vacated = vacated + 1
