@@ -15,7 +15,8 @@ from rq.job import Retry as RQRetry
 
 from workers import retry_after, settings
 from workers.engine import outcome
-from workers.engine.outcome import KEEP_S, LOSSES_AT_MOST, RETRY_INTERVALS_S, Outcome, Retry
+from workers.engine.job import KEEP_S
+from workers.engine.outcome import LOSSES_AT_MOST, RETRY_INTERVALS_S, Outcome, Retry
 from workers.engine.seal import Seal
 from workers.errors import (
     DatabaseDown,

@@ -16,7 +16,7 @@ from tests.conftest import Service
 from tests.hands import claim, everything_in, put_row, redis_away, row_of, work_off
 from workers.db import now, reading
 from workers.engine import enqueue, find, job, queues, reconcile, registry, wire
-from workers.engine.job import Job, opened
+from workers.engine.job import ARGUMENTS_LIMIT_BYTES, Job, opened
 from workers.engine.queues import new_id, push
 from workers.engine.seal import Seal
 from workers.engine.tables import items, keys, tasks
@@ -195,10 +195,10 @@ def test_a_task_whose_time_is_past_waits_in_its_queue(service: Service) -> None:
 
 def test_arguments_past_256_kb_are_refused_and_leave_nothing(anywhere: Service) -> None:
     with pytest.raises(TooLarge, match="pass its id"):
-        enqueue("fail", {"message": "x" * queues.ARGUMENTS_LIMIT_BYTES})
+        enqueue("fail", {"message": "x" * ARGUMENTS_LIMIT_BYTES})
 
     assert how_many(tasks) == 0
-    assert enqueue("fail", {"message": "x" * (queues.ARGUMENTS_LIMIT_BYTES - 100)}).state == "PENDING"
+    assert enqueue("fail", {"message": "x" * (ARGUMENTS_LIMIT_BYTES - 100)}).state == "PENDING"
 
 
 def test_items_do_not_count_as_arguments(service: Service) -> None:

@@ -154,7 +154,8 @@ def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(
 
 
 def test_a_stop_takes_less_than_twenty_seconds() -> None:
-    assert fleet.ASK_AFTER_S < fleet.KILL_AFTER_S < 20 - keeper.LEAVE_S + 1
+    """Also where Redis says nothing: behind the children the keeper leaves, which takes up to four seconds then."""
+    assert fleet.ASK_AFTER_S < fleet.KILL_AFTER_S <= 20 - keeper.LEAVE_S - 2
 
 
 def test_a_stop_that_ends_a_child_by_force_uses_no_attempt(service: Service, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from time import time
 
 def seconds(written: str) -> float:
     """How long that is from now, below 0 for a date that has passed. Raises ValueError for what says no time."""
+    written = written.strip()
     if re.fullmatch(r"\d+(\.\d+)?", written, re.ASCII):
         return float(written)
     when = parsedate_to_datetime(written)

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from workers.engine import ledger, progress, running, wire
 from workers.engine.claim import is_held
 from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
 from workers.engine.progress import report
 from workers.engine.registry import Kind
-from workers.errors import SiraError, SoftTimeLimitExceeded
+from workers.errors import QueueDown, SiraError, SoftTimeLimitExceeded
 
 SIDE_BY_SIDE_AT_MOST = 8
 LEFT_OUT = "Görev bu kaleme gelmeden bitti"
@@ -112,9 +114,11 @@ class Items:
             report(settled, self.total, self.run.meta.get("status"))
 
     def _give_back(self) -> None:
-        """Items of dead executions return; those of living ones (their lease is in Redis) are left alone."""
+        """Items of dead executions return; those of living ones (their lease is in Redis) are left alone. Redis being
+        away is no reason to stop working."""
         if not self.run.helps:
-            ledger.give_back(self.run.task_id, self._alive())
+            with suppress(RedisError, QueueDown):
+                ledger.give_back(self.run.task_id, self._alive())
 
     def _alive(self) -> set[str]:
         """The executions of this task that hold a lease."""
@@ -126,8 +130,9 @@ class Items:
         from workers.engine.helpers import call
 
         waiting = ledger.counts(self.run.task_id).get("pending", 0)
-        slots = int(wire.connect().scard("rq:workers"))
-        call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, math.ceil(waiting / size) - 1))
+        with suppress(RedisError, QueueDown):
+            slots = int(wire.connect().scard("rq:workers"))
+            call(self.run.task_id, min(slots - 1, SIDE_BY_SIDE_AT_MOST, math.ceil(waiting / size) - 1))
 
     def _refuse_nothing_done(self) -> None:
         _refuse_nothing_done(self.run.task_id, self.total, "no item was left")

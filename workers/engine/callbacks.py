@@ -16,7 +16,7 @@ from workers.engine.helpers import CALLS
 from workers.engine.job import sealed_data
 from workers.engine.registry import Kind
 from workers.engine.tasks import ID, Task, find
-from workers.errors import UnknownTask
+from workers.errors import QueueDown, UnknownTask
 
 ENDS = {"finished": "on_success", "failed": "on_failure"}
 STATES = {"SUCCESS": "finished", "FAILURE": "failed"}
@@ -51,7 +51,8 @@ def _calls_nobody(kind: Kind | None, ended_as: str) -> bool:
 
 
 def make(kind: Kind, params: dict[str, Any]) -> None:
-    """Call, as the job says. Raises DatabaseDown: that is no failure of the callback's, and the job waits for it."""
+    """Call, as the job says. Raises DatabaseDown or QueueDown, where the end can't be seen just now: that is no failure
+    of the callback's, and the job waits for it."""
     called = getattr(kind, ENDS[params["ended_as"]])
     if called is None:
         return
@@ -59,6 +60,8 @@ def make(kind: Kind, params: dict[str, Any]) -> None:
         task = find(params["task_id"])
     except UnknownTask:
         return
+    if not task.ended:  # Redis is away, and SQL has not heard of it yet
+        raise QueueDown()
     try:
         called(task)
     except running.Leave:

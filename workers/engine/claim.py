@@ -47,13 +47,15 @@ class Claim:
 
     def pauses_s(self, connection: Any) -> list[float]:
         """The intervals of the `Retry` that a job was given by RQ's own Queue; kinds have none of their own."""
-        if self.retries or not self.retries_left:
-            return []
-        try:
-            pauses = json.loads(connection.hget(f"rq:job:{self.job_id}", "retry_intervals") or b"[]")
-            return [float(pause) for pause in pauses]
-        except (RedisError, ValueError, TypeError, OverflowError):
-            return []
+        return [] if self.retries or not self.retries_left else pauses_s(connection, self.job_id)
+
+
+def pauses_s(connection: Any, job_id: str) -> list[float]:
+    """The `retry_intervals` in its hash, into which anybody may have written."""
+    try:
+        return [float(pause) for pause in json.loads(connection.hget(f"rq:job:{job_id}", "retry_intervals") or b"[]")]
+    except (RedisError, ValueError, TypeError, OverflowError):
+        return []
 
 
 def is_known_to_some(connection: Any, queue: str, kind: str) -> bool:

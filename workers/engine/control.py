@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, select, update
 from workers.db import now, reading, writing
 from workers.engine import ending, ledger, noreturn, registry, wire
 from workers.engine.events import newest, padded
-from workers.engine.outcome import KEEP_S
+from workers.engine.job import KEEP_S
 from workers.engine.queues import push
 from workers.engine.seal import Seal
 from workers.engine.tables import items, tasks

@@ -1,5 +1,6 @@
 """The doctor: finds what no healthy service has, says it in a sentence, mends it if asked. Safe beside everything."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ KEYS = {
 }
 CHUNK = 500
 OVERDUE_S = 60
+IN_HAND_S = 2.5  # for a moment a stock worker has a job in hand, popped and not started; and keepers renew every 2 s
 ASIDE = "sira:aside:"
 
 
@@ -43,10 +45,13 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
         yield from wrong
         if wrong and not mend:
             return
-        yield from _nobody_has(mend)
+        suspects, popped = list(_suspects()), list(_popped())
+        if suspects or popped:
+            time.sleep(IN_HAND_S)
+        yield from _nobody_has(suspects, mend)
         yield from _redis_lost(mend)
         yield from _overdue(mend)
-        yield from _left_by_stock_workers(mend)
+        yield from _left_by_stock_workers(popped, mend)
         yield from _open_items(mend)
         yield from _unserved_queues()
         yield from _schedules(mend)
@@ -67,8 +72,8 @@ def _wrong_types(mend: bool) -> Iterator[Finding]:
             yield Finding("key of a wrong type", None, advice, mend or None)
 
 
-def _nobody_has(mend: bool) -> Iterator[Finding]:
-    """Jobs that wait in no list, or are started by somebody who holds no lease."""
+def _suspects() -> Iterator[tuple[str, str]]:
+    """Tasks, with their queues, that wait in no list, or are started by somebody who holds no lease."""
     connection = wire.connect()
     for queue in registry.QUEUES:
         listed = {
@@ -79,10 +84,24 @@ def _nobody_has(mend: bool) -> Iterator[Finding]:
         }
         for task_id, status in _statuses(queue):
             lost = status in listed and task_id not in listed[status]  # perhaps; the script looks once more
-            answer = wire.run(connection, "mend", task_id, queue, int(mend)) if lost else None
-            if answer is not None:
-                what = "popped and lost" if answer == b"waiting" else "started without a lease"
-                yield Finding(what, task_id, "It goes back to the front of its queue.", mend or None)
+            if lost and wire.run(connection, "mend", task_id, queue, 0) is not None:
+                yield task_id, queue
+
+
+def _popped() -> Iterator[tuple[bytes, str]]:
+    """Jobs, with their queues, in the lists where stock workers have what they popped and did not start yet."""
+    for queue in registry.QUEUES:
+        for job_id in wire.connect().lrange(f"rq:queue:{queue}:intermediate", 0, -1):
+            yield job_id, queue
+
+
+def _nobody_has(suspects: list[tuple[str, str]], mend: bool) -> Iterator[Finding]:
+    """Of these the ones that still are so."""
+    for task_id, queue in suspects:
+        answer = wire.run(wire.connect(), "mend", task_id, queue, int(mend))
+        if answer is not None:
+            what = "popped and lost" if answer == b"waiting" else "started without a lease"
+            yield Finding(what, task_id, "It goes back to the front of its queue.", mend or None)
 
 
 def _statuses(queue: str) -> Iterator[tuple[str, str]]:
@@ -107,6 +126,8 @@ def _redis_lost(mend: bool) -> Iterator[Finding]:
     for task_id in [task_id for queue in registry.QUEUES for task_id, status in _statuses(queue) if not status]:
         with reading() as session:
             row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
+        if mend and wire.connect().type(f"rq:job:{task_id}") not in (b"hash", b"none"):
+            wire.connect().delete(f"rq:job:{task_id}")
         mended = push(row) is not None if mend else None
         yield Finding("lost by Redis", task_id, "Its row is kept and it is pushed again.", mended)
 
@@ -125,16 +146,17 @@ def _overdue(mend: bool) -> Iterator[Finding]:
         yield Finding("scheduled and overdue", task_id, "No clock and no worker runs; start one.", mend or None)
 
 
-def _left_by_stock_workers(mend: bool) -> Iterator[Finding]:
-    """Jobs in RQ's intermediate lists, and names of workers that are gone."""
+def _left_by_stock_workers(popped: list[tuple[bytes, str]], mend: bool) -> Iterator[Finding]:
+    """Jobs that are still in RQ's intermediate lists, and names of workers that are gone."""
     connection = wire.connect()
-    for queue in registry.QUEUES:
+    for job_id, queue in popped:
         key = f"rq:queue:{queue}:intermediate"
-        for job_id in connection.lrange(key, 0, -1):
-            if mend:
-                connection.lrem(key, 1, job_id)
-                wire.run(connection, "mend", job_id, queue, "1")
-            yield Finding("left by a stock worker", text(job_id), "A dead `rq worker` held it.", mend or None)
+        if connection.lpos(key, job_id) is None:
+            continue
+        if mend:
+            connection.lrem(key, 1, job_id)
+            wire.run(connection, "mend", job_id, queue, "1")
+        yield Finding("left by a stock worker", text(job_id), "A dead `rq worker` held it.", mend or None)
     for name in connection.smembers("rq:workers"):
         if not connection.exists(name):
             if mend:

@@ -24,7 +24,7 @@ from workers.engine.keeper import Keeper, Periods
 
 log = logs.get("fleet")
 EXECUTION_CHARS = 32
-ASK_AFTER_S, KILL_AFTER_S, SAY_AGAIN_S = 14.0, 18.0, 0.5
+ASK_AFTER_S, KILL_AFTER_S, SAY_AGAIN_S = 14.0, 16.0, 0.5
 RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 
 
@@ -187,7 +187,7 @@ class Fleet:
         slot.not_before = time.monotonic() + slot.wait_s
 
     def _hurry(self) -> None:
-        """After a stop was asked for: tell the children; at 14 s they put their job back, at 18 s they are ended."""
+        """After a stop was asked for: tell the children; at 14 s they put their job back, at 16 s they are ended."""
         if not self._stop_at:
             return
         waited_s = time.monotonic() - self._stop_at

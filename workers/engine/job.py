@@ -14,12 +14,14 @@ from sqlalchemy import select
 
 from workers.db import reading
 from workers.engine import registry
-from workers.engine.seal import MARK, Seal, key_name
+from workers.engine.seal import MARK, Seal, encode, key_name
 from workers.engine.tables import tasks
-from workers.errors import KeyMissing, NotHere, NotInCatalogue, SealBroken, UnknownKind
+from workers.errors import KeyMissing, NotHere, NotInCatalogue, SealBroken, TooLarge, UnknownKind
 
 ANY = object()
-UNPACKED_AT_MOST_BYTES = 1_000_000  # arguments are 256 kB at most
+ARGUMENTS_LIMIT_BYTES = 256 * 1024
+UNPACKED_AT_MOST_BYTES = 4 * ARGUMENTS_LIMIT_BYTES
+KEEP_S = 86_400  # what has ended
 
 
 class Job(RQJob):
@@ -35,6 +37,7 @@ class Job(RQJob):
     def data(self) -> bytes:
         if self._data is UNEVALUATED:
             kind, params = _called(str(self._func_name), self._args, self._kwargs)
+            refuse_large(params)
             self._data = sealed_data(self.id, kind, params, limit_s=self.timeout)
         return self._data  # type: ignore[return-value]
 
@@ -81,6 +84,10 @@ class Job(RQJob):
             return callbacks.make(self.kind, dict(self.kwargs))
         return bulk.run_whole(self.kind, self.id, dict(self.kwargs))
 
+    def get_result_ttl(self, default_ttl: int) -> int:
+        """Seconds. Not that of a stock worker, which may be told to forget at once: SQL would not hear of the end."""
+        return super().get_result_ttl(KEEP_S)
+
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         """As RQ's, without compressing what is sealed and can't shrink."""
         fields = super().to_dict(include_meta, include_result)
@@ -94,6 +101,14 @@ def _called(name: str, args: Any, kwargs: Any) -> tuple[str, dict[str, Any]]:
     if kind is None or name not in (kind.name, f"{kind.function.__module__}.{kind.function.__qualname__}"):
         return name, dict(kwargs)
     return kind.name, inspect.signature(kind.function).bind_partial(*args, **kwargs).arguments
+
+
+def refuse_large(params: dict[str, Any]) -> None:
+    """Raises TooLarge: what is large stays where it is, and ids of it cross processes."""
+    size = len(encode(params))
+    if size > ARGUMENTS_LIMIT_BYTES:
+        advice = "Store the data as a file and pass its id."
+        raise TooLarge(what="The arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
 
 
 def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | None = None, **more: Any) -> bytes:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, rollback, wire
+from workers.engine.job import KEEP_S
 from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
@@ -162,9 +163,10 @@ class Keeper:
             self._unsettled.pop(0)
 
     def _renew(self) -> None:
-        if not self._alive:
+        unsettled = [name for name, *_ in self._unsettled]  # what they held is still ours to settle
+        if not (self._alive or unsettled):
             return
-        busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive)
+        busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive, *unsettled)
         self._busy = {name.decode() for name, *_ in busy}
         asked = {wire.text(job_id) for _, job_id, cancelled, *_ in busy if cancelled}
         self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}
@@ -214,7 +216,7 @@ class Keeper:
                     control.cancel(job_id)
                 except UnknownTask:
                     queue = wire.connect().hget(f"rq:job:{job_id}", "origin") or b""
-                    wire.run(wire.connect(), "cancel", job_id, queue, outcome.KEEP_S)
+                    wire.run(wire.connect(), "cancel", job_id, queue, KEEP_S)
             self._due.pop(self._renew, None)
             self._to_stop.pop(0)
 

@@ -14,11 +14,11 @@ from rq.job import Retry as RQRetry
 
 from workers import retry_after
 from workers.db import storable
+from workers.engine.job import KEEP_S
 from workers.engine.queues import RETRY_INTERVALS_S
 from workers.engine.seal import Seal, encode, seal
-from workers.errors import DatabaseDown, Poison, SiraError, SoftTimeLimitExceeded, WorkerLost
+from workers.errors import DatabaseDown, Poison, QueueDown, SiraError, SoftTimeLimitExceeded, WorkerLost
 
-KEEP_S = 86_400
 KEEP_HELPER_S = 60
 LOSSES_AT_MOST = 3
 PASS_MS = (500, 1500)
@@ -75,10 +75,10 @@ def failed(
     error: BaseException, *, retries_left: int, retries: int, pauses_s: Sequence[float] = (), waits: int = 0
 ) -> Outcome:
     """A retry while any is left and trying again can help, else the end. `pauses_s` are those of RQ's own `Retry`, of
-    which the last belong to the retries that are left. What may be tried again waits first for a database that is away,
-    for about an hour: that is not the job's failure."""
+    which the last belong to the retries that are left. What may be tried again waits first for a database or a Redis
+    that is away, for about an hour: that is not the job's failure."""
     sealed = Seal.dumps(description(error))
-    if isinstance(error, DatabaseDown) and retries and waits < DATABASE_WAITS_AT_MOST:
+    if isinstance(error, DatabaseDown | QueueDown) and retries and waits < DATABASE_WAITS_AT_MOST:
         return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
     if retries_left > 0 and not _is_final(error):
         own_ms = back_off_ms(retries - retries_left)
@@ -125,7 +125,15 @@ def asked_again(retry: RQRetry, *, tries: int) -> Outcome:
 
 
 def lost(
-    *, losses: int, cancelled: bool, moved: bool, child_died: bool, retries_left: int, retries: int, error: SiraError
+    *,
+    losses: int,
+    cancelled: bool,
+    moved: bool,
+    child_died: bool,
+    retries_left: int,
+    retries: int,
+    error: SiraError,
+    pauses_s: Sequence[float] = (),
 ) -> Outcome:
     """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does; a job
     whose ledger has `moved` on since it was last lost begins anew. Why it failed is told in the clear, too: of a job of
@@ -138,7 +146,7 @@ def lost(
         error, retries_left, child_died = Poison(losses=losses + 1), 0, True
     if not child_died:
         return Outcome("back", lost="1")
-    decided = failed(error, retries_left=retries_left, retries=retries)
+    decided = failed(error, retries_left=retries_left, retries=retries, pauses_s=pauses_s)
     told = told_in_the_clear(error.message) if decided.name == "failed" else b""
     return replace(decided, lost="1", result=told)
 
@@ -160,7 +168,8 @@ def asked_pause_ms(error: BaseException) -> int:
     have written anything there: 0 for what says no time."""
     try:
         asked = error.fields.get("retry_after_s") if isinstance(error, SiraError) else None
-        seconds = float(asked or retry_after.seconds(error.response.headers.get("Retry-After")))  # type: ignore[attr-defined]
+        answer: Any = getattr(error, "response", error)  # urllib's error is its answer
+        seconds = float(asked or retry_after.seconds(answer.headers.get("Retry-After")))
     except Exception:  # it has no such answer, or one that nobody understands
         return 0
     return pause_ms(min(seconds, RETRY_AFTER_AT_MOST_S)) if 0 < seconds < math.inf else 0

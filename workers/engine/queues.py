@@ -21,15 +21,14 @@ from sqlalchemy.orm import Session
 from workers import settings
 from workers.db import now, reading, writing
 from workers.engine import ledger, limits, registry, wire
-from workers.engine.job import data_of, sealed_data
+from workers.engine.job import data_of, refuse_large, sealed_data
 from workers.engine.ledger import Entry
 from workers.engine.registry import Asked, Kind
 from workers.engine.seal import encode
 from workers.engine.tables import items, keys, tasks
 from workers.engine.tasks import Task, find
-from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, SealBroken, TooLarge, UnknownKind
+from workers.errors import DatabaseDown, InvalidInput, KeyReused, QueueDown, SealBroken, UnknownKind
 
-ARGUMENTS_LIMIT_BYTES = 256 * 1024
 RETRY_INTERVALS_S = (2, 8, 30, 120)
 RETRY_INTERVALS = encode(RETRY_INTERVALS_S)
 BREAKER_S = 2.0
@@ -108,10 +107,7 @@ def _refuse_unfit(texts: dict[str, Any], due_at: Any) -> None:
 def _new_row(kind: Kind, params: dict[str, Any], rows: list[Any] | None, **given: Any) -> dict[str, Any]:
     if rows is not None and not rows:
         raise InvalidInput([{"field": str(kind.items), "message": "name at least one"}])
-    size = len(encode(params))
-    if size > ARGUMENTS_LIMIT_BYTES:
-        advice = "Store the data as a file and pass its id."
-        raise TooLarge(what="The arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
+    refuse_large(params)
     task_id = new_id()
     return {
         "id": task_id,
@@ -232,7 +228,8 @@ def _as_task(row: dict[str, Any]) -> Task:
 
 def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -> bool | None:
     """Put a row's job into Redis unless it is there. None: Redis is away, the kind is unknown here or the key that
-    sealed the row is gone; the reconciler will try again. `data`: what the job carries, where it is known."""
+    sealed the row is gone; the reconciler will try again. `data`: what the job carries, where it is known.
+    `replace_ended`: also where it has ended, before the row began anew."""
     global _closed_until
     if time.monotonic() < _closed_until:
         return None
@@ -240,7 +237,14 @@ def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
         share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else ()
-        arguments = (task["id"], task["queue"], due_ms, int(replace_ended), *job_fields(kind, task, data), *share)
+        arguments = (
+            task["id"],
+            task["queue"],
+            due_ms,
+            task["event_id"] if replace_ended else 0,
+            *job_fields(kind, task, data),
+            *share,
+        )
         return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
     except (RedisError, QueueDown):
         _closed_until = time.monotonic() + BREAKER_S

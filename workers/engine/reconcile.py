@@ -14,6 +14,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 from rq import Queue
+from rq.group import Group
 from rq.rate_limit import RateLimitRegistry
 from rq.worker_registration import clean_worker_registry
 from sqlalchemy import RowMapping, Select, exists, select, update
@@ -23,6 +24,7 @@ from workers.db import now, reading, writing
 from workers.engine import callbacks, ending, events, ledger, registry, wire
 from workers.engine.claim import is_known_to_some
 from workers.engine.events import padded
+from workers.engine.job import Job
 from workers.engine.queues import push
 from workers.engine.seal import Seal
 from workers.engine.tables import ENDED, items, tasks
@@ -228,8 +230,9 @@ def drop_unreleased() -> int:
 
 
 def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
-    """Take ids out of the registries of ends whose hashes have expired, workers that are gone out of theirs, and jobs
-    that are gone out of the slots of a rate limit; in RQ each worker does it now and then."""
+    """Take ids out of the registries of ends whose hashes have expired, workers that are gone out of theirs, jobs that
+    are gone out of groups and the slots of a rate limit, and put into their queue those that a client or a stock worker
+    was about to when it died; in RQ each worker does it now and then."""
     connection = wire.connect()
     seconds, _ = connection.time()
     pipeline = connection.pipeline(transaction=False)
@@ -239,5 +242,7 @@ def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
     pipeline.execute()
     for queue in queues:
         clean_worker_registry(Queue(queue, connection=connection))
+        Queue(queue, connection=connection, job_class=Job, serializer=Seal).ready_job_registry.cleanup()
+    Group.clean_registries(connection)
     for limit in RateLimitRegistry.all(connection):
         limit.cleanup()

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import ending, ledger, outcome, registry, wire
+from workers.engine.claim import pauses_s
 from workers.engine.helpers import task_of
 from workers.engine.wire import text
 from workers.errors import DatabaseDown, QueueDown, SiraError, TimeLimitExceeded
@@ -35,7 +36,9 @@ def dead_child(
 def expired(spared: Collection[str] = ()) -> int:
     """Give back what workers held whose lease has run out: their machine is gone or cut off. Not of the `spared`, which
     are known to live: after a machine has slept, all its leases have run out at once."""
-    lost = wire.run(wire.connect(), "lost", "", AT_ONCE, wire.LEASE_MS)
+    connection = wire.connect()
+    up_s = connection.info("server").get("uptime_in_seconds", 0)  # a keeper that is new did not see an outage itself
+    lost = wire.run(connection, "lost", "", AT_ONCE, wire.LEASE_MS, 1000 * int(up_s))
     gone = [claim for claim in lost if text(claim[3]) not in spared]
     return _settle(gone, outcome.child_lost("its machine does not answer"), child_died=False)
 
@@ -61,6 +64,8 @@ def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool,
         ran = begun in (None, text(claim[1]))
         try:
             give_back(claim, error if ran else None, child_died=child_died and ran)
+        except ResponseError as error:  # not away: it refuses this one, whose lease runs out
+            log.error("claim not given back", task_id=text(claim[0]), error=str(error))
         except (RedisError, QueueDown, DatabaseDown):
             raise
         except Exception:
@@ -98,5 +103,6 @@ def _decided(claim: list[Any], error: SiraError | None, *, child_died: bool) -> 
         child_died=child_died,
         retries_left=0 if hung else left,
         retries=retries,
+        pauses_s=pauses_s(wire.connect(), text(job_id)) if left and not retries else (),
         error=error or outcome.child_lost("its worker stops"),
     )

@@ -5,10 +5,11 @@ local function enqueue(id, queue, now, at_front)
   redis.call(at_front == '1' and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, id)
 end
 
--- Free the slot of a rate limit and fill it with who waits for it, the oldest first (as in rq.rate_limit).
+-- Free the slot of a rate limit and fill it with who waits for it, the oldest first (as in rq.rate_limit). Not where what
+-- stands there is no set of slots: no end of a job may hang on it.
 local function free_slot(id, limit, concurrency, now)
   local allowed, waiting = 'rq:rl:' .. limit .. ':allowed', 'rq:rl:' .. limit .. ':rate_limited'
-  redis.call('ZREM', allowed, id)
+  if type(redis.pcall('ZREM', allowed, id)) == 'table' then return end
   while redis.call('ZCARD', allowed) < math.max(whole(concurrency), 1) do
     local next = redis.call('ZPOPMIN', waiting)
     if #next == 0 then return end

@@ -1,7 +1,8 @@
 -- The claims whose worker is gone: of one dead slot, or all whose lease has run out.
--- ARGV: worker ('' = by lease), at most n; by lease also: lease_ms
+-- ARGV: worker ('' = by lease), at most n; by lease also: lease_ms, for how long (ms) the server is up
 -- Returns: {{id, execution, queue, worker, losses so far, 1 if to be cancelled, retries left, retries in all}, …}; settling them is the caller's, and fenced.
 local PARTS = '^(.*):([^:]+):([^:]+)$' -- the name of a queue may have colons
+local DAY_MS = 86400000
 local claims, now = {}, now_ms()
 if ARGV[1] ~= '' then
   claims[1] = read('rq:worker:' .. ARGV[1], 'sira_holds')[1] or nil
@@ -11,8 +12,13 @@ else
   for _, claim in ipairs(redis.call('ZRANGEBYSCORE', 'sira:leases', '(' .. latest, '+inf')) do
     redis.pcall('ZADD', 'sira:leases', latest, claim) -- a full server refuses it, which keeps nobody from being rescued
   end
-  for _, claim in ipairs(redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'LIMIT', 0, ARGV[2])) do
-    claims[#claims + 1] = claim
+  -- What ran out while the server was away could not be renewed: for one lease it still counts. No outage takes days.
+  local up_ms = tonumber(ARGV[4])
+  local from = up_ms < tonumber(ARGV[3]) and now - up_ms or -math.huge
+  local found = redis.call('ZRANGEBYSCORE', 'sira:leases', '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+  for i = 1, #found, 2 do
+    local ended = tonumber(found[i + 1])
+    if ended >= from or ended < from - DAY_MS then claims[#claims + 1] = found[i] end
   end
 end
 

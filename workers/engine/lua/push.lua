@@ -1,11 +1,21 @@
 -- Push one task, once: a second push of the same id, or a late one after its end, changes nothing.
--- ARGV: id, queue, due (ms since 1970; '' = now), replace ('1' pushes again a task that has ended), then field, value, …
+-- ARGV: id, queue, due (ms since 1970; '' = now), replace, then field, value, …
+-- replace: '1' pushes again what has ended; the id of an event: if that end is older, for a push may come late.
 -- Returns 1 if pushed, 0 if it was there.
 local id, queue, due, fields = ARGV[1], ARGV[2], tonumber(ARGV[3]), {unpack(ARGV, 5)}
 local key = 'rq:job:' .. id
-if ARGV[4] == '1' then
-  local status = read(key, 'status')[1]
+local function order(event)
+  local ms, number = string.match(event or '', '^(%d+)%-(%d+)$')
+  return tonumber(ms or 0), tonumber(number or 0)
+end
+
+if ARGV[4] ~= '0' then
+  local found = read(key, 'status', 'sira_event')
+  local status, ms, number = found[1], order(found[2])
   if status == 'queued' or status == 'started' or status == 'scheduled' or status == 'rate_limited' then return 0 end
+  local until_ms, until_number = order(ARGV[4])
+  local ended = status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped'
+  if ended and ARGV[4] ~= '1' and (ms > until_ms or ms == until_ms and number >= until_number) then return 0 end
   redis.call('DEL', key, 'sira:ended:' .. id)
   for _, registry in ipairs({'finished', 'failed', 'canceled'}) do redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id) end
 elseif redis.call('EXISTS', key, 'sira:ended:' .. id) > 0 then

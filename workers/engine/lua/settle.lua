@@ -15,8 +15,8 @@ local function release(queue, id, execution, worker, listed)
   redis.call('ZREM', 'sira:leases', queue .. ':' .. both)
   if not listed then return end
   redis.call('DEL', 'rq:execution:' .. both)
-  redis.call('ZREM', 'rq:executions:' .. id, execution)
-  redis.call('SREM', 'rq:worker:' .. worker .. ':executions', both)
+  redis.pcall('ZREM', 'rq:executions:' .. id, execution)
+  redis.pcall('SREM', 'rq:worker:' .. worker .. ':executions', both)
 end
 
 local function lifetime(outcome, result_ttl, failure_ttl, default_s)
@@ -111,7 +111,8 @@ local function settle(o)
   end
   if RESULT_TYPE[came] then keep_result(o, came, held[3], now) end
   local gone, fields
-  if o.outcome == 'finished' and rerun(o.id, o.queue, now, held[6], held[7]) then
+  if held[2] and STATUS[o.outcome] then redis.call('HDEL', key, 'sira_cancel') end -- RQ's requeue would leave it
+  if o.outcome == 'finished' and not held[2] and rerun(o.id, o.queue, now, held[6], held[7]) then
     redis.call('HSET', key, 'sira_state', STATES[o.outcome])
   elseif STATUS[o.outcome] then
     fields, gone = finish(o.id, o.queue, o.outcome, now, lifetime(o.outcome, held[4], held[5], o.ttl_s), held[16])
