@@ -8,7 +8,9 @@ import pytest
 from tests import kinds
 from tests.conftest import Service, wait_until
 from tests.hands import work_off
-from workers.engine import enqueue, find, ledger
+from workers import settings
+from workers.engine import enqueue, find, ledger, running
+from workers.engine.bulk import Items
 from workers.engine.control import cancel, retry
 
 
@@ -52,6 +54,17 @@ def test_a_bulk_resumes_after_its_worker_was_killed(service: Service, tmp_path: 
     written = (tmp_path / "out").read_text().splitlines()
     assert sorted(set(written), key=int) == lines
     assert len(written) <= 61, "only the item in work may be repeated"
+
+
+def test_a_bulk_that_looks_for_others_items_while_redis_is_away_goes_on(service: Service) -> None:
+    task = enqueue("square_all", {"numbers": [1, 2, 3]})
+    items = Items(running.Run(task.id, task.id, "x", leased=False), 3, parallel=True)
+    settings.use(service.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
+
+    items._give_back()
+    items._call_helpers(1)
+
+    assert [item.value for item in items._next(3)] == [1, 2, 3]
 
 
 def test_helpers_share_a_cpu_bound_bulk_and_the_tasks_own_job_assembles(service: Service) -> None:

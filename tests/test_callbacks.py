@@ -19,7 +19,7 @@ from workers.engine.control import cancel
 from workers.engine.helpers import calls_back
 from workers.engine.job import Job
 from workers.engine.seal import Seal
-from workers.errors import DatabaseDown
+from workers.errors import DatabaseDown, QueueDown
 
 
 def calls(service: Service) -> list[str]:
@@ -78,6 +78,18 @@ def test_a_call_that_was_sealed_with_a_new_key_waits_for_a_worker_that_has_it(se
     clock.tick(["maintenance"])
     work_off()
     assert lines(told) == ["success SUCCESS"]
+
+
+def test_nobody_is_called_with_a_task_whose_end_cannot_be_seen_yet(service: Service, tmp_path: Path) -> None:
+    """As where Redis is away for that look, and the recorder has not written the end: the call waits."""
+    told = tmp_path / "told"
+    task = enqueue("tell_success", {"path": str(told)})
+
+    with pytest.raises(QueueDown) as raised:
+        callbacks.make(registry.get("tell_success"), {"task_id": task.id, "ended_as": "finished"})
+
+    assert not told.exists()
+    assert outcome.failed(raised.value, retries_left=3, retries=3).name == "wait"
 
 
 def test_an_end_that_is_told_late_calls_nobody(service: Service, tmp_path: Path) -> None:

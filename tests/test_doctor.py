@@ -1,5 +1,8 @@
 """The doctor: each broken state is made by hand, found, named, and mended; a healthy service has no findings."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.conftest import Service, wait_until
@@ -53,6 +56,29 @@ def test_a_task_started_without_a_lease_is_found_and_mended(service: Service) ->
 
     service.run_worker()
     assert task.get(timeout=60) == {"sum": 3}
+
+
+@pytest.mark.parametrize("to", ["sms:intermediate", "nowhere"])
+def test_what_a_stock_worker_has_in_hand_for_a_moment_is_left_alone(service: Service, to: str) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.lmove("rq:queue:sms", f"rq:queue:{to}", "LEFT", "RIGHT")
+    looked = ThreadPoolExecutor(1).submit(found, mend=True)
+    time.sleep(doctor.IN_HAND_S / 2)
+
+    service.redis.delete(f"rq:queue:{to}")
+    service.redis.hset(f"rq:job:{task.id}", mapping={"status": "finished", "ended_at": "2026-01-01T00:00:00.000000Z"})
+
+    assert looked.result(30) == {}
+    assert service.redis.llen("rq:queue:sms") == 0
+
+
+def test_a_job_that_is_no_hash_is_pushed_again(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    service.redis.set(f"rq:job:{task.id}", "x")
+
+    assert found(mend=True)["lost by Redis"].mended
+
+    assert service.redis.hget(f"rq:job:{task.id}", "status") == b"queued"
 
 
 def test_what_redis_lost_is_found_and_pushed_again(service: Service) -> None:

@@ -16,7 +16,7 @@ from tests.conftest import Service, title_of, wait_until
 from tests.hands import claim, put_row, row_of
 from workers import settings
 from workers.db import now
-from workers.engine import enqueue, events, keeper, queues
+from workers.engine import enqueue, events, keeper, outcome, queues
 from workers.engine.claim import KINDS
 from workers.engine.keeper import Keeper, Periods
 
@@ -128,6 +128,20 @@ def test_what_a_dead_child_held_is_given_back_as_soon_as_the_fleet_tells(
     assert service.redis.zscore("rq:scheduled:sms", task.id), "it waits for its second attempt"
     os.close(told)
     os.close(tell)
+
+
+def test_what_a_dead_child_held_stays_its_keepers_until_that_is_settled(service: Service, pipe: int) -> None:
+    """Without a database that may take long, and others would take it for the work of a dead machine."""
+    enqueue("fail")
+    job_id, execution = claim("email", "mine")
+    service.redis.zadd("sira:leases", {f"email:{job_id}:{execution}": 1})
+    ours = Keeper(pipe)
+    ours._unsettled.append(("mine", outcome.child_lost("killed"), None, execution))
+
+    with no_database(service):
+        ours._renew()
+
+    assert service.redis.zscore("sira:leases", f"email:{job_id}:{execution}") > time.time() * 1000
 
 
 def test_a_keeper_sleeps_while_it_has_nothing_to_do_also_when_the_server_has_hung_up_on_it(service: Service) -> None:

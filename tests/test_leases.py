@@ -98,6 +98,25 @@ def test_a_worker_whose_registration_is_gone_registers_and_goes_on(service: Serv
     assert [find(task.id).state for task in (first, second)] == ["SUCCESS", "SUCCESS"]
 
 
+def test_a_lease_that_ran_out_while_the_server_was_away_counts_for_another(service: Service) -> None:
+    """Who holds it could not renew it, and a keeper that has just started did not see the outage."""
+    for number in range(3):
+        enqueue("add", {"a": number})
+    leases = [f"sms:{':'.join(claim('sms', f'worker-{number}'))}" for number in range(3)]
+    seconds, _ = service.redis.time()
+    ago_s = {"before the start": 10, "since": 1, "days ago": 200_000}
+    service.redis.zadd(
+        "sira:leases", {lease: (seconds - s) * 1000 for lease, s in zip(leases, ago_s.values(), strict=True)}
+    )
+
+    def lost(up_s: float) -> set[str]:
+        found = wire.run(service.redis, "lost", "", 10, LEASE_MS, up_s * 1000)
+        return {f"sms:{job_id.decode()}:{execution.decode()}" for job_id, execution, *_ in found}
+
+    assert lost(up_s=5) == {leases[1], leases[2]}
+    assert lost(up_s=30) == set(leases)
+
+
 def test_the_lease_of_a_job_is_renewed_also_where_its_workers_hash_is_gone(service: Service) -> None:
     """Else another worker would do it a second time beside the first."""
     enqueue("add", {"a": 1})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from hypothesis import given
@@ -174,15 +175,15 @@ class Refused(Exception):
     ("error", "pause_s"),
     [
         (Refused("5"), 5),
-        (Refused("2.5"), 2.5),
+        (Refused("2.5 "), 2.5),
+        (HTTPError("", 503, "later", {"Retry-After": "9"}, None), 9),  # type: ignore[arg-type]
         (Refused("1000000000"), outcome.RETRY_AFTER_AT_MOST_S),
         (GatewayBusy(retry_after_s=7, reason="HTTP 429"), 7),
         (GatewayBusy(retry_after_s="7", reason="HTTP 429"), 7),
         (Refused("Sat, 01 Jan 2033 00:00:00 GMT"), 90),
         (Refused("Sat, 01 Jan 2033 00:00:00 -0000"), 90),
         (Refused("Sun, 01 Jan 2040 00:00:00 GMT"), outcome.RETRY_AFTER_AT_MOST_S),
-        (Refused("Sat, 01 Jan 2000 00:00:00 GMT"), 0),
-        (Refused("Sat, 99 Jan 2000 00:00:00 GMT"), 0),
+        *((Refused(f"Sat, {day} Jan 2000 00:00:00 GMT"), 0) for day in ("01", "99")),
         *((Refused(written), 0) for written in ("nan", "inf", "-inf", "1e400", "-5", "soon", "", None)),
         *((GatewayBusy(retry_after_s=asked, reason="x"), 0) for asked in ("soon", math.nan, math.inf, -1, None)),
     ],

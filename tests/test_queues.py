@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from tests.conftest import Service
 from tests.hands import claim, everything_in, put_row, redis_away, row_of, work_off
 from workers.db import now, reading
-from workers.engine import enqueue, find, job, queues, reconcile, registry, wire
+from workers.engine import control, enqueue, find, job, queues, reconcile, registry, wire
 from workers.engine.job import ARGUMENTS_LIMIT_BYTES, Job, opened
 from workers.engine.queues import new_id, push
 from workers.engine.seal import Seal
@@ -125,6 +125,16 @@ def test_even_a_push_that_replaces_an_end_leaves_what_waits_or_runs_alone(servic
     assert push(row_of(task.id), replace_ended=True) is False
 
     assert everything_in(service.redis) == before
+
+
+def test_a_push_of_a_retry_that_comes_when_its_run_has_ended_changes_nothing(service: Service) -> None:
+    task = enqueue("fail")
+    work_off()
+    control.retry(task.id)
+    late = row_of(task.id)
+    work_off()
+
+    assert (push(late, replace_ended=True), service.redis.llen("rq:queue:email")) == (False, 0)
 
 
 def test_a_push_after_the_end_changes_nothing(service: Service) -> None:

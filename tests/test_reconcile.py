@@ -212,24 +212,6 @@ def test_an_end_that_the_stream_still_tells_of_is_left_to_the_recorder(service: 
     assert row_of(task.id)["attempts"] == 1
 
 
-@pytest.mark.parametrize("left", ["nothing", "newer events"])
-def test_an_end_that_was_deleted_with_the_stream_is_written_all_the_same(service: Service, left: str) -> None:
-    """Else its row stays open, and is pushed a second time when its job has expired."""
-    good, bad = enqueue("add", {"a": 40}), enqueue("fail")
-    record_all()
-    work_off()
-    service.redis.delete("sira:events")
-    if left == "newer events":
-        enqueue("nothing")
-
-    reconcile.reconcile(missing_for=AT_ONCE)
-
-    assert (row_of(good.id)["state"], find(good.id).result) == ("SUCCESS", {"sum": 42})
-    assert (row_of(bad.id)["state"], row_of(bad.id)["error_message"]) == ("FAILURE", "no way")
-    service.redis.delete(f"rq:job:{good.id}", f"rq:job:{bad.id}")
-    assert reconcile.reconcile(missing_for=AT_ONCE) == 0
-
-
 def test_one_row_that_cannot_be_pushed_does_not_stop_the_others(
     anywhere: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

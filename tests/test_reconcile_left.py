@@ -173,3 +173,21 @@ def test_what_goes_on_is_found_in_an_index_among_all_that_are_kept(service: Serv
 
             assert plan == ["SEARCH tasks USING INDEX ix_tasks_state (state=? AND id>?)"]
     assert sorted((*GOING_ON, *ENDED)) == sorted(STATES)
+
+
+@pytest.mark.parametrize("left", ["nothing", "newer events"])
+def test_an_end_that_was_deleted_with_the_stream_is_written_all_the_same(service: Service, left: str) -> None:
+    """Else its row stays open, and is pushed a second time when its job has expired."""
+    good, bad = enqueue("add", {"a": 40}), enqueue("fail")
+    record_all()
+    work_off()
+    service.redis.delete("sira:events")
+    if left == "newer events":
+        enqueue("nothing")
+
+    reconcile(missing_for=timedelta(0))
+
+    assert (row_of(good.id)["state"], find(good.id).result) == ("SUCCESS", {"sum": 42})
+    assert (row_of(bad.id)["state"], row_of(bad.id)["error_message"]) == ("FAILURE", "no way")
+    service.redis.delete(f"rq:job:{good.id}", f"rq:job:{bad.id}")
+    assert reconcile(missing_for=timedelta(0)) == 0

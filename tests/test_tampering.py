@@ -195,6 +195,33 @@ def test_a_job_ends_whatever_stands_in_those_that_wait_for_its_end(service: Serv
     assert find(other.id).state == "SUCCESS"
 
 
+@pytest.mark.parametrize("key", ["rq:executions:{id}", "rq:rl:one:allowed"])
+def test_a_job_ends_whatever_stands_under_rqs_records_of_it(service: Service, key: str) -> None:
+    queue = Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal)
+    first, other = queue.enqueue("nothing", rate_limit=RateLimit("one", 1)), enqueue("nothing")
+    service.redis.delete(key.format(id=first.id))
+    service.redis.set(key.format(id=first.id), "x")
+
+    work_off()
+
+    assert first.get_status() == JobStatus.FINISHED
+    assert find(other.id).state == "SUCCESS"
+
+
+def test_a_claim_that_cannot_be_given_back_keeps_no_other_from_it(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    healthy = enqueue("fail")
+    claim("sms", "one")
+    claim("email", "two")
+    service.redis.set("rq:queue:sms", "x")
+    for lease in service.redis.zrange("sira:leases", 0, -1):
+        service.redis.zadd("sira:leases", {lease: 1})
+
+    rescue.expired()
+
+    assert service.redis.lrange("rq:queue:email", 0, -1) == [healthy.id.encode()]
+
+
 def test_an_end_that_could_not_be_written_is_still_its_workers_to_write(service: Service) -> None:
     task = enqueue("add", {"a": 1})
     job_id, execution = claim("sms")
