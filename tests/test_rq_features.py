@@ -270,7 +270,7 @@ def test_a_stopped_job_of_rqs_own_class_ends_at_once_and_its_callback_is_called(
     worker = Worker(["maintenance"], job_class=RQJob, serializer=JSONSerializer)
     process = FORK.Process(target=worker.work, kwargs={"burst": True}, daemon=True)
     process.start()
-    wait_until(lambda: lines(path))
+    wait_until(lambda: lines(path) and service.redis.pubsub_channels("rq:pubsub:*"))
 
     send_stop_job_command(service.redis, job.id, serializer=JSONSerializer)
     wait_until(lambda: status(job) == JobStatus.CANCELED)

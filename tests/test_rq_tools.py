@@ -2,6 +2,7 @@
 
 import zlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rq import Queue, Retry
@@ -63,6 +64,24 @@ def test_arguments_that_are_too_large_are_refused_by_rqs_own_enqueue_too(service
     assert service.redis.llen("rq:queue:maintenance") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        ("os.getcwd", {}, "The job names 'os.getcwd', which is no kind of this service. Nothing was run."),
+        ("unserializable", {}, "The job returned object, which can't be stored. Return what JSON can hold."),
+        ("fail", {"message": "Ayşe Yılmaz owes 5"}, f"ValueError ({outcome.SEALED})"),
+    ],
+)
+def test_rqs_tools_are_told_why_a_job_failed_but_no_names(
+    service: Service, queue: Queue, name: str, params: dict[str, Any], told: str
+) -> None:
+    job = queue.enqueue(name, **params)
+
+    work_off()
+
+    assert job.latest_result().exc_string == told
+
+
 def test_a_stock_worker_that_forgets_results_at_once_does_not_forget_ends(service: Service, queue: Queue) -> None:
     task = Job.fetch(enqueue("add", {"a": 1}).id, connection=service.redis)
 
@@ -87,6 +106,7 @@ def test_what_was_stopped_and_is_requeued_runs(service: Service, queue: Queue) -
     wire.run(service.redis, "cancel", job_id, "maintenance", 60)
     settle(job_id, execution, "maintenance", Outcome("revoked"))
     assert status(job) == JobStatus.CANCELED
+    assert not service.redis.hexists(job.key, "sira_cancel"), "it would be stopped again"
 
     queue.canceled_job_registry.requeue(job_id)
     work_off()

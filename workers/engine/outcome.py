@@ -17,7 +17,19 @@ from workers.db import storable
 from workers.engine.job import KEEP_S
 from workers.engine.queues import RETRY_INTERVALS_S
 from workers.engine.seal import Seal, encode, seal
-from workers.errors import DatabaseDown, Poison, QueueDown, SiraError, SoftTimeLimitExceeded, WorkerLost
+from workers.errors import (
+    DatabaseDown,
+    NotHere,
+    NotInCatalogue,
+    NotSerializable,
+    Poison,
+    QueueDown,
+    SealBroken,
+    SiraError,
+    SoftTimeLimitExceeded,
+    TimeLimitExceeded,
+    WorkerLost,
+)
 
 KEEP_HELPER_S = 60
 LOSSES_AT_MOST = 3
@@ -27,6 +39,9 @@ DATABASE_WAITS_AT_MOST = 60
 RETRY_AFTER_AT_MOST_S = 86_400
 PAUSE_AT_MOST_S = 366 * 86_400
 JITTER = 0.2
+TOO_LONG = (SoftTimeLimitExceeded, TimeLimitExceeded)
+NAMES_NOBODY = (SealBroken, NotInCatalogue, NotSerializable, NotHere, WorkerLost, Poison, *TOO_LONG)
+SEALED = "sealed; `flask tasks show` opens it, where the job is a task"
 TRACEBACK_CHARS, MESSAGE_CHARS, FRAMES = 20_000, 20_000, 2000
 
 
@@ -76,8 +91,9 @@ def failed(
 ) -> Outcome:
     """A retry while any is left and trying again can help, else the end. `pauses_s` are those of RQ's own `Retry`, of
     which the last belong to the retries that are left. What may be tried again waits first for a database or a Redis
-    that is away, for about an hour: that is not the job's failure."""
-    sealed = Seal.dumps(description(error))
+    that is away, for about an hour: that is not the job's failure. RQ's own tools are told what can name nobody."""
+    described = description(error)
+    sealed = Seal.dumps(described)
     if isinstance(error, DatabaseDown | QueueDown) and retries and waits < DATABASE_WAITS_AT_MOST:
         return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
     if retries_left > 0 and not _is_final(error):
@@ -86,7 +102,8 @@ def failed(
             own_ms = pause_ms(pauses_s[max(len(pauses_s) - retries_left, 0)])
         delay_ms = max(own_ms, asked_pause_ms(error))
         return Outcome("retry", delay_ms=delay_ms, error=sealed, payload=sealed)
-    return Outcome("failed", error=sealed, payload=sealed)
+    told = described["message"] if isinstance(error, NAMES_NOBODY) else f"{described['type']} ({SEALED})"
+    return Outcome("failed", result=told_in_the_clear(told), error=sealed, payload=sealed)
 
 
 def _is_final(error: BaseException) -> bool:
@@ -102,9 +119,9 @@ def missing_here(error: BaseException, *, waits: int, elsewhere: bool = False) -
     it, and will come by it sooner or later."""
     if elsewhere:
         return Outcome("pass", delay_ms=random.randint(*PASS_MS))
-    sealed = Seal.dumps(description(error))
     if waits >= WAITS_AT_MOST:
-        return Outcome("failed", error=sealed, payload=sealed)
+        return failed(error, retries_left=0, retries=0)
+    sealed = Seal.dumps(description(error))
     return Outcome("wait", delay_ms=_wait_ms(waits), error=sealed, payload=sealed)
 
 
@@ -136,8 +153,8 @@ def lost(
     pauses_s: Sequence[float] = (),
 ) -> Outcome:
     """The worker of a job is gone; `losses` were counted before. A dead host uses no attempt, a dead child does; a job
-    whose ledger has `moved` on since it was last lost begins anew. Why it failed is told in the clear, too: of a job of
-    RQ's own making there is no other place in which it is told."""
+    whose ledger has `moved` on since it was last lost begins anew. A retry waits for as long as a crash needs,
+    and as its own pause says."""
     if cancelled:
         return Outcome("revoked")
     if moved:
@@ -146,9 +163,11 @@ def lost(
         error, retries_left, child_died = Poison(losses=losses + 1), 0, True
     if not child_died:
         return Outcome("back", lost="1")
-    decided = failed(error, retries_left=retries_left, retries=retries, pauses_s=pauses_s)
-    told = told_in_the_clear(error.message) if decided.name == "failed" else b""
-    return replace(decided, lost="1", result=told)
+    decided = failed(error, retries_left=retries_left, retries=retries)
+    if decided.name == "retry" and pauses_s:
+        asked_ms = pause_ms(pauses_s[max(len(pauses_s) - retries_left, 0)])
+        decided = replace(decided, delay_ms=max(decided.delay_ms, asked_ms))
+    return replace(decided, lost="1")
 
 
 def told_in_the_clear(reason: str) -> bytes:
