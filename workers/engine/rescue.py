@@ -64,10 +64,10 @@ def _settle(lost: list[list[Any]], error: SiraError | None, *, child_died: bool,
         ran = begun in (None, text(claim[1]))
         try:
             give_back(claim, error if ran else None, child_died=child_died and ran)
-        except ResponseError as error:  # not away: it refuses this one, whose lease runs out
-            log.error("claim not given back", task_id=text(claim[0]), error=str(error))
-        except (RedisError, QueueDown, DatabaseDown):
-            raise
+        except (RedisError, QueueDown, DatabaseDown) as met:
+            if type(met) is not ResponseError:  # of which that of a full or a replaced server is a kind of its own
+                raise
+            log.error("claim not given back", task_id=text(claim[0]), error=str(met))  # its lease runs out
         except Exception:
             log.exception("claim not given back", task_id=text(claim[0]))
     return len(lost)
