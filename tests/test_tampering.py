@@ -209,17 +209,17 @@ def test_a_job_ends_whatever_stands_under_rqs_records_of_it(service: Service, ke
 
 
 def test_a_claim_that_cannot_be_given_back_keeps_no_other_from_it(service: Service) -> None:
-    enqueue("add", {"a": 1})
-    healthy = enqueue("fail")
-    claim("sms", "one")
-    claim("email", "two")
-    service.redis.set("rq:queue:sms", "x")
+    enqueue("fail")
+    healthy = enqueue("add", {"a": 1})
+    claim("email", "one")  # the first by name, too
+    claim("sms", "two")
+    service.redis.set("rq:queue:email", "x")
     for lease in service.redis.zrange("sira:leases", 0, -1):
         service.redis.zadd("sira:leases", {lease: 1})
 
     rescue.expired()
 
-    assert service.redis.lrange("rq:queue:email", 0, -1) == [healthy.id.encode()]
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [healthy.id.encode()]
 
 
 def test_an_end_that_could_not_be_written_is_still_its_workers_to_write(service: Service) -> None:
