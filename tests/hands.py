@@ -46,7 +46,7 @@ def work_off() -> None:
 
 def claim(queue: str, worker: str = "by-hand") -> tuple[str, str]:
     """Claim the first job of a queue as a worker would: its id and the execution."""
-    execution = f"execution-{queues.new_id()}"
+    execution = queues.new_id().replace("-", "")
     wire.connect().hset(f"rq:worker:{worker}", mapping={"birth": "today", "sira_holds": ""})
     _, packed, *_ = wire.run(wire.connect(), "exchange", worker, LEASE_MS, execution, "", 1, queue)
     return packed[0].decode(), execution

@@ -92,6 +92,17 @@ def test_nobody_is_called_with_a_task_whose_end_cannot_be_seen_yet(service: Serv
     assert outcome.failed(raised.value, retries_left=3, retries=3).name == "wait"
 
 
+@pytest.mark.parametrize("behind", ["cleanup", "c", "h", "h1x", "copy"])
+def test_a_job_whose_id_others_made_of_a_tasks_is_a_job_of_its_own(service: Service, behind: str) -> None:
+    task = enqueue("add", {"a": 1})
+    queue = Queue("maintenance", connection=service.redis, job_class=Job, serializer=Seal)
+    job = queue.enqueue("add", a=40, job_id=f"{task.id}-{behind}")
+
+    work_off()
+
+    assert job.return_value() == {"sum": 42}
+
+
 def test_an_end_that_is_told_late_calls_nobody(service: Service, tmp_path: Path) -> None:
     enqueue("tell_failure", {"path": str(tmp_path / "told")})
     job_id, execution = claim("maintenance")

@@ -11,7 +11,8 @@ from workers.engine.queues import job_fields
 from workers.engine.tables import tasks
 
 MARK, CALLS = "-h", "-c"
-BESIDE = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[hc].+")
+TASK, EXECUTION = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", "[0-9a-f]{32}"
+BESIDE = re.compile(f"{TASK}-(?:h[0-9]+|c(?:{EXECUTION}|foreign))")  # no other: people make ids of ids, too
 
 
 def call(task_id: str, count: int) -> None:
