@@ -276,6 +276,17 @@ def test_ids_of_jobs_that_have_expired_leave_their_registry(service: Service) ->
     assert service.redis.zrange("rq:finished:sms", 0, -1) == [b"kept", b"kept for good"]
 
 
+def test_bytes_that_are_no_text_keep_nothing_else_from_being_tidied(service: Service) -> None:
+    for key in ("rq:workers", "rq:workers:sms"):
+        service.redis.sadd(key, b"rq:worker:\xff")
+    service.redis.sadd("rq:rl-keys", "gone")
+    service.redis.hset("rq:rl:gone", "concurrency", 1)
+
+    reconcile.forget_expired()
+
+    assert not service.redis.sismember("rq:rl-keys", "gone")
+
+
 def test_workers_that_are_gone_leave_all_registries(service: Service) -> None:
     for registry in ("rq:workers", "rq:workers:sms"):
         service.redis.sadd(registry, "rq:worker:gone", "rq:worker:here")

@@ -8,7 +8,9 @@ nobody holds.
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -240,9 +242,12 @@ def forget_expired(queues: Collection[str] = registry.QUEUES) -> None:
         for ends in ("finished", "failed", "canceled"):
             pipeline.zremrangebyscore(f"rq:{ends}:{queue}", "-inf", seconds)
     pipeline.execute()
-    for queue in queues:
-        clean_worker_registry(Queue(queue, connection=connection))
-        Queue(queue, connection=connection, job_class=Job, serializer=Seal).ready_job_registry.cleanup()
-    Group.clean_registries(connection)
-    for limit in RateLimitRegistry.all(connection):
-        limit.cleanup()
+    known = [Queue(queue, connection=connection, job_class=Job, serializer=Seal) for queue in queues]
+    for clean in (
+        *(partial(clean_worker_registry, queue) for queue in known),
+        *(queue.ready_job_registry.cleanup for queue in known),
+        partial(Group.clean_registries, connection),
+        *(limit.cleanup for limit in RateLimitRegistry.all(connection)),
+    ):
+        with suppress(ValueError):  # of bytes that are no text
+            clean()
