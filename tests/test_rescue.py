@@ -12,6 +12,7 @@ from tests.conftest import Service, lines, wait_until
 from tests.faults import alive
 from tests.hands import at_once, claim, expire_leases, told_of
 from workers.engine import doctor, ending, enqueue, find, fleet, keeper, ledger, outcome, rescue
+from workers.engine.tasks import search
 from workers.engine.wire import LEASE_MS
 from workers.engine.worker import Worker
 
@@ -151,6 +152,13 @@ def test_a_stop_puts_a_long_job_back_at_the_front_without_using_a_retry(
     assert service.redis.lrange("rq:queue:maintenance", 0, 0) == [long.id.encode()]
     assert service.redis.hmget(f"rq:job:{long.id}", "retries_left", "sira_losses") == [b"0", None]
     assert find(long.id).state in ("PENDING", "STARTED")
+    assert (find(long.id).state, long.id in ids(find(long.id).state)) == ("PENDING", True)
+    claim("maintenance")
+    assert (find(long.id).state, long.id in ids("STARTED")) == ("STARTED", True)
+
+
+def ids(state: str) -> list[str]:
+    return [task.id for task in search(state=state)[0]]
 
 
 def test_a_stop_takes_less_than_twenty_seconds() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -24,6 +25,8 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COUNTED = ("pending", "done", "failed", "skipped", "unknown")
 STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
+# What a stop has put back before it reported goes on in SQL, and in Redis waits, or begins anew.
+ALSO: dict[Any, Any] = {state: (state, "PROGRESS") for state in ("PENDING", "STARTED")}
 SEARCHED = (tasks.c.status, tasks.c.error_message)
 log = logs.get("tasks")
 
@@ -133,13 +136,16 @@ def search(
     """Tasks, newest first, and the cursor of the next page; `q` looks into ids, statuses and errors."""
     if any(storable(text) != text for text in (scope, state, queue, kind, q) if text):
         return [], None  # nothing in the database is called that
+    if cursor is not None and not ID.fullmatch(cursor):
+        raise InvalidInput([{"field": "cursor", "message": "use next_cursor of the page before"}])
     query = select(tasks).where(tasks.c.released).order_by(tasks.c.id.desc()).limit(limit + 1)
-    for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind), (tasks.c.state, state)):
+    for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind)):
         query = query.where(column == value) if value is not None else query
     if q:
         query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in SEARCHED)))
-    query = query.where(tasks.c.id < _checked(cursor)) if cursor is not None else query
-    found = listed(query)
+    query = query.where(tasks.c.id < cursor) if cursor is not None else query
+    each = [listed(query.where(tasks.c.state == one) if one else query) for one in ALSO.get(state, (state,))]
+    found = sorted(chain(*each), key=lambda task: task.id, reverse=True)[: limit + 1]
     shown = [task for task in found[:limit] if state in (None, task.state)]  # Redis may say that it has moved on
     return shown, found[limit - 1].id if len(found) > limit else None
 
@@ -152,12 +158,6 @@ def listed(query: Select[Any], *, counted: bool = True, detailed: bool = False) 
         page = [_from_row(row, detailed=detailed) for row in rows]
         page = _counted(session, rows, page) if counted else page
     return _merge_live(page)
-
-
-def _checked(cursor: str) -> str:
-    if not ID.fullmatch(cursor):
-        raise InvalidInput([{"field": "cursor", "message": "use next_cursor of the page before"}])
-    return cursor
 
 
 def _counted(session: Any, rows: Sequence[RowMapping], found: list[Task]) -> list[Task]:
@@ -251,9 +251,8 @@ def _laid_over(task: Task, job: dict[bytes, bytes], results: Any, position: Any,
 
 def _ended(task: Task, job: dict[bytes, bytes], results: Any) -> Task:
     ended_at = datetime.fromisoformat(job[b"ended_at"].decode()) if job.get(b"ended_at") else now()
-    if task.state != "SUCCESS":
-        return replace(task, ended_at=ended_at)
-    return replace(task, current=100, total=100, ended_at=ended_at, result=_result(results))
+    gave = {"current": 100, "total": 100, "result": _result(results)} if task.state == "SUCCESS" else {}
+    return replace(task, ended_at=ended_at, **gave)
 
 
 def _result(results: Any) -> Any:
