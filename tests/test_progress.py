@@ -99,6 +99,16 @@ def test_what_is_reported_stays_within_its_bounds(run: Run, reports: list[tuple[
         assert run.meta["from_ms"] <= run.meta["at_ms"]
 
 
+def test_the_pace_of_a_job_that_starts_over_is_that_of_its_new_run(run: Run) -> None:
+    report(10, 100)
+    report(50, 100)
+    run.meta = {**run.meta, "from_ms": run.meta["from_ms"] - 3_600_000, "at_ms": run.meta["at_ms"] - 3_000_000}
+
+    report(11, 100)
+
+    assert (run.meta["from"], run.meta["from_ms"]) == (11, run.meta["at_ms"])
+
+
 def test_the_pace_is_measured_from_the_first_report_and_anew_after_a_step_back(run: Run) -> None:
     report(10, 100)
     report(50, 100)

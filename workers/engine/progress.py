@@ -85,9 +85,10 @@ def kept(sealed: bytes) -> dict[str, Any]:
 
 
 def _meta(before: dict[str, Any], current: int, total: int, status: str | None) -> dict[str, Any]:
-    """`from` and `from_ms` are where and when reporting began: the pace that an honest ETA is made of."""
+    """`from` and `from_ms` are where and when reporting began: the pace that an honest ETA is made of. It begins anew
+    with a step back, as where a job that a deploy or an error has interrupted starts over."""
     at_ms = int(time.time() * 1000)
     began = {"from": before.get("from", current), "from_ms": before.get("from_ms", at_ms)}
-    if current < began["from"]:
+    if current < before.get("current", current):
         began = {"from": current, "from_ms": at_ms}
     return {"current": current, "total": total, "status": status, "at_ms": at_ms, **began}
