@@ -9,7 +9,7 @@ from rq import Queue
 from tests.conftest import Service
 from tests.hands import claim, record_all, redis_away, row_of, settle, work_off
 from workers.db import now
-from workers.engine import bulk, control, enqueue, find, ledger, outcome, reconcile, wire
+from workers.engine import bulk, control, declared, enqueue, find, ledger, outcome, reconcile, wire
 from workers.engine.job import Job
 from workers.engine.queues import push
 from workers.engine.seal import Seal
@@ -154,6 +154,27 @@ def test_the_items_of_a_cancelled_bulk_are_skipped_with_the_reason(anywhere: Ser
 
     assert find(task.id).counts == {"pending": 0, "done": 0, "failed": 0, "skipped": 3, "unknown": 0}
     assert {row["error"] for row in ledger.page(task.id)[0]} == {"İptal edildi"}
+
+
+@pytest.mark.parametrize("between", ["_end_row", "take_up"])
+def test_a_retry_that_comes_in_the_middle_of_a_cancel_is_not_undone(
+    service: Service, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    """A task with many items says that it is REVOKED long before the last of them is skipped."""
+    task = enqueue("square_all", {"numbers": [1, 2, 3]})
+    place: Any = control if between == "_end_row" else declared
+    goes_on = getattr(place, between)
+
+    def retried_first(*given: Any) -> None:
+        control.retry(task.id)
+        goes_on(*given)
+
+    monkeypatch.setattr(place, between, retried_first)
+    control.cancel(task.id)
+
+    assert (row_of(task.id)["state"], row_of(task.id)["ended_at"]) == ("PENDING", None)
+    work_off()
+    assert (find(task.id).state, (find(task.id).counts or {})["done"]) == ("SUCCESS", 3)
 
 
 @pytest.mark.parametrize("call", [control.cancel, control.retry])

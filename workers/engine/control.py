@@ -1,13 +1,14 @@
 """Steering a task from outside: cancel it, or run again what failed."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
-from workers.engine import ending, ledger, noreturn, registry, wire
+from workers.engine import declared, ending, ledger, noreturn, registry, wire
 from workers.engine.events import newest, padded
 from workers.engine.job import KEEP_S
 from workers.engine.queues import push
@@ -36,15 +37,20 @@ def cancel(task_id: str) -> Task:
     if answer == b"noreturn":
         raise noreturn.refusal()
     if answer in (b"waiting", b"absent"):
-        _end_row(task_id)
-        ledger.close(task_id, ending.REASONS["revoked"])  # many: if we die meanwhile, the reconciler goes on with it
+        _end_row(task)
+        with suppress(RedisError):
+            declared.take_up(task_id, set(), None)
+        # Many: if we die meanwhile, the reconciler goes on with it; and if it is retried, they are the retry's.
+        ledger.close(task_id, ending.REASONS["revoked"], if_ended=True)
     return find(task_id)
 
 
-def _end_row(task_id: str) -> None:
-    """Redis has refused the task for good; SQL follows at once, so that no reconciler pushes it again."""
+def _end_row(task: Task) -> None:
+    """Redis has refused the task for good; SQL follows at once, so that no reconciler pushes it again. Unless somebody
+    was quick, and has retried it."""
+    seen = tasks.c.event_id <= padded(task.event_id or "0-0")
     with writing() as session:
-        query = update(tasks).where(tasks.c.id == task_id, tasks.c.ended_at.is_(None))
+        query = update(tasks).where(tasks.c.id == task.id, tasks.c.ended_at.is_(None), seen)
         session.execute(query.values(state="REVOKED", ended_at=now()))
 
 
