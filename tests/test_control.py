@@ -7,7 +7,7 @@ import pytest
 from rq import Queue
 
 from tests.conftest import Service
-from tests.hands import claim, record_all, redis_away, row_of, settle, work_off
+from tests.hands import claim, record_all, redis_away, row_of, settle, told_of, work_off
 from workers.db import now
 from workers.engine import bulk, control, declared, enqueue, find, ledger, outcome, reconcile, wire
 from workers.engine.job import Job
@@ -83,6 +83,23 @@ def test_a_task_that_redis_never_got_is_cancelled_and_its_late_push_refused(
     assert reconcile.reconcile() == 0
     assert anywhere.redis.llen("rq:queue:sms") == 0
     assert not anywhere.redis.exists(f"rq:job:{task.id}")
+    record_all()
+    assert told_of(task.id)[-1].state == "REVOKED", "who watches hears of it"
+
+
+def test_a_retry_that_redis_never_got_can_be_cancelled(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = enqueue("fail")
+    work_off()
+    record_all()
+    with redis_away(monkeypatch):
+        assert control.retry(task.id).state == "PENDING"
+
+    assert control.cancel(task.id).state == "REVOKED"
+
+    monkeypatch.setattr(reconcile, "NEVER_PUSHED_FOR", timedelta(0))
+    assert reconcile.reconcile() == 0
+    with pytest.raises(Conflict):
+        control.cancel(task.id)
 
 
 def test_a_late_push_after_a_cancel_is_refused(service: Service) -> None:

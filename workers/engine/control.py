@@ -29,14 +29,15 @@ def cancel(task_id: str) -> Task:
     if noreturn.is_past(task):
         raise noreturn.refusal()
     try:
-        answer = wire.run(wire.connect(wire.LOOK_TIMEOUT_S), "cancel", task_id, task.queue, KEEP_S)
+        whose = (task_id, task.queue, KEEP_S, task.scope or "")
+        answer = wire.run(wire.connect(wire.LOOK_TIMEOUT_S), "cancel", *whose)
     except RedisError as error:
         raise QueueDown() from error
-    if answer == b"ended":
+    if answer == b"ended" and find(task_id).ended:  # not the run before a retry that Redis never got
         raise Conflict(reason="the task has just ended")
     if answer == b"noreturn":
         raise noreturn.refusal()
-    if answer in (b"waiting", b"absent"):
+    if answer in (b"waiting", b"absent", b"ended"):
         _end_row(task)
         with suppress(RedisError):
             declared.take_up(task_id, set(), None)

@@ -1,11 +1,15 @@
 -- Cancel a task: at once if it waits, by a flag if it runs, by a marker if it was never pushed.
--- ARGV: id, queue, ttl_s
+-- ARGV: id, queue, ttl_s, and of a task its scope, by which one that was never pushed is told of
 -- Returns: 'waiting' (ended now), 'running' (flag set), 'ended' (too late), 'absent' (marker set), 'noreturn' (refused)
 local id, queue, ttl_s = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local key = 'rq:job:' .. id
 local status = read(key, 'status')[1]
 if not status then
   redis.call('SET', 'sira:ended:' .. id, 1, 'EX', ttl_s)
+  if ARGV[4] then
+    tell(id, 'REVOKED', '', '', {ARGV[4], queue, '0'})
+    publish(id)
+  end
   return 'absent'
 end
 local WAITS = {queued = true, scheduled = true, deferred = true, rate_limited = true}
