@@ -12,6 +12,7 @@ from tests.test_ledger import states
 from tests.test_reconcile import AT_ONCE, change, queued
 from workers.db import now, reading
 from workers.engine import control, doctor, enqueue, find, ledger, outcome, wire
+from workers.engine import reconcile as reconciler
 from workers.engine.job import Job
 from workers.engine.reconcile import GOING_ON, close_ended, of_state, reconcile
 from workers.engine.tables import ENDED
@@ -191,3 +192,20 @@ def test_an_end_that_was_deleted_with_the_stream_is_written_all_the_same(service
     assert (row_of(bad.id)["state"], row_of(bad.id)["error_message"]) == ("FAILURE", "no way")
     service.redis.delete(f"rq:job:{good.id}", f"rq:job:{bad.id}")
     assert reconcile(missing_for=timedelta(0)) == 0
+
+
+def test_who_runs_a_bulk_again_has_a_minute_to_open_its_items(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pushed before the last is open, it would end without the rest."""
+    single, bulk = enqueue("fail"), enqueue("square_all", {"numbers": [1, 2]})
+    work_off()
+    record_all()
+    for task in (single, bulk):
+        control._begin_anew(find(task.id))
+    monkeypatch.setattr(reconciler, "NEVER_PUSHED_FOR", timedelta(0))
+
+    assert (reconcile(), queued(service, "email"), queued(service, "pdf")) == (1, [single.id], [])
+
+    monkeypatch.setattr(reconciler, "MISSING_FOR", timedelta(0))
+    assert (reconcile(), queued(service, "pdf")) == (1, [bulk.id])

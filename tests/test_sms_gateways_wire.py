@@ -39,6 +39,17 @@ def test_requests_share_one_connection_and_a_quiet_one_is_not_trusted(gateway, f
     assert fake.connections == 2
 
 
+def test_nothing_is_sent_by_who_was_frozen_as_it_connected(gateway, fake, monkeypatch):
+    """By now others may have heard from the gateway that it never got this request, and have sent it."""
+    monkeypatch.setattr(wire, "FROZEN_S", -1.0)
+
+    with pytest.raises(GatewayAway):
+        gateway.send(some(gateway), KEY)
+
+    monkeypatch.setattr(wire, "FROZEN_S", 30.0)
+    assert {verdict.state for verdict in gateway.send(some(gateway), KEY)} == {"done"}
+
+
 def test_a_proxy_of_the_machine_is_not_asked_for_a_gateway_on_it(gateway, fake, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)

@@ -154,7 +154,7 @@ def told(session: Session, batch: list[Item]) -> None:
 def _begun(way: Way, task_id: str, item: Item, recipient: str, at: datetime) -> dict[str, Any]:
     return {
         **{"company_id": way.company_id, "task_id": task_id, "item_id": item.id or item.position},
-        **{"channel": way.channel, "recipient": Seal.dumps(recipient), "recipient_hash": digest(recipient)},
+        **{"channel": way.channel, "recipient": Seal.dumps(recipient), "recipient_hash": digest(recipient.lower())},
         **{"state": item.state, "provider": way.provider, "account": way.identity, "sent_at": at},
         "request_key": item.request_key,
         "provider_id": item.provider_id,

@@ -32,7 +32,7 @@ def refs(text: str) -> list[str]:
 def digests(text: str) -> list[str]:
     """The keyed hashes of a whole number or address, one for each key of SECRET_KEY; empty for anything else."""
     whole = _whole(text.strip())
-    return hashes(whole) if whole else []
+    return [*hashes(whole), *hashes(whole.lower())] if whole else []  # older ones are of the spelling that was posted
 
 
 def _whole(text: str) -> str | None:

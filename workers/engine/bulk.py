@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from workers.engine import ledger, progress, running, wire
-from workers.engine.claim import is_held
+from workers.engine.claim import alive, is_held
 from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
 from workers.engine.progress import report
@@ -118,13 +118,7 @@ class Items:
         away is no reason to stop working."""
         if not self.run.helps:
             with suppress(RedisError, QueueDown):
-                ledger.give_back(self.run.task_id, self._alive())
-
-    def _alive(self) -> set[str]:
-        """The executions of this task that hold a lease."""
-        leases = map(wire.text, wire.connect().zrange("sira:leases", 0, -1))
-        alive = {":".join(lease.rsplit(":", 2)[1:]) for lease in leases}
-        return {tag for tag in alive if tag.startswith(self.run.task_id)}
+                ledger.give_back(self.run.task_id, alive(self.run.task_id))
 
     def _call_helpers(self, size: int) -> None:
         from workers.engine.helpers import call

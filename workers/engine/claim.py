@@ -76,6 +76,13 @@ def is_held(connection: Any, job_id: str, execution: str) -> bool:
         return True
 
 
+def alive(task_id: str) -> set[str]:
+    """The executions of a task that hold a lease, as they mark what they take: `<job id>:<execution>`."""
+    leases = map(wire.text, wire.connect().zrange("sira:leases", 0, -1))
+    tags = {":".join(lease.rsplit(":", 2)[1:]) for lease in leases}
+    return {tag for tag in tags if tag.startswith(task_id)}
+
+
 def executions() -> Iterator[str]:
     """Ids of 32 digits that nobody else gives: some of this process, and a number."""
     mine = os.urandom(8).hex()

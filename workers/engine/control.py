@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, select, update
 
 from workers.db import now, reading, writing
 from workers.engine import declared, ending, ledger, noreturn, registry, wire
+from workers.engine.claim import alive
 from workers.engine.events import newest, padded
 from workers.engine.job import KEEP_S
 from workers.engine.queues import push
@@ -40,7 +41,7 @@ def cancel(task_id: str) -> Task:
     if answer in (b"waiting", b"absent", b"ended"):
         _end_row(task)
         with suppress(RedisError):
-            declared.take_up(task_id, set(), None)
+            declared.take_up(task_id, alive(task_id), None)
         # Many: if we die meanwhile, the reconciler goes on with it; and if it is retried, they are the retry's.
         ledger.close(task_id, ending.REASONS["revoked"], if_ended=True)
     return find(task_id)

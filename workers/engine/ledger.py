@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    not_,
     null,
     or_,
     select,
@@ -211,12 +212,11 @@ def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
         if not if_ended:
             declared.take_up(task_id, set(), None)
     at, mine = now(), and_(items.c.task_id == task_id, *([HAS_ENDED] if if_ended else []))
-    with writing() as session:
-        sent = and_(mine, items.c.state == "sending", items.c.request_key.is_not(None))
-        session.execute(update(items).where(sent).values(state="unknown", error=UNTOLD, updated_at=at))
+    sent = and_(items.c.state == "sending", items.c.request_key.is_not(None))
     while True:
-        some = select(items.c.id).where(mine, items.c.state.in_(OPEN)).limit(CHUNK_ROWS)
+        some = select(items.c.id).where(mine, items.c.state.in_(OPEN), not_(sent)).limit(CHUNK_ROWS)
         with writing() as session:
+            session.execute(update(items).where(mine, sent).values(state="unknown", error=UNTOLD, updated_at=at))
             query = update(items).where(items.c.id.in_(some))
             changed = session.execute(query.values(state="skipped", error=reason, taken_by=None, updated_at=at))
         if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]

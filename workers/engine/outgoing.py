@@ -14,17 +14,19 @@ Redis was lost as well.
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from workers import settings
 from workers.db import now, writing
 from workers.engine import declared, journal, ledger, outcome, running, wire
 from workers.engine.bulk import Items
+from workers.engine.claim import alive
 from workers.engine.flights import (
     NOT_SENT,
     Caller,
@@ -68,9 +70,10 @@ class Outgoing(Items):
 
         What dead executions left unknown is looked up first, and again at the end.
         """
-        alive = self._alive()
-        declared.take_up(self.run.task_id, alive, note)
-        ledger.give_back(self.run.task_id, alive)
+        with suppress(RedisError, QueueDown):  # then nobody can say who lives
+            living = alive(self.run.task_id)
+            declared.take_up(self.run.task_id, living, note)
+            ledger.give_back(self.run.task_id, living)
         if time.monotonic() - _looked_at.get(self.run.task_id, -ALWAYS) > LOOK_AGAIN_S:
             self._look_up(look_up, note)
         while True:

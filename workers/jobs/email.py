@@ -235,24 +235,22 @@ class Desk:
         by_address: dict[str, list[Item]] = {}
         for item in fresh:
             with suppress(BadAddress):
-                by_address.setdefault(addresses.check(self.to(item)), []).append(item)
+                by_address.setdefault(addresses.check(self.to(item)).lower(), []).append(item)
         found: dict[int, str] = {}
         if self.how.get("once"):
             reached = evidence.reached(self.task_id, map(evidence.digest, by_address))
             for to, items in by_address.items():
                 again = [item for item in items if reached.get(evidence.digest(to), item.id) != item.id] or items[1:]
                 found |= dict.fromkeys((item.position for item in again), "Bu alıcıya bu görevde zaten gönderildi")
-        refusing = evidence.suppressed(self.way.company_id, [to.lower() for to in by_address])
-        for to in by_address:
-            if to.lower() in refusing:
-                reason = "Alıcı bu gönderenden e-posta istemediğini bildirdi"
-                found |= dict.fromkeys((item.position for item in by_address[to]), reason)
+        for to in evidence.suppressed(self.way.company_id, by_address):
+            reason = "Alıcı bu gönderenden e-posta istemediğini bildirdi"
+            found |= dict.fromkeys((item.position for item in by_address[to]), reason)
         return found
 
     def _over_cap(self, item: Item) -> str | None:
         if self.caps.daily is None or self.how.get("counted") or item.state != "pending":
             return None
-        [(what, _)] = limits.admit(self.caps, [(evidence.digest(self.to(item)), sms.name_of(item))])
+        [(what, _)] = limits.admit(self.caps, [(evidence.digest(self.to(item).lower()), sms.name_of(item))])
         return sms.STOPPED["day"] if what else None
 
     def _composed(self, item: Item, draft: Draft, to: str) -> EmailMessage:

@@ -19,6 +19,7 @@ from workers.services.sms_gateways.answers import Answer, refuse_if_busy, retry_
 from workers.services.sms_text import Billing
 
 CONNECT_TIMEOUT_S = 10.0
+FROZEN_S = 30.0
 IDLE_S = 2.0  # many servers close a quiet connection after 5 s; a request sent into that gap would be unknown
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAX_ANSWER_BYTES = 8_000_000
@@ -108,15 +109,18 @@ class Pooled:
 
 
 class _Body:
-    """Bytes that note when the first of them is taken to be sent."""
+    """Bytes that note when the first of them is taken to be sent. None is, where that is long after they were given:
+    the process was frozen as it connected, and by now others may have found that the gateway never got them."""
 
     def __init__(self, content: bytes) -> None:
-        self._content, self.begun = content, False
+        self._content, self._given_at, self.begun = content, time.monotonic(), False
 
     def __len__(self) -> int:
         return len(self._content)
 
     def __iter__(self) -> Iterator[bytes]:
+        if time.monotonic() - self._given_at > FROZEN_S:
+            raise requests.exceptions.ConnectTimeout
         self.begun = True
         yield self._content
 
