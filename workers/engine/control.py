@@ -75,6 +75,8 @@ def retry(task_id: str, only: str | None = None) -> Task:
     row = _begin_anew(task)
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
+        with writing() as session:
+            session.execute(update(tasks).where(tasks.c.id == task_id).values(missing_at=None))
     push(row, replace_ended=True)
     return find(task_id)
 
@@ -82,11 +84,13 @@ def retry(task_id: str, only: str | None = None) -> Task:
 def _begin_anew(task: Task) -> RowMapping:
     """The row, waiting again; Conflict where another retry was quicker, for what it began must not begin once more.
 
-    Before any item is open again: whatever dies in between, no task that has ended has open items.
+    Before any item is open again: whatever dies in between, no task that has ended has open items. Until all are, a
+    bulk is marked as missing, so that no reconciler pushes it.
     """
+    anew = {**begun_anew(task), "missing_at": now() if task.counts is not None else None}
     seen = tasks.c.event_id <= padded(task.event_id or "0-0")
     with writing() as session:
-        query = update(tasks).where(tasks.c.id == task.id, tasks.c.released, seen).values(**begun_anew(task))
+        query = update(tasks).where(tasks.c.id == task.id, tasks.c.released, seen).values(**anew)
         begun = session.execute(query).rowcount  # type: ignore[attr-defined]
         row = session.execute(select(tasks).where(tasks.c.id == task.id, tasks.c.released)).mappings().one_or_none()
     if row is None:  # too old: it is being deleted

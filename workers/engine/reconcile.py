@@ -42,7 +42,7 @@ REASONS = {"REVOKED": ending.REASONS["revoked"], "FAILURE": ending.REASONS["fail
 ENDS = (b"finished", b"failed", b"canceled", b"stopped")
 GOING_ON = [state for state in reversed(STATES) if state not in ENDED]  # what has begun is mostly the oldest
 PUSHED = ("kind", "queue", "scope", "params", "created_at", "due_at")  # what a push reads
-LOOKED_AT = [tasks.c[name] for name in ("id", "state", "event_id", "missing_at", "item_count", *PUSHED)]
+LOOKED_AT = [tasks.c[name] for name in ("id", "state", "event_id", "missing_at", *PUSHED)]
 KNOWN = (*ENDS, b"queued", b"started", b"scheduled", b"deferred", b"rate_limited")
 Waiting = tuple[str, str, datetime | None, bytes]  # id, queue, when it was first missed, status
 _closed_to = datetime.min.replace(tzinfo=UTC)
@@ -121,8 +121,8 @@ def _is_stale(row: RowMapping, found: dict[bytes, bytes]) -> bool:
         return False
     if ended_elsewhere(row["state"], found):
         return False
-    reopened_for = MISSING_FOR if row["item_count"] else NEVER_PUSHED_FOR  # who retries opens its items before the push
-    return _at(row["event_id"]) < now() - reopened_for
+    being_opened = row["missing_at"] is not None and row["missing_at"] > now() - MISSING_FOR  # see control.retry
+    return not being_opened and _at(row["event_id"]) < now() - NEVER_PUSHED_FOR
 
 
 def _fold(row: RowMapping, found: dict[bytes, bytes], missing_for: timedelta) -> None:
