@@ -117,6 +117,19 @@ def test_a_lease_that_ran_out_while_the_server_was_away_counts_for_another(servi
     assert lost(up_s=30) == set(leases)
 
 
+def test_the_dead_are_rescued_also_where_the_server_hides_what_it_is(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    claim("sms", "dead")
+    expire_leases(service)
+    service.redis.execute_command("ACL", "SETUSER", "default", "-info")
+    try:
+        assert rescue.expired() == 1
+    finally:
+        service.redis.execute_command("ACL", "SETUSER", "default", "+info")
+
+    assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
+
+
 def test_the_lease_of_a_job_is_renewed_also_where_its_workers_hash_is_gone(service: Service) -> None:
     """Else another worker would do it a second time beside the first."""
     enqueue("add", {"a": 1})

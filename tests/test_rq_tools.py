@@ -124,6 +124,16 @@ def test_the_pauses_of_a_retry_hold_also_where_a_child_died(service: Service, qu
     assert 90 < service.redis.zscore("rq:scheduled:maintenance", job.id) - seconds <= 101
 
 
+def test_a_pause_that_makes_no_sense_keeps_no_dead_childs_job_back(service: Service, queue: Queue) -> None:
+    job = queue.enqueue("nothing", retry=Retry(max=3))
+    service.redis.hset(job.key, "retry_intervals", "[1e300, -5, 1e300]")
+    claim("maintenance", "mine")
+
+    rescue.dead_child("mine", outcome.child_lost("killed"))
+
+    assert service.redis.zscore("rq:scheduled:maintenance", job.id)
+
+
 def test_a_dependent_between_two_steps_of_a_dead_client_is_put_into_its_queue(service: Service, queue: Queue) -> None:
     parent = queue.enqueue_in(timedelta(hours=1), "nothing")
     child = queue.enqueue("nothing", depends_on=parent)

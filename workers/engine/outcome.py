@@ -7,6 +7,7 @@ import traceback
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -165,8 +166,9 @@ def lost(
         return Outcome("back", lost="1")
     decided = failed(error, retries_left=retries_left, retries=retries)
     if decided.name == "retry" and pauses_s:
-        asked_ms = pause_ms(pauses_s[max(len(pauses_s) - retries_left, 0)])
-        decided = replace(decided, delay_ms=max(decided.delay_ms, asked_ms))
+        with suppress(ValueError):  # anybody may have written one that makes no sense
+            asked_ms = pause_ms(pauses_s[max(len(pauses_s) - retries_left, 0)])
+            decided = replace(decided, delay_ms=max(decided.delay_ms, asked_ms))
     return replace(decided, lost="1")
 
 
