@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from sqlalchemy import event, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.conftest import SECRET, Service, wait_until
-from tests.hands import at_once
+from tests.hands import FORK, at_once
 from workers import db, settings
 from workers.engine.queues import new_id
 from workers.engine.tables import history, keys
@@ -93,6 +94,30 @@ def test_writers_of_sqlite_queue_at_one_lock_in_the_kernel_while_readers_go_on(s
             writer.result(timeout=60)
 
     assert rows() == 2
+
+
+def test_who_is_frozen_in_a_transaction_of_sqlite_holds_nobody_up_for_long_and_the_next_turn_comes(
+    service: Service,
+) -> None:
+    def holds_it() -> None:
+        with db.writing():
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    frozen = FORK.Process(target=holds_it)
+    frozen.start()
+    assert frozen.pid
+    os.waitpid(frozen.pid, os.WUNTRACED)
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(write_row, 1)
+        try:
+            wait_until(refused.done)
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+    frozen.join()
+
+    assert isinstance(refused.exception(), DatabaseDown)
+    write_row(2)
+    assert rows() == 1, "the turn that came too late was given back, and nothing was written in it"
 
 
 def test_a_transaction_that_fails_leaves_nothing(anywhere: Service) -> None:

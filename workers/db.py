@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -187,16 +188,33 @@ def _begin_sqlite(connection: Any) -> None:
 
 @contextmanager
 def _turn(bound: Engine) -> Iterator[None]:
-    """SQLite alone starves its writers for seconds; waiting in the kernel for one file lock is fair."""
+    """SQLite alone starves its writers for seconds; waiting in the kernel for one file lock is fair.
+
+    That wait has no end of its own, so a thread does it where there is one: whoever is frozen in a transaction of its
+    own must not hold up for as long what else this process does. Closing the file gives back what comes too late.
+    """
     if bound.dialect.name != "sqlite":
         yield
         return
     handle = os.open(f"{bound.url.database}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not _is_ours(handle):
+            waiter = Thread(target=fcntl.flock, args=(handle, fcntl.LOCK_EX), daemon=True)
+            waiter.start()
+            waiter.join(FROZEN_FOR_S)
+            if not _is_ours(handle):
+                raise DatabaseDown()
         yield
     finally:
         os.close(handle)
+
+
+def _is_ours(handle: int) -> bool:
+    """Whether the lock is, from now on at the latest: who has it may take it once more."""
+    with suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 @contextmanager
