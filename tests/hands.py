@@ -1,8 +1,9 @@
-"""What the tests of the engine do by hand: fork, claim, settle, record, lose sight of Redis, read all it holds."""
+"""What the tests of the engine do by hand: fork, see who waits for a lock, claim, settle, record, lose Redis."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,12 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
         process.join(DEADLINE_S)
     assert [process.exitcode for process in children] == [0] * count
     return [answer for _, answer in sorted((answers.get() for _ in children), key=lambda pair: pair[0])]
+
+
+def waiters(lock: Path) -> int:
+    """How many processes and threads the kernel lets wait for this file lock."""
+    inode = f":{lock.stat().st_ino} "
+    return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def work_off() -> None:

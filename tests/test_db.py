@@ -19,7 +19,7 @@ from sqlalchemy import event, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.conftest import SECRET, Service, wait_until
-from tests.hands import FORK, at_once
+from tests.hands import FORK, at_once, waiters
 from workers import db, settings
 from workers.engine.queues import new_id
 from workers.engine.tables import history, keys
@@ -73,12 +73,6 @@ def test_writers_in_four_processes_all_get_their_turn(anywhere: Service) -> None
     with db.reading() as session:
         assert session.scalars(select(keys.c.request_hash)).one() == str(WRITERS * TRANSACTIONS), "no write was lost"
         assert len(session.execute(select(history.c.id)).all()) == WRITERS * TRANSACTIONS
-
-
-def waiters(lock: Path) -> int:
-    """How many processes and threads the kernel lets wait for this file lock."""
-    inode = f":{lock.stat().st_ino} "
-    return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_writers_of_sqlite_queue_at_one_lock_in_the_kernel_while_readers_go_on(service: Service) -> None:

@@ -1,18 +1,20 @@
 """What people decide about messages of unknown outcome: written once, with the evidence, and nothing else moves."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from tests import messaging
-from tests.conftest import Service
-from tests.hands import record_all, redis_away, work_off
+from tests.conftest import Service, wait_until
+from tests.hands import record_all, redis_away, waiters, work_off
 from tests.messaging import Office, counts_of, deliveries, items_of, letters
-from workers import messages
+from workers import messages, settings
 from workers.db import now, writing
-from workers.engine import enqueue, find, reconcile, verdicts
+from workers.engine import control, enqueue, find, reconcile, verdicts
 from workers.engine.tables import items
 from workers.errors import Conflict
 from workers.models import Delivery
@@ -105,3 +107,18 @@ def test_what_is_decided_while_redis_is_away_is_sent_when_it_is_back(
     work_off()
 
     assert counts_of(task_id) == {"done": 3, "unknown": 1}
+
+
+def test_a_message_is_not_sent_again_by_who_saw_the_task_before_another_ran_it_again(office: Office) -> None:
+    """It would begin the task anew in the middle of the other's run."""
+    task_id, (first, _) = half_known(office)
+    seen, lock = find(task_id), Path(f"{settings.current().database.removeprefix('sqlite:///')}.lock")
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing() as session:
+            late = pool.submit(verdicts.send_again, task_id, [first], nothing)
+            wait_until(lambda: waiters(lock) == 1)
+            control.begin_anew(session, seen)
+
+        assert "has just been retried" in str(late.exception())
+    assert counts_of(task_id) == {"done": 2, "unknown": 2}

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import RowMapping, select, update
+from sqlalchemy.orm import Session
 
 from workers.db import now, reading, writing
 from workers.engine import declared, ending, ledger, noreturn, registry, wire
@@ -82,17 +84,23 @@ def retry(task_id: str, only: str | None = None) -> Task:
 
 
 def _begin_anew(task: Task) -> RowMapping:
-    """The row, waiting again; Conflict where another retry was quicker, for what it began must not begin once more.
-
-    Before any item is open again: whatever dies in between, no task that has ended has open items. Until all are, a
-    bulk is marked as missing, so that no reconciler pushes it.
-    """
-    anew = {**begun_anew(task), "missing_at": now() if task.counts is not None else None}
-    seen = tasks.c.event_id <= padded(task.event_id or "0-0")
+    """Before any item is open again: whatever dies in between, no task that has ended has open items. Until all are, a
+    bulk is marked as missing, so that no reconciler pushes it."""
     with writing() as session:
-        query = update(tasks).where(tasks.c.id == task.id, tasks.c.released, seen).values(**anew)
-        begun = session.execute(query).rowcount  # type: ignore[attr-defined]
-        row = session.execute(select(tasks).where(tasks.c.id == task.id, tasks.c.released)).mappings().one_or_none()
+        return begin_anew(session, task, missing_at=now() if task.counts is not None else None)
+
+
+def begin_anew(session: Session, task: Task, missing_at: datetime | None = None) -> RowMapping:
+    """The row, waiting again, but later than everything that was told of the task before. Raises UnknownTask, and
+    Conflict where another was quicker, for what it began must not begin once more."""
+    nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
+    ms, _, number = max(padded(newest()), padded(task.event_id or "0-0")).partition("-")
+    anew: dict[str, object] = {**dict.fromkeys(nothing), "missing_at": missing_at, "state": "PENDING", "attempts": 0}
+    anew |= {"current": 0, "total": 100, "event_id": padded(f"{ms}-{int(number) + 1}")}
+    seen = tasks.c.event_id <= padded(task.event_id or "0-0")
+    query = update(tasks).where(tasks.c.id == task.id, tasks.c.released, seen).values(**anew)
+    begun = session.execute(query).rowcount  # type: ignore[attr-defined]
+    row = session.execute(select(tasks).where(tasks.c.id == task.id, tasks.c.released)).mappings().one_or_none()
     if row is None:  # too old: it is being deleted
         raise UnknownTask()
     if not begun:
@@ -140,12 +148,3 @@ def _has(task_id: str, states: tuple[str, ...]) -> bool:
     with reading() as session:
         query = select(items.c.id).where(items.c.task_id == task_id, items.c.state.in_(states)).limit(1)
         return session.execute(query).first() is not None
-
-
-def begun_anew(task: Task) -> dict[str, object]:
-    """The row of a task that begins anew, but later than everything that was told of it before."""
-    nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
-    values: dict[str, object] = dict.fromkeys((*nothing, "missing_at"))
-    ms, _, number = max(padded(newest()), padded(task.event_id or "0-0")).partition("-")
-    later = padded(f"{ms}-{int(number) + 1}")
-    return {**values, "state": "PENDING", "attempts": 0, "current": 0, "total": 100, "event_id": later}

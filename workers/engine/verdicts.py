@@ -9,7 +9,7 @@ from workers.db import now, writing
 from workers.engine import control
 from workers.engine.ledger import ANEW, Item, Note, item_of
 from workers.engine.queues import push
-from workers.engine.tables import items, tasks
+from workers.engine.tables import items
 from workers.engine.tasks import Task, find
 from workers.errors import Conflict
 
@@ -33,7 +33,7 @@ def arrived(task_id: str, item_ids: Sequence[int], note: Note, beside: Beside) -
 def send_again(task_id: str, item_ids: Sequence[int], beside: Beside) -> Task:
     """Send unknown items once more, in a new request, and nothing else of the task; all of them or none (Conflict).
 
-    Raises UnknownTask, and Conflict also while the task runs: the run would end without them.
+    Raises UnknownTask, and Conflict also while the task runs, or is run again: that run would end without them.
     """
     task = find(task_id)
     if not task.ended:
@@ -42,9 +42,8 @@ def send_again(task_id: str, item_ids: Sequence[int], beside: Beside) -> Task:
         batch = _unknown(session, task_id, item_ids)
         again = {"state": "pending", "updated_at": now(), **ANEW}
         session.execute(update(items).where(items.c.id.in_([item.id for item in batch])).values(again))
-        session.execute(update(tasks).where(tasks.c.id == task_id).values(**control.begun_anew(task)))
+        row = control.begin_anew(session, task)
         beside(session)
-        row = session.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one()
     push(row, replace_ended=True)
     return find(task_id)
 
