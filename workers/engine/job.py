@@ -108,7 +108,7 @@ def refuse_large(params: dict[str, Any]) -> None:
     size = len(encode(params))
     if size > ARGUMENTS_LIMIT_BYTES:
         advice = "Store the data as a file and pass its id."
-        raise TooLarge(what="The arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
+        raise TooLarge(what="The set of arguments", size=size, limit=ARGUMENTS_LIMIT_BYTES, advice=advice)
 
 
 def sealed_data(task_id: str, kind: str, params: dict[str, Any], scope: str | None = None, **more: Any) -> bytes:

@@ -151,7 +151,7 @@ FILLED = (  # what fills the holes of errors, and errors that are no exception
     lazy("it waits for the next time"),
     lazy("a party has no name"),
     lazy("a book needs at least one letter"),
-    lazy("The arguments"),
+    lazy("The set of arguments"),
     lazy("Store the data as a file and pass its id."),
     lazy("The file"),
     lazy("Split it, or save it as .xlsx."),
