@@ -16,7 +16,7 @@ from tests.conftest import ROOT, Service, wait_until
 from tests.hands import at_once
 from tests.timing import Declare, clocks, holder_of, only_declared, queued, rows, schedule, task_ids
 from workers.db import now
-from workers.engine import clock, queues, schedules
+from workers.engine import clock, mirror, queues, schedules
 from workers.engine.clock import Clock
 from workers.engine.reconcile import reconcile
 
@@ -151,6 +151,19 @@ def test_what_a_flushed_redis_lost_comes_back_and_the_clock_goes_on(service: Ser
         assert [process.poll() for process in running] == [None, None]
         wait_until(lambda: (reconcile(), set(queued(service)) >= {row.task_id for row in rows()})[1])
         assert_no_gap_and_no_double(service)
+
+
+@pytest.mark.parametrize("key", ["rq:scheduled:pdf", "sira:draining", mirror.KEY, "the first run"])
+def test_what_redis_refuses_keeps_the_clock_from_nothing_else(service: Service, catalogue: Declare, key: str) -> None:
+    catalogue("each_second", **EACH_SECOND)
+    one = Clock()
+    wait_until(lambda: (one._pass(), rows())[1])
+    service.redis.set(f"rq:job:{rows()[0].task_id}" if key == "the first run" else key, "written by somebody else")
+    later = queues.enqueue("each_second", due_at=now() + timedelta(seconds=1))
+
+    wait_until(lambda: (one._pass(), len(rows()) >= 3 and later.id in queued(service))[1])
+
+    assert key == "the first run" or one._told.startswith("redis refuses: "), "for it is there"
 
 
 def freeze_between_transactions(service: Service, process: subprocess.Popen[bytes]) -> None:

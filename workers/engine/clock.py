@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import LockError, RedisError, ResponseError
 from redis.lock import Lock
 from rq_scheduler import Scheduler
 
@@ -39,8 +39,18 @@ log = logs.get("clock")
 def tick(queues: Iterable[str] = registry.QUEUES) -> int:
     """Move due retries and delayed tasks, how many; and pause what has drained. Every keeper does the same."""
     connection = wire.connect()
+    moved = int(wire.run(connection, "promote", AT_ONCE, *queues))
     steering.settle(connection)
-    return int(wire.run(connection, "promote", AT_ONCE, *queues))
+    return moved
+
+
+def _refusal(step: Callable[[], Any]) -> str:
+    """What Redis, which is there, has against this step; nothing if it was done."""
+    try:
+        step()
+    except ResponseError as error:
+        return f"redis refuses: {error}"
+    return ""
 
 
 def run() -> int:
@@ -85,18 +95,12 @@ class Clock(Scheduler):
         return self._stop
 
     def _pass(self) -> None:
-        """Whatever goes wrong is told once and tried again at the next pass: a clock does not stop."""
-        told = ""
+        """Whatever goes wrong is told once and tried again at the next pass: a clock does not stop. What Redis refuses,
+        for instance since something else lies under a key, keeps it from nothing else."""
+        told, steps = "", list[Callable[[], Any]]([tick, self.heartbeat, self._schedule])
         try:
             self._connect()
-            tick()
-            self.heartbeat()
-            if not self._registered:
-                self._register()
-            if self.acquire_lock():
-                self.enqueue_jobs()
-            else:
-                self._make_good()
+            told = "; ".join(filter(None, map(_refusal, steps)))
         except (RedisError, QueueDown) as error:
             told = f"redis is away: {type(error).__name__}"
         except DatabaseDown as error:
@@ -108,6 +112,14 @@ class Clock(Scheduler):
         if told != self._told:
             log.warning("clock waits", reason=told) if told else log.info("clock goes on")
         self._told = told
+
+    def _schedule(self) -> None:
+        if not self._registered:
+            self._register()
+        if self.acquire_lock():
+            self.enqueue_jobs()
+        else:
+            self._make_good()
 
     def _register(self) -> None:
         for what, name in schedules.register(time_of_redis()):

@@ -218,11 +218,12 @@ def settle(at: datetime, after: str = "") -> str:
 
 
 def _statuses(rows: Sequence[Any]) -> list[str]:
-    """What Redis says of each run; nothing of one that it does not have."""
+    """What Redis says of each run; nothing of one that it does not have, or under whose key something else lies."""
     pipeline = wire.connect().pipeline(transaction=False)
     for row in rows:
         pipeline.hget(f"rq:job:{row.task_id}", "status")
-    return [(status or b"").decode() for status in pipeline.execute()]
+    found = pipeline.execute(raise_on_error=False)
+    return [wire.text(status) if isinstance(status, bytes) else "" for status in found]
 
 
 def _state(row: Any, status: str) -> str | None:
