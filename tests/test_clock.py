@@ -166,6 +166,20 @@ def test_what_redis_refuses_keeps_the_clock_from_nothing_else(service: Service, 
     assert key == "the first run" or one._told.startswith("redis refuses: "), "for it is there"
 
 
+def test_a_clock_of_redis_that_stood_ahead_for_a_moment_stops_no_schedule(
+    service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue("nightly", cron="0 0 * * *")
+    one, at = Clock(), clock.time_of_redis()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(clock, "time_of_redis", lambda: at + timedelta(days=3650))
+        one._pass()
+
+    one._pass()
+
+    assert clock.time_of_redis() < schedule("nightly").due_at < at + timedelta(days=2)
+
+
 def freeze_between_transactions(service: Service, process: subprocess.Popen[bytes]) -> None:
     """Whoever is frozen inside a transaction holds SQLite's lock until it wakes, which no clock can help."""
     process.send_signal(signal.SIGSTOP)

@@ -55,6 +55,16 @@ def test_registering_again_keeps_the_due_time_and_the_pause(catalogue: Declare) 
     assert (schedule("hourly").due_at, schedule("hourly").paused) == (before.due_at, True)
 
 
+def test_a_due_time_that_a_clock_which_stood_ahead_left_is_reckoned_anew(catalogue: Declare) -> None:
+    catalogue("hourly", cron="0 * * * *")
+    schedules.register(ago(2, HOUR))
+    occurrences.fire(AT.replace(year=2036))
+
+    schedules.register(AT)
+
+    assert schedule("hourly").due_at == AT + HOUR
+
+
 def test_a_changed_line_or_zone_is_due_anew_and_another_policy_is_not(catalogue: Declare) -> None:
     catalogue("changed", cron="0 0 * * *")
     schedules.register(AT)

@@ -67,7 +67,8 @@ class Clock(Scheduler):
         super().__init__(connection=wire.connect(), interval=EVERY_S, job_class=Job, name=me)
         self._lease_s, self._stop = lease_s, False
         self._lease = Lock(self.connection, LEASE, timeout=lease_s, thread_local=False)
-        self._registered, self._settled_to, self._told = False, "", ""
+        self._seen_at: datetime | None = None
+        self._settled_to, self._told = "", ""
 
     def run(self, burst: bool = False) -> int:
         """Pass after pass until SIGTERM; with `burst` one pass."""
@@ -114,17 +115,18 @@ class Clock(Scheduler):
         self._told = told
 
     def _schedule(self) -> None:
-        if not self._registered:
-            self._register()
+        self._register(time_of_redis())
         if self.acquire_lock():
             self.enqueue_jobs()
         else:
             self._make_good()
 
-    def _register(self) -> None:
-        for what, name in schedules.register(time_of_redis()):
-            log.info("schedule registered", schedule=name, what=what)
-        self._registered = True
+    def _register(self, at: datetime) -> None:
+        """Once; and again where Redis' clock was put back, for what was reckoned from it may lie years ahead."""
+        if self._seen_at is None or at < self._seen_at:
+            for what, name in schedules.register(at):
+                log.info("schedule registered", schedule=name, what=what)
+        self._seen_at = at
 
     def _connect(self) -> None:
         """The server may have come back elsewhere; a lease that was held there ends by itself."""

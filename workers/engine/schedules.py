@@ -69,9 +69,10 @@ def register(at: datetime) -> list[tuple[str, str]]:
     """Bring the rows to what the code declares; safe to repeat, and at once from many clocks. What was done to which:
     added, changed, removed, or unknown here.
 
-    What has not changed keeps its due time, so that a run that came due meanwhile is made good. What the code no
-    longer schedules goes, its history stays. A kind that is unknown here is left alone: another release may know it,
-    or its module could not be imported today; the doctor names it.
+    What has not changed keeps its due time, so that a run that came due meanwhile is made good; but not one behind the
+    next that there is: it was reckoned while Redis' clock stood ahead, and nothing would run before it. What the code
+    no longer schedules goes, its history stays. A kind that is unknown here is left alone: another release may know
+    it, or its module could not be imported today; the doctor names it.
     """
     declared = _declared()
     with writing() as session:
@@ -101,8 +102,9 @@ def _register(session: Session, kind: Kind, row: Any, at: datetime) -> str:
     zone = kind.zone or settings.current().timezone
     values: dict[str, Any] = {"cron": kind.cron, "zone": zone, "overlap": kind.overlap, "missed": kind.missed}
     values["fault"] = None
-    if row is None or (row.cron, row.zone) != (kind.cron, zone):
-        values["due_at"] = cron.following(str(kind.cron), zone, at)
+    due_at = cron.following(str(kind.cron), zone, at)
+    if row is None or (row.cron, row.zone) != (kind.cron, zone) or row.due_at > due_at:
+        values["due_at"] = due_at
     if row is None:
         added = add_new(session, schedules, name=kind.name, paused=False, **values)
         return "added" if added else ""
