@@ -148,6 +148,20 @@ def test_the_digest_names_what_failed_and_keeps_quiet_otherwise(service: Service
     assert "send_sms: 1" in mails()[0]["body"]
 
 
+def test_what_was_missed_in_an_outage_of_days_stands_in_the_first_digest_behind_it(anywhere: Service) -> None:
+    days = timedelta(days=3)
+    missed = {"state": "missed", "lateness_s": days.total_seconds() - 60, "enqueued_at": None}
+    late = {"state": "done", "lateness_s": days.total_seconds() - 60, "enqueued_at": NOON - timedelta(minutes=1)}
+    told_before = {"state": "missed", "lateness_s": 90, "enqueued_at": None}
+    runs = {"never": missed, "nightly": late, "long_ago": told_before}
+    with db.writing() as session:
+        session.execute(
+            insert(occurrences), [{"schedule": name, "due_at": NOON - days, **run} for name, run in runs.items()]
+        )
+
+    assert maintenance.send_daily_digest()["late"] == {"never": 1, "nightly": 1}
+
+
 class Inbox(HTTPServer):
     """An alert service of the tests' own."""
 

@@ -1,9 +1,11 @@
 """The operators, and what they should know in the morning."""
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from workers import db
 from workers.engine.tables import occurrences, schedules, tasks
@@ -42,13 +44,20 @@ def operators() -> list[Operator]:
 def failures_since(since: datetime) -> Failures:
     """A task that ended since then may have been made long before, but most were not: its index is by state."""
     failed = select(tasks.c.kind, func.count()).where(tasks.c.state == "FAILURE", tasks.c.ended_at >= since)
-    OC = occurrences.c
-    late = select(OC.schedule, func.count()).where(
-        OC.due_at >= since, (OC.state == "missed") | (OC.lateness_s > LATE_S)
-    )
     with db.reading() as session:
         return Failures(
             dict(map(tuple, session.execute(failed.group_by(tasks.c.kind).order_by(tasks.c.kind)))),
-            dict(map(tuple, session.execute(late.group_by(OC.schedule).order_by(OC.schedule)))),
+            _late(session, since),
             list(session.scalars(select(schedules.c.name).where(schedules.c.fault.is_not(None)))),
         )
+
+
+def _late(session: Session, since: datetime) -> dict[str, int]:
+    """Runs that were missed or late, by schedule; a run counts when that was noticed, which after a long outage is days
+    behind the time that it was due."""
+    OC = occurrences.c
+    query = select(OC.schedule, OC.due_at, func.coalesce(OC.lateness_s, 0.0)).where(
+        (OC.state == "missed") | (OC.lateness_s > LATE_S)
+    )
+    rows = session.execute(query.where(func.coalesce(OC.enqueued_at, since) >= since).order_by(OC.schedule))
+    return dict(Counter(name for name, due, late_s in rows if due + timedelta(seconds=late_s) >= since))
