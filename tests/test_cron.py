@@ -115,6 +115,8 @@ def assert_both_agree(line: str, zone: str, after: datetime, span: timedelta, st
 @example(line="0 9 1-31 * 5", moment=("UTC", datetime(2028, 2, 29)), start=0)
 @example(line="0 9 */1 * */1", moment=("UTC", datetime(2028, 2, 29)), start=0)
 @example(line="0 0 13 * 5", moment=("UTC", datetime(2028, 2, 29)), start=0)
+@example(line="0 9 1,* * 1", moment=("UTC", datetime(2028, 2, 29)), start=0)
+@example(line="0 9 1 * */3,*", moment=("UTC", datetime(2028, 2, 29)), start=0)
 def test_every_line_comes_when_the_slow_implementation_says(line: str, moment: Any, start: int) -> None:
     zone, at = moment
 
@@ -158,6 +160,9 @@ WALL_CLOCK = [
     ("0 9 * * FRI#1", "UTC", "2026-11-23T00:00Z", ["2026-12-04T09:00Z", "2027-01-01T09:00Z"]),
     ("0 0 9 * 12 FRI#1", "UTC", "2026-11-23T00:00Z", ["2026-12-04T09:00Z", "2027-12-03T09:00Z"]),
     ("0 9 * * L5", "UTC", "2026-11-23T00:00Z", ["2026-11-27T09:00Z", "2026-12-25T09:00Z"]),
+    ("0 9 15 * 1-MON", "UTC", "2026-12-08T00:00Z", ["2026-12-14T09:00Z", "2026-12-15T09:00Z"]),
+    ("5-05 9 * * *", "UTC", "2026-11-23T00:00Z", ["2026-11-23T09:05Z", "2026-11-24T09:05Z"]),
+    ("0 9 L,1-31 * 5", "UTC", "2026-11-23T00:00Z", ["2026-11-23T09:00Z", "2026-11-24T09:00Z"]),
     ("0 0 L * *", "UTC", "2026-11-23T00:00Z", ["2026-11-30T00:00Z", "2026-12-31T00:00Z"]),
 ]
 
@@ -178,6 +183,7 @@ FAULTS = [
     ({"cron": "0 9 1 * FRI#1"}, "forget the day of the month.*write [*] there"),
     ({"cron": "0 9 15 * l5"}, "forget the day of the month"),
     ({"cron": "0 0 9 15 * FRI#1"}, "forget the day of the month"),
+    ({"cron": "0 9 15W * MON"}, "forget the weekday beside W; write [*] there"),
     ({"cron": "0 0 * * * * 2026"}, "five fields"),
     ({"cron": 5}, "five fields"),
     ({"cron": "0 0 * * *", "zone": "Europe/Ankara"}, "IANA.*Europe/Istanbul"),

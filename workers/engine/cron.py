@@ -5,7 +5,7 @@ at the next one that does; a local time that comes twice (the clock is put back)
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,9 +16,10 @@ if TYPE_CHECKING:  # 10 ms that only who has schedules should wait for
 
 FORM = 'five fields (minute hour day month weekday), or six with seconds first, such as "0 9 * * 1" or "*/5 * * * * *"'
 RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
-RANGE_OF_ONE = re.compile(r"\b(\w+)-\1(/\d+)?(?=,|\s|$)")  # croniter reads 5-5 as every number there is
+RANGE = re.compile(r"\b(\w+)-(\w+)(/\d+)?(?=,|\s|$)")
 NTH_WEEKDAY = re.compile(r"(?i)#|(^|,)l\w")
 ONE_S = timedelta(seconds=1)
+ANY = {"*", "?"}
 DAYS, WEEKDAYS = 31, 7
 LOOKED_AT = datetime(2024, 1, 1)
 
@@ -29,8 +30,8 @@ def fault_of(line: object, zone: object) -> str | None:
         return f"cron {line!r} can't be read; write {FORM}"
     if any(RANDOM.search(field) for field in line.split()):
         return f"cron {line!r} leaves the time to chance (H, R), so no two clocks would agree; name the time"
-    if _names_a_weekday_of_the_month_beside_a_day(line):
-        return f"cron {line!r}: croniter would forget the day of the month beside # or L; write * there"
+    if forgotten := _forgotten(line):
+        return f"cron {line!r}: croniter would forget {forgotten}; write * there"
     try:
         _first(line)
     except Exception as error:  # croniter has a family of its own, and ValueError and KeyError for some lines
@@ -38,9 +39,14 @@ def fault_of(line: object, zone: object) -> str | None:
     return _fault_of_zone(zone)
 
 
-def _names_a_weekday_of_the_month_beside_a_day(line: str) -> bool:
+def _forgotten(line: str) -> str:
+    """What croniter makes nothing of where both kinds of days are named; empty if it minds both."""
     day, _, weekday = line.split()[-3:]
-    return day not in ("*", "?") and NTH_WEEKDAY.search(weekday) is not None
+    if {day, weekday} & ANY:
+        return ""
+    if NTH_WEEKDAY.search(weekday):
+        return "the day of the month beside # or L"
+    return "the weekday beside W" if "w" in day.lower() else ""
 
 
 def _fault_of_zone(zone: object) -> str | None:
@@ -82,12 +88,24 @@ def _plain(line: str) -> str:
     list, now the other."""
     from croniter import croniter
 
-    fields = RANGE_OF_ONE.sub(r"\1", line).split()
+    fields = RANGE.sub(_one_of_a_range, line).split()
     found, _ = croniter.expand(" ".join(fields), second_at_beginning=True)
-    both = not {fields[-3], fields[-1]} & {"*", "?"}
-    if both and (found[2] == ["*"] or len(found[2]) == DAYS or found[4] == ["*"] or len(found[4]) == WEEKDAYS):
+    if not {fields[-3], fields[-1]} & ANY and (_are_all(found[2], DAYS) or _are_all(found[4], WEEKDAYS)):
         fields[-3] = fields[-1] = "*"
     return " ".join(fields)
+
+
+def _one_of_a_range(span: re.Match[str]) -> str:
+    """croniter reads 5-5, and 1-MON, as every number there is."""
+    from croniter import croniter
+
+    known = {name: number for names in croniter.ALPHACONV for name, number in names.items()}
+    first, last = (known.get(end.lower(), end.lstrip("0") or 0) for end in span.groups()[:2])
+    return span[1] if str(first) == str(last) else span[0]
+
+
+def _are_all(found: Collection[int | str], count: int) -> bool:
+    return "*" in found or len({*found} - {"l"}) == count
 
 
 @lru_cache(maxsize=1024)
