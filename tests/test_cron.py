@@ -186,6 +186,7 @@ FAULTS = [
     ({"cron": "0 9 15W * MON"}, "forget the weekday beside W; write [*] there"),
     ({"cron": "0 0 * * * * 2026"}, "five fields"),
     ({"cron": 5}, "five fields"),
+    ({"cron": f"0{',0' * 96} 0 * * *"}, "201 characters, and 200 are kept; write ranges"),
     ({"cron": "0 0 * * *", "zone": "Europe/Ankara"}, "IANA.*Europe/Istanbul"),
     ({"cron": "0 0 * * *", "zone": "/etc/passwd"}, "IANA"),
     ({"cron": "0 0 * * *", "zone": 3}, "IANA"),

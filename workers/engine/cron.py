@@ -19,6 +19,7 @@ RANDOM = re.compile(r"(?i)(^|,)[hr](\(|/|,|$)")
 RANGE = re.compile(r"\b(\w+)-(\w+)(/\d+)?(?=,|\s|$)")
 NTH_WEEKDAY = re.compile(r"(?i)#|(^|,)l\w")
 ONE_S = timedelta(seconds=1)
+CHARS = 200  # what the column holds; SQLite would take more, and PostgreSQL would refuse all schedules for one
 ANY = {"*", "?"}
 DAYS, WEEKDAYS = 31, 7
 LOOKED_AT = datetime(2024, 1, 1)
@@ -28,6 +29,8 @@ def fault_of(line: object, zone: object) -> str | None:
     """What is wrong with this line or zone, with the fix; None where nothing is."""
     if not isinstance(line, str) or len(line.split()) not in (5, 6):
         return f"cron {line!r} can't be read; write {FORM}"
+    if len(line) > CHARS:
+        return f"cron {line[:40]!r}… has {len(line)} characters, and {CHARS} are kept; write ranges and steps: 0-59/2"
     if any(RANDOM.search(field) for field in line.split()):
         return f"cron {line!r} leaves the time to chance (H, R), so no two clocks would agree; name the time"
     if forgotten := _forgotten(line):
