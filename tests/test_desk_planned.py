@@ -26,10 +26,12 @@ def test_a_schedule_is_shown_run_paused_and_resumed(catalogue: Declare, desk: De
     ran = [desk.operator.post("/admin/schedules/hourly/run", form).location for _ in range(2)]
     desk.operator.post("/admin/schedules/hourly/pause")
     paused = desk.operator.get("/admin/schedules").text
+    its_page = desk.operator.get("/admin/schedules/hourly").text
     desk.operator.post("/admin/schedules/hourly/resume")
 
     task_id = ran[0].rpartition("/")[2]
     assert ran[0] == ran[1]
+    assert "Paused" in its_page
     assert f"/tasks/{task_id}" in desk.operator.get("/admin/schedules/hourly").text
     assert (
         "/admin/schedules/hourly/resume" in paused,
@@ -43,6 +45,12 @@ def last_run(page: str, name: str) -> str:
     """The last cell of the schedule's row."""
     row = page.partition(f'href="/admin/schedules/{name}">')[2].partition("</tr>")[0]
     return " ".join(re.sub(r"<[^>]+>", " ", row.rpartition("<td>")[2]).split())
+
+
+def test_a_run_that_no_worker_has_begun_is_not_said_to_be_running(catalogue: Declare, desk: Desk) -> None:
+    desk.operator.post("/admin/schedules/hourly/run", {"form_id": "once"})
+
+    assert last_run(desk.operator.get("/admin/schedules").text, "hourly").startswith("not ended yet")
 
 
 def test_a_schedule_that_runs_only_when_there_is_work_says_so_and_seems_not_dead(
