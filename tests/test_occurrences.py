@@ -110,6 +110,22 @@ def test_a_late_run_and_a_missed_one_are_told(catalogue: Declare, capsys: pytest
     assert "it waits for the next time" in text
 
 
+@pytest.mark.parametrize(("overlap", "runs"), [("skip", False), ("queue", False), ("allow", True)])
+def test_a_late_run_is_not_said_to_run_where_the_one_before_may_keep_it_from_that(
+    catalogue: Declare, capsys: pytest.CaptureFixture[str], overlap: str, runs: bool
+) -> None:
+    logs.setup()  # to the streams of this test
+    catalogue("hourly", cron="0 * * * *", overlap=overlap)
+    schedules.register(ago(5, HOUR))
+    occurrences.fire(ago(4, HOUR))
+
+    occurrences.fire(ago(1, HOUR) - timedelta(minutes=5))
+
+    said = capsys.readouterr()
+    assert (states("hourly")[-1] == "enqueued") == runs
+    assert ("unless the one before has not ended" in said.out + said.err) == (not runs)
+
+
 def test_operators_are_alarmed_once_an_hour(
     service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

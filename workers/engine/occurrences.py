@@ -255,9 +255,16 @@ def _tell_lateness(made: Plan, at: datetime) -> None:
     """Before it is written, for who is killed in between must not keep silent; the alarm's key makes it one."""
     first = min([*made.missed, *made.runs])
     if _late_s(first, at) > MISSED_AFTER_S:
-        then = "it runs now" if made.runs else "it waits for the next time"
+        then = _then(made)
         log.warning("schedule was missed", schedule=made.schedule.name, late_s=round(_late_s(first, at)), then=then)
         alarm(made.schedule.name, f"The run of {first.isoformat()} was missed; {then}.", at)
+
+
+def _then(made: Plan) -> str:
+    """Whether the one before has ended is looked up when it is written."""
+    if not made.runs:
+        return "it waits for the next time"
+    return "it runs now" if made.schedule.overlap == "allow" else "it runs now, unless the one before has not ended"
 
 
 def alarm(schedule: str, text: str, at: datetime) -> None:

@@ -148,6 +148,7 @@ FILLED = (  # what fills the holes of errors, and errors that are no exception
     lazy("it has begun what is done whole or not at all; it goes on by itself, to its end"),
     lazy("The schedule was removed."),
     lazy("it runs now"),
+    lazy("it runs now, unless the one before has not ended"),
     lazy("it waits for the next time"),
     lazy("a party has no name"),
     lazy("a book needs at least one letter"),
