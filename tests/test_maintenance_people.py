@@ -162,6 +162,16 @@ def test_what_was_missed_in_an_outage_of_days_stands_in_the_first_digest_behind_
     assert maintenance.send_daily_digest()["late"] == {"never": 1, "nightly": 1}
 
 
+def test_what_failed_since_the_last_digest_is_told_however_long_ago_that_was(anywhere: Service) -> None:
+    hour = timedelta(hours=1)
+    for hours_ago in (72, 1):  # before an outage, and today by hand
+        put_row(kind="send_daily_digest", state="SUCCESS", started_at=NOON - hours_ago * hour, ended_at=NOON)
+    for hours_ago in (74, 70, 2):
+        put_row(kind="send_sms", state="FAILURE", ended_at=NOON - hours_ago * hour)
+
+    assert maintenance.send_daily_digest()["tasks"] == {"send_sms": 2}
+
+
 class Inbox(HTTPServer):
     """An alert service of the tests' own."""
 

@@ -12,6 +12,7 @@ from workers.engine.tables import occurrences, schedules, tasks
 from workers.models import User
 
 LATE_S = 60
+HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ def operators() -> list[Operator]:
     with db.reading() as session:
         found = session.scalars(select(User).where(User.role == "operator", User.active).order_by(User.id))
         return [Operator(user.id, user.company_id, user.email, user.language) for user in found]
+
+
+def untold_since(at: datetime, kind: str) -> datetime:
+    """A day ago; or when the digest (of this kind) before today's began, if that is longer ago: after an outage, at the
+    end of the summer time, or when yesterday's was quicker to begin."""
+    begun = select(func.max(tasks.c.started_at)).where(tasks.c.kind == kind, tasks.c.state == "SUCCESS")
+    with db.reading() as session:
+        last: datetime | None = session.scalar(begun.where(tasks.c.started_at < at - HALF_A_DAY))
+    return min(last or at, at - 2 * HALF_A_DAY)
 
 
 def failures_since(since: datetime) -> Failures:

@@ -80,11 +80,11 @@ def check_password_expiry(within_days: Days = 14) -> dict[str, int]:
 
 @job(queue="maintenance", retries=3, cron="0 7 * * *")
 def send_daily_digest() -> dict[str, Any]:
-    """Tell the operators what failed in the last 24 hours; nothing if all went well."""
+    """Tell the operators what failed since the last digest, and in the last 24 hours; nothing if all went well."""
     from workers.services import notices
 
     at = now()
-    found = operators.failures_since(at - timedelta(days=1))
+    found = operators.failures_since(operators.untold_since(at, "send_daily_digest"))
     for one in operators.operators() if found else []:
         text = notices.digest(one.language, found.tasks, found.late, found.set_aside)
         _mail(one.email, one.company_id, *text, key=f"digest:{one.user_id}:{at:%Y-%m-%d}")

@@ -27,8 +27,13 @@ EXPIRING = {
     ),
 }
 DIGEST = {
-    "tr": ("Sıra: son 24 saatte dikkat isteyenler", "Başarısız görevler", "Kaçan ya da geciken zamanlamalar", "Durdu"),
-    "en": ("Sıra: what went wrong in the last 24 hours", "Failed tasks", "Missed or late schedules", "Set aside"),
+    "tr": (
+        "Sıra: son özetten beri dikkat isteyenler",
+        "Başarısız görevler",
+        "Kaçan ya da geciken zamanlamalar",
+        "Durdu",
+    ),
+    "en": ("Sıra: what went wrong since the last digest", "Failed tasks", "Missed or late schedules", "Set aside"),
 }
 ENDED = {
     "tr": ("{first}", "{first} (ve {more} görev daha)", "... ve {rest} görev daha", "Görevler: {url}/tasks"),
