@@ -8,15 +8,18 @@ import time
 from datetime import timedelta
 from itertools import count, pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import at_once
 from tests.timing import Declare, clocks, holder_of, only_declared, queued, rows, schedule, task_ids
+from workers import db
 from workers.db import now
-from workers.engine import clock, mirror, queues, schedules
+from workers.engine import clock, mirror, queues, schedules, tables
 from workers.engine.clock import Clock
 from workers.engine.reconcile import reconcile
 
@@ -178,6 +181,25 @@ def test_a_clock_of_redis_that_stood_ahead_for_a_moment_stops_no_schedule(
     one._pass()
 
     assert clock.time_of_redis() < schedule("nightly").due_at < at + timedelta(days=2)
+
+
+def test_a_schedule_that_is_resumed_while_redis_hangs_keeps_nobody_from_writing(
+    service: Service, catalogue: Declare
+) -> None:
+    catalogue("nightly", cron="0 0 * * *")
+    schedules.pause("nightly")
+    service.redis.client_pause(5000)
+    resuming, waited_s = Thread(target=schedules.resume, args=("nightly",)), list[float]()
+
+    resuming.start()
+    while resuming.is_alive():
+        began = time.monotonic()
+        with db.writing() as session:
+            session.execute(update(tables.schedules).values(missed="one"))
+        waited_s.append(time.monotonic() - began)
+
+    assert max(waited_s) < 3
+    assert schedules.get("nightly").state == "active"
 
 
 def freeze_between_transactions(service: Service, process: subprocess.Popen[bytes]) -> None:

@@ -188,10 +188,11 @@ def pause(name: str) -> Schedule:
 
 def resume(name: str, at: datetime | None = None) -> Schedule:
     """Go on with the next time after now: what fell into the pause was meant not to run. Raises UnknownSchedule."""
+    at = at or time_of_redis()  # before the transaction: a Redis that hangs must not keep everybody from writing
     with writing() as session:
         row = _row(session, name)
         if row.paused:
-            due_at = cron.following(row.cron, row.zone, at or time_of_redis())
+            due_at = cron.following(row.cron, row.zone, at)
             session.execute(update(schedules).where(S.name == name).values(paused=False, due_at=due_at))
     return get(name)
 
