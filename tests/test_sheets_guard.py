@@ -234,8 +234,8 @@ def test_a_repeated_cell_of_ods_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a" * MB, "field larger"),
-        (b'Cari Kodu;Unvan\r\n"' + b"a;b\r\n" * MB, "field larger"),
+        (b"a" * MB, "1. satırda 131.072 karakterden uzun bir hücre var"),
+        (b'Cari Kodu;Unvan\r\n"' + b"a;b\r\n" * MB, "2. satırdaki çift tırnak kapanmıyor"),
         (b";" * MB, "sütun"),
         (b"\x81\x8d\x9e\x90" * 99, "kodlama"),
     ],

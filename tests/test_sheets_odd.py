@@ -136,3 +136,10 @@ def test_a_web_page_that_is_called_a_workbook_is_told_as_what_it_is(tmp_path: Pa
     path.write_bytes(content)
 
     assert "bu bir HTML veya XML dosyası; Excel'de açıp .xlsx olarak kaydedin" in refusal(path)
+
+
+def test_a_cell_of_a_csv_that_is_too_long_is_told_from_a_file_that_is_broken(tmp_path: Path) -> None:
+    path = tmp_path / "cari.csv"
+    path.write_text(f"Cari Kodu;Unvan\n1;A\n2;{'B' * 140_000}\n")
+
+    assert "içe aktarılamadı: 3. satırda 131.072 karakterden uzun bir hücre var" in refusal(path)

@@ -143,6 +143,23 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(tmp_pa
         read(tmp_path / "cari.csv")
 
 
+@pytest.mark.parametrize("delimiter", [";", ","])
+@pytest.mark.parametrize("closes", ['"Ev" Ltd', '"Ev Ltd', 'Ev" Ltd'])
+def test_a_quote_that_one_of_another_row_closes_does_not_make_one_row_of_both(tmp_path, closes, delimiter):
+    text = f'Cari Kodu;Unvan;Bakiye\n1;"A\n""B"" Ltd";3\n2;"Kale Ltd;5\n3;{closes};7\n4;"C" Ltd;8\n'
+    (tmp_path / "cari.csv").write_text(text.replace(";", delimiter), encoding="utf-8")
+
+    with pytest.raises(SheetRefused, match=r"3\. satırdaki çift tırnak kapanmıyor"):
+        read(tmp_path / "cari.csv")
+
+
+def test_a_quote_that_is_open_for_thousands_of_rows_is_found_in_its_own(tmp_path):
+    (tmp_path / "cari.csv").write_text('Cari Kodu;Unvan\n1;A\n2;"B\n' + "3;Çınar\n" * 20_000, encoding="utf-8")
+
+    with pytest.raises(SheetRefused, match=r"3\. satırdaki çift tırnak kapanmıyor"):
+        read(tmp_path / "cari.csv")
+
+
 def test_rows_keep_their_numbers_over_gaps_empty_rows_and_sums(tmp_path):
     total = ("GENEL TOPLAM", None, None, None, 5)
     xml = (

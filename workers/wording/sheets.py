@@ -45,6 +45,7 @@ SHEETS = {
     "{cell} hücresi var; en çok {limit} sütun okunur, fazlasını silin": (
         "it has a cell {cell}; at most {limit} columns are read, delete the others"
     ),
+    "{row}. satırda {limit} karakterden uzun bir hücre var": "a cell in row {row} has more than {limit} characters",
     "okumak için gereken bellek sınırı aşıyor; dosyayı bölün": "reading it needs too much memory; split the file",
     "{why}; dosya çok büyük, bozuk ya da zararlı olabilir (sade bir .xlsx olarak kaydedip deneyin)": (
         "{why}; it may be too large, broken or harmful (try to save it as plain .xlsx)"

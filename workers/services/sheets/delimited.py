@@ -3,13 +3,14 @@
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
 from workers.errors import SheetRefused
 from workers.services.sheets.blocks import Block, block_of
-from workers.services.sheets.guard import HEAD_ROWS, MB, broken, too_many_columns, too_many_rows
+from workers.services.sheets.guard import HEAD_ROWS, MB, broken, refuse, too_many_columns, too_many_rows
 from workers.services.sheets.shapes import Limits
 
 BLOCK_ROWS = 2_000
@@ -64,17 +65,22 @@ class Delimited:
         return filled
 
     def _records(self, delimiter: str) -> Iterator[list[str]]:
+        number, lines = 0, list[str]()
         with self._path.open(encoding=self._encoding, newline="") as file:
-            reader = csv.reader(chain(file, [_END]), delimiter=delimiter)
+            reader = csv.reader(_noted(chain(file, [_END]), lines), delimiter=delimiter)
             try:
                 for number, row in enumerate(reader, 1):
-                    if row[-1:] == [_END] and len(row) == 1:
+                    if row == [_END]:
                         return
+                    if len(lines) > 1 and not _is_closed(lines, delimiter):
+                        raise _never_closed(number)
+                    lines.clear()
                     yield [] if number == 1 and row and row[0][:4] == "sep=" else row
-            except (csv.Error, UnicodeError) as error:
+            except csv.Error as error:
+                raise _endless(number + 1, over_lines=len(lines) > 1) from error
+            except UnicodeError as error:
                 line, said = reader.line_num, str(error)[:120]
                 raise broken(f"{line}. satır: {said}", f"line {line}: {said}") from error
-            raise broken(f"{number}. satırdaki çift tırnak kapanmıyor", f"a quote in row {number} is never closed")
 
     def _find_delimiter(self) -> str:
         """That which cuts most rows into the same number of cells, two or more; `sep=;` on the first line decides."""
@@ -85,11 +91,39 @@ class Delimited:
         return max(DELIMITERS, key=self._evenness)
 
     def _evenness(self, delimiter: str) -> tuple[int, int]:
-        try:
-            widths = [len(row) for row in islice(self._records(delimiter), SAMPLE_ROWS) if any(row)]
-        except SheetRefused:
-            return 0, 0
+        widths = []
+        with suppress(SheetRefused):  # the rows before tell
+            for row in islice(self._records(delimiter), SAMPLE_ROWS):
+                widths += [len(row)] if any(row) else []
         return max(((widths.count(width), width) for width in widths if width > 1), default=(0, 0))
+
+
+def _noted(source: Iterable[str], lines: list[str]) -> Iterator[str]:
+    for line in source:
+        lines.append(line)
+        yield line
+
+
+def _is_closed(lines: list[str], delimiter: str) -> bool:
+    """Whether the cells that run over these lines end where a cell ends; else a quote of another row closed them, and
+    what lies between is no text but rows."""
+    try:
+        return bool(next(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
+        return False
+
+
+def _never_closed(number: int) -> SheetRefused:
+    return broken(f"{number}. satırdaki çift tırnak kapanmıyor", f"a quote in row {number} is never closed")
+
+
+def _endless(number: int, *, over_lines: bool) -> SheetRefused:
+    """A cell of more characters than the reader takes; over many lines it is a quote that was left open."""
+    if over_lines:
+        return _never_closed(number)
+    limit = csv.field_size_limit()
+    tr = f"{number}. satırda {limit:,} karakterden uzun bir hücre var".replace(",", ".")
+    return refuse(tr, f"a cell in row {number} has more than {limit:,} characters")
 
 
 def _unmarked(row: list[str]) -> list[str]:
