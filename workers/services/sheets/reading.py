@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from workers import errors
-from workers.errors import SheetRefused
+from workers.errors import SheetRefused, SiraError, WorkerLost
 from workers.services.sheets.shapes import CellError, Field, Limits, Problem, Row
 from workers.services.workbooks import Styled
 
@@ -29,6 +29,7 @@ MODULE = "workers.services.sheets.child"
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")  # no secrets: the child reads what strangers wrote
 # Pieces of a megabyte come and go: their memory is used again instead of being fetched anew from the kernel.
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(64 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**27)}
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _TAGS: dict[str, Callable[[Any], Any]] = {
     **{"d": date.fromisoformat, "t": datetime.fromisoformat, "e": CellError},
     "n": lambda styled: Styled(*styled),
@@ -48,7 +49,8 @@ def read(
     """Open one sheet of a file: the one called `sheet_name`, or the visible one whose header fits `fields` best.
 
     `mapping` (field to the user's header) goes before what is proposed, where the sheet has that header; "" leaves a
-    field out. Raises SheetRefused within `limits.seconds`, also NoSuchSheet and NoHeader.
+    field out. Raises SheetRefused within `limits.seconds`, also NoSuchSheet and NoHeader; WorkerLost where the process
+    that reads was killed.
     """
     job = {
         "path": str(path.resolve()),
@@ -216,10 +218,12 @@ class _Child:
             received += part
         return received
 
-    def _death(self) -> SheetRefused:
+    def _death(self) -> SiraError:
         assert self._process
         code = self._process.wait()
-        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        if -code in _FROM_OUTSIDE:  # such as of a machine without memory: it says nothing of the file
+            return WorkerLost(reason=f"killed by {signal.Signals(-code).name}")
+        if code == -signal.SIGXCPU:
             return _lost("okunması çok uzun sürdü", "reading it took too long")
         return _lost(f"okumaya bellek yetmedi ({code})", f"the reader ran out of memory ({code})")
 
