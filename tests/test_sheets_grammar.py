@@ -184,6 +184,18 @@ def test_a_day_comes_back_from_every_way_to_write_it(day):
     assert values.day(datetime.datetime(day.year, day.month, day.day, 13)) == day
 
 
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u200b", "\ufeff", "\u2060", "\u00ad"])
+def test_what_nobody_sees_around_an_amount_or_a_day_does_not_count(mark):
+    assert values.money(f"{mark}1.234,56{mark} TL").value == Decimal("1234.56")
+    assert values.money(f"{mark}-1.234,56{mark}").value == Decimal("-1234.56")
+    assert values.day(f"{mark}31.12.2025{mark}") == date(2025, 12, 31)
+    assert values.money(mark) is values.day(mark) is None
+
+
+def test_two_amounts_over_two_lines_of_a_cell_are_not_one():
+    assert values.money("12\n34").bad
+
+
 @pytest.mark.parametrize(
     "text",
     ["12/31/2025", "31.13.2025", "30.02.2025", "31.12", "2025", "Aralık 2025", "1.1.0025", "31 Foo 2025", "99999"],

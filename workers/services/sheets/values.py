@@ -159,10 +159,10 @@ def money(value: Any) -> Any:
             exact = amounts.cents(value)
             return amounts.number(value) if exact is None else exact
         if kind is str:
-            return amounts.parse(value) if value.strip() else None
+            written = text(value)  # without the marks of right and left that come along with what is copied
+            return amounts.parse(written) if type(written) is str else written
     except Unclear as error:
-        written = text(value)
-        return written if isinstance(written, Said) else Said(error.tr, error.en)
+        return Said(error.tr, error.en)
     return _failed(value) if kind is CellError else _unlike(value, "tutar", "amount")
 
 
@@ -176,7 +176,10 @@ def day(value: Any, epoch: date = days.EPOCH) -> Any:
     if kind is CellError:
         return _failed(value)
     if kind is str:
-        return days.parse(value) or _unlike(value, "tarih", "date") if _word_of(value) else None
+        written = _word_of(value)
+        if not isinstance(written, str):
+            return written
+        return days.parse(written) or _unlike(written, "tarih", "date")
     found = None if kind is bool else days.serial(value, epoch) or (days.parse(str(value)) if kind is int else None)
     if found is None:
         return _unlike(value, "tarih", "date")
