@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.services import turkish
-from workers.services.sheets import amounts, cell_formats, days, rewriting, values
+from workers.services.sheets import amounts, cell_formats, days, meanings, rewriting, values
 from workers.services.sheets.amounts import Unclear
 
 cents = st.decimals(min_value=-(10**12), max_value=10**12, places=2, allow_nan=False)
@@ -165,6 +165,21 @@ def test_a_doubt_or_refusal_writes_amounts_as_its_reader_does_and_never_as_a_pow
 
     assert told[0].startswith(tr)
     assert told[1].startswith(en)
+
+
+@pytest.mark.parametrize("code", ["1,2001E+11", "1.2E+05", "1E+20", " 1,2E+11 "])
+def test_a_code_that_excel_shortened_in_a_csv_is_no_code(code):
+    for column in ([code, "120.01"], [code, None, 7]):
+        found = meanings.of_column("code", column, range(len(column)), None)
+
+        assert found[0].bad
+        assert "kısaltmış" in found[0].tr
+        assert found[1:] == ["120.01"] or found[1:] == [None, "7"]
+
+
+@pytest.mark.parametrize("code", ["E+", "12E+05", "1E5", "A1E+11", "1,2E+11X", "120.E+1"])
+def test_a_code_that_only_looks_shortened_is_one(code):
+    assert meanings.of_column("code", [code], [1], None) == [code]
 
 
 def test_a_short_year_is_of_this_century():

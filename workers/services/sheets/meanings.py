@@ -28,7 +28,7 @@ _NUMBERS = {int, float}
 # Of texts that `text` would leave alone: which are their own value.
 STAYS: dict[str, Callable[[str], Any] | None] = {
     "text": None,
-    "code": None,
+    "code": values.is_whole,
     "tax_number": tax_numbers.is_vkn,
     "email": values.ADDRESS.fullmatch,
     "phone": values.PHONE.fullmatch,

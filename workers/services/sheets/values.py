@@ -27,6 +27,7 @@ _SEVERAL = re.compile(r"[;,\s]+")
 _QUOTED, _NAMED = re.compile(r'"[^"]*"'), re.compile(r"[;,]|(?<=>)")
 PHONE = re.compile(r"\(?\+?\d[\d\s()./-]{5,24}", re.ASCII)
 _AS_DECIMAL = re.compile(r"(\d{9,11})[.,]0{1,2}", re.ASCII)  # how programs write a number that they took for an amount
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,3}", re.ASCII)
 _TAX_SIGNS = re.compile(r"[\s.\-/]")
 _SYMBOL = re.compile(r"\[\$([^\]-]*)[^\]]*\]")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -96,7 +97,13 @@ def _failed(error: CellError) -> Said:
 def code(value: Any) -> Any:
     """Codes are text: 120.10 is not 120.1. A whole number is the same text; see `shown_code` for its format."""
     if type(value) is str:
-        return text(value)
+        written = text(value)
+        if not isinstance(written, str) or is_whole(written):
+            return written
+        tr = f"Excel kodu kısaltmış ({written}), rakamları kayıp; sütunu metin yapıp yeniden kaydedin"
+        return Said(
+            tr, f"Excel shortened the code ({written}), its digits are lost; make the column text and save again"
+        )
     if isinstance(value, float):
         tr = f"Kod sayı olarak kayıtlı ({value}), sondaki sıfırlar kaybolmuş olabilir; metin olarak yazın"
         return Said(tr, f"The code is stored as a number ({value}), its last zeros may be lost; write it as text")
@@ -106,6 +113,11 @@ def code(value: Any) -> Any:
     if isinstance(value, bool):
         return _unlike(value, "kod", "code")
     return text(value)
+
+
+def is_whole(code: str) -> bool:
+    """Not 1,2001E+11, which is what Excel saves of a long code in a csv: other codes become the same."""
+    return not ("E+" in code and _SHORTENED.fullmatch(code))
 
 
 def shown_code(value: int, format: str) -> Any:
