@@ -99,6 +99,27 @@ def test_of_two_amounts_that_fit_alike_none_is_taken_until_somebody_says_which(
     assert mapped(*headings, given={field: second, "alacak": ""})[field] == second
 
 
+@pytest.mark.parametrize(
+    "headings",
+    [
+        ("Borç", "Alacak", "Borç Bakiye", "Alacak Bakiye"),
+        ("Borç Tutarı", "Alacak Tutarı", "Bakiye (B)", "Bakiye (A)"),
+        ("Debit", "Credit", "Debit Balance", "Credit Balance"),
+    ],
+)
+def test_what_moved_in_a_period_is_not_taken_for_the_balances_beside_it(tmp_path: Path, headings: list[str]) -> None:
+    agreeing, odd = ([*zip(headings, ("100", "40", owed, ""), strict=True)] for owed in ("60", "560"))
+    moved, owed = (dict(zip(("borc", "alacak"), pair, strict=True)) for pair in (headings[:2], headings[2:]))
+
+    [refusal] = first_row(tmp_path, *odd).reasons
+
+    assert " / ".join(headings[2:]) in refusal.tr
+    assert first_row(tmp_path, *agreeing).reasons == ()
+    assert first_row(tmp_path, *odd, mapping=moved).reasons == (refusal,), "as a trial found it"
+    mended = first_row(tmp_path, *odd, mapping=owed)
+    assert (mended.values["borc"], mended.reasons) == (560, ())
+
+
 def test_balances_of_two_years_are_not_mixed_up() -> None:
     rows = [(1, ("", "", "2024", "2025")), (2, (*WHO, "Bakiye", "Bakiye"))]
     header = headers.find(rows, list(FIELDS.values()))

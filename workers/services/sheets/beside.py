@@ -7,12 +7,12 @@ from typing import Any
 
 from workers.errors import BadPhone
 from workers.services.sheets.amounts import Amount
-from workers.services.sheets.choosing import Choice
+from workers.services.sheets.choosing import BOTH, Choice
 from workers.services.sheets.meanings import of_column
 from workers.services.sheets.shapes import Field
 from workers.services.sheets.values import Said
 
-HOME, BOTH = "TRY", ("borc", "alacak")
+HOME = "TRY"
 
 
 def first_of(kind: str, values: list[Any], columns: Sequence[list[Any]]) -> list[Any]:
@@ -87,6 +87,30 @@ def _owed(amount: Any) -> Decimal:
     """Below zero for alacak, by its mark or its sign."""
     value = _value(amount) or Decimal(0)
     return -abs(value) if isinstance(amount, Amount) and amount.side == "alacak" else value
+
+
+def at_odds(
+    columns: Sequence[list[Any]], values: Mapping[str, list[Any]], choice: Choice, names: list[str]
+) -> Iterator[tuple[int, str, Said]]:
+    """Rows whose borç and alacak are not what the balances beside them say: then they are what moved in a period, and
+    what was carried into it is in the balances alone."""
+    if not choice.balances:
+        return
+    first, second = BOTH
+    told = {name: of_column("money", columns[at], (), None) for name, at in choice.balances.items()}
+    seen = " / ".join(names[at] for at in choice.balances.values())
+    tr = f"Borç eksi alacak “{seen}” sütunlarını tutmuyor; dönem hareketiyse yüklerken bakiye sütunlarını eşleştirin"
+    en = f"Debit minus credit is not what “{seen}” say; if they only moved in a period, choose the balances at upload"
+    for n, (debit, credit) in enumerate(zip(told[first], told[second], strict=True)):
+        here = values[first][n], values[second][n]
+        if any(isinstance(one, Said) for one in (debit, credit, *here)) or debit is credit is None:
+            continue
+        if _difference(debit, credit) != _difference(*here):
+            yield n, first, Said(tr, en)
+
+
+def _difference(debit: Any, credit: Any) -> Decimal:
+    return (_value(debit) or Decimal(0)) - (_value(credit) or Decimal(0))
 
 
 def left_aside(

@@ -14,6 +14,7 @@ from workers.services.sheets.fitting import (
     SEVERAL,
     aliases,
     folded,
+    is_balance,
     is_carried,
     is_foreign,
     is_latest,
@@ -23,6 +24,8 @@ from workers.services.sheets.shapes import Field
 from workers.services.sheets.values import SIDES, currency_in
 
 _SIDE_HEADINGS = {"yon", "yonu", "tip", "tipi", "tur", "turu", "sekil", "sekli", "cins", "cinsi", ""}
+
+BOTH = ("borc", "alacak")
 
 Pair = tuple[int, int, int]
 
@@ -35,6 +38,7 @@ class Choice:
     `foreign`: beside the column of such a field that of its amount in the row's foreign currency.
     `seconds`: by field, further columns of tax numbers (VKN for firms, TCKN for persons), addresses and phones.
     `carried`: what was owed before, by itself, where no column holds the balance.
+    `balances`: by field, where borç and alacak were taken, the columns of borç bakiye and alacak bakiye beside them.
     `unclear`: columns of which each could be the field's, and none is.
     """
 
@@ -44,6 +48,7 @@ class Choice:
     foreign: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, Sequence[int]] = field(default_factory=dict)
     carried: Sequence[int] = ()
+    balances: Mapping[str, int] = field(default_factory=dict)
     unclear: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
@@ -73,6 +78,7 @@ def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str],
         foreign=foreign,
         seconds=_seconds(here, fields, columns),
         carried=carried,
+        balances=_balances(rivals, fields, columns, names),
         unclear=_unclear(rivals, fields, columns, names, carried) | _twins(rivals, fields, columns, names, own),
     )
 
@@ -154,6 +160,18 @@ def _carried(fields: Sequence[Field], columns: Mapping[str, int], names: Sequenc
     taken = set(columns.values())
     words = [(at, words_of(name)) for at, name in enumerate(names) if at not in taken]
     return [at for at, said in words if not known.isdisjoint(said) and any(map(is_carried, said))]
+
+
+def _balances(
+    rivals: list[Pair], fields: Sequence[Field], columns: Mapping[str, int], names: Sequence[str]
+) -> dict[str, int]:
+    """Both or none, and none where a column holds the balance by itself."""
+    taken = [each.name for each in fields if each.kind == "money" and each.name in columns]
+    if taken != [*BOTH] or any(is_balance(names[columns[name]]) for name in taken):
+        return {}
+    beside = sorted((order, at) for _, order, at in rivals if is_balance(names[at]))
+    found = [(fields[order].name, at) for order, at in beside]
+    return dict(found) if [name for name, _ in found] == [*BOTH] else {}
 
 
 def _unclear(

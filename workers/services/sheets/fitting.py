@@ -94,6 +94,10 @@ def is_carried(word: str) -> bool:
     return word.startswith(_CARRIED) or word == "basi"
 
 
+def is_balance(heading: str) -> bool:
+    return any(word.startswith(("bakiye", "balance")) for word in words_of(heading))
+
+
 def is_foreign(heading: str) -> bool:
     return any(word.startswith("doviz") or word in _FOREIGN_WORDS for word in words_of(heading))
 

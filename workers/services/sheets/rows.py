@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.services import turkish
 from workers.services.sheets.amounts import Amount
-from workers.services.sheets.beside import contradiction, first_of, left_aside, take_foreign
+from workers.services.sheets.beside import at_odds, contradiction, first_of, left_aside, take_foreign
 from workers.services.sheets.blocks import Block
 from workers.services.sheets.headers import Header
 from workers.services.sheets.meanings import of_column
@@ -70,12 +70,13 @@ def understood(block: Block, header: Header, fields: Sequence[Field], at_most: i
         else:
             values[field.name] = [None] * len(numbers)
     _fill_currencies(values, fields, header)
+    odd = list(at_odds(columns, values, header, header.names))
     take_foreign(columns, values, fields, header, header.names)
     _fill_shown_currencies(columns, numbers, values, block.formats, fields, header)
     _fill_shown_sides(columns, numbers, values, block.formats, fields, header)
     _fill_sides(values, fields, header)
     aside = [*_filled(columns, header.others), *left_aside(columns, values, fields, header)]
-    said = [*_taken_out(values, fields), *_left(aside, fields, header, _OTHER_CURRENCY)]
+    said = [*_taken_out(values, fields), *odd, *_left(aside, fields, header, _OTHER_CURRENCY)]
     said += [
         *_left(_turned(values, fields, header), fields, header, _TURNED),
         *_surplus(block, numbers, header, at_most),
