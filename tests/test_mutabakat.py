@@ -1,18 +1,25 @@
 """Letters on their way: an item for each letter and channel, the PDF made once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 
+from tests import face as faces
 from tests import messaging
+from tests.conftest import wait_until
+from tests.face import Face
+from tests.imports_made import BALANCE_HEAD, DAY, counts, letters, xlsx
 from tests.mailbox import Mailbox
 from tests.messaging import Office, configure, deliveries, items_of, phone
+from tests.test_imports import run
 from workers import db, files, messages
 from workers.engine.ledger import Item
 from workers.jobs import mutabakat
 from workers.models import Account
 
-office, box = messaging.office, messaging.box
+office, box, face_anywhere = messaging.office, messaging.box, faces.face_anywhere
+FIRST = 1  # the id of the first letter
 
 
 def letter(office: Office, number: int, **account: Any) -> int:
@@ -125,3 +132,56 @@ def test_a_letter_without_an_address_goes_to_the_one_that_its_account_has_got_si
 
     assert office.ended(sent).state == "SUCCESS"
     assert [item["ref"] for item in items_of(sent)] == ["y***@ornek.com", "k***@ornek.com", "+90…0001", "+90…0001"]
+
+
+def balance(amount: int) -> bytes:
+    """A sheet with one balance."""
+    return xlsx((*BALANCE_HEAD, "E-posta"), ("1", "Bir", "", DAY, "TRY", amount, "", "bir@ornek.com"))
+
+
+def standing(company_id: int) -> list[tuple[str, str]]:
+    """State and amount of each letter."""
+    return [(it["state"], it["snapshot"]["lines"][0]["amount"]) for it in letters(company_id)]
+
+
+def test_a_balance_corrected_while_its_letter_is_on_its_way_becomes_a_letter_of_its_own(
+    office: Office, box: Mailbox
+) -> None:
+    own = office.face.ayse.company_id
+    run(own, balance(100), "mutabakat")
+    office.service.run_worker()
+    box.slow_s = 3.0
+
+    task_id = office.face.ayse.enqueue("send_mutabakat", mutabakat_ids=[FIRST], channels=["email"])
+    wait_until(lambda: "DATA" in box.commands, what="the content of the mail")
+    corrected = run(own, balance(250), "mutabakat")
+
+    assert office.ended(task_id).state == "SUCCESS"
+    assert standing(own) == [("sent", "100.00"), ("draft", "250.00")], "what was sent stays what it was"
+    assert counts(corrected) == (0, 1, 0, 0)
+    assert counts(run(own, balance(250), "mutabakat")) == (0, 0, 1, 0)
+
+
+def test_a_balance_corrected_in_the_moment_its_letter_is_settled_leaves_that_one_alone(face_anywhere: Face) -> None:
+    own = face_anywhere.ayse.company_id
+    run(own, balance(100), "mutabakat")
+    settled = Item(id=1, position=1, value={"id": FIRST, "channel": "email"}, state="done", request_key="k")
+
+    with ThreadPoolExecutor(1) as beside:
+        with db.writing() as session:
+            messages.letters_sent(messages.told)(session, [settled])
+            session.flush()
+            correcting = beside.submit(run, own, balance(250), "mutabakat")
+            wait_until(waits, what="the import at the letter")
+        correcting.result()
+
+    assert standing(own) == [("sent", "100.00"), ("draft", "250.00")]
+
+
+def waits() -> bool:
+    """Whether somebody waits for the transaction that is open; SQLite has one writer, and lets the others wait before
+    they look at anything."""
+    with db.reading() as session:
+        if session.get_bind().dialect.name == "sqlite":
+            return True
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

@@ -19,7 +19,7 @@ from workers.engine.ledger import Item, Note, item_of
 from workers.engine.seal import Seal
 from workers.engine.tables import items
 from workers.errors import NotFound, SealBroken
-from workers.models import Channel, Company, Delivery, Mutabakat, Suppression
+from workers.models import Channel, Company, Delivery, Suppression
 
 ROWS_AT_ONCE, CHUNK = 5000, 100
 SENT = ("sending", "done", "unknown")
@@ -166,16 +166,15 @@ def _told(item: Item) -> dict[str, Any]:
     return {"key": item.request_key, "item": item.id or item.position, **told}
 
 
-def letters_sent(note: Note) -> Note:
-    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent."""
+def letters_sent(note: Note, drawn: Callable[[Item], dict[str, Any] | None] = lambda _: None) -> Note:
+    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, and as what: `drawn`
+    gives the snapshot of which an item was made, where that is known."""
 
     def both(session: Session, batch: list[Item]) -> None:
         note(session, batch)
         letters = [item for item in batch if isinstance(item.value, dict) and "channel" in item.value]
-        ids = [item.value["id"] for item in letters if item.state == "done"]
-        if ids:
-            query = update(Mutabakat).where(Mutabakat.id.in_(ids), Mutabakat.state == "draft")
-            session.execute(query.values(state="sent"), execution_options={"synchronize_session": False})
+        if done := {item.value["id"]: drawn(item) for item in letters if item.state == "done"}:
+            records.sent(session, done)
 
     return both
 

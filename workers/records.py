@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,6 +15,7 @@ from workers.models import Account, Mutabakat
 CHUNK = 500
 SENDER = ("name", "vkn", "tax_office", "address", "phone", "email")
 RECEIVER = ("vkn", "tckn", "tax_office", "email", "phone")
+DRAFT = "draft"
 FIRST_DAY, AHEAD = date(1990, 1, 1), timedelta(days=366)
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
@@ -99,3 +101,21 @@ def snapshot(sender: dict[str, Any], account: Mapping[str, Any], lines: list[dic
     """What a mutabakat keeps of its `sender`, of the fields of an account, and its lines as they are now."""
     receiver = {"name": account["title"], **{name: account[name] for name in RECEIVER}}
     return {**sender, "receiver": receiver, "lines": lines}
+
+
+def lines(snapshot: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Its balances, in an order that says nothing."""
+    return sorted(snapshot["lines"], key=itemgetter("currency"))
+
+
+def sent(session: Session, letters: Mapping[int, dict[str, Any] | None]) -> None:
+    """Say that these drafts are sent: by their ids the snapshots that went out, where that is known. A draft that was
+    corrected meanwhile keeps what went out, and its new balances become a draft beside it, as if they had come later.
+    """
+    drafts = select(Mutabakat).where(M.id.in_(letters), M.state == DRAFT).order_by(M.id).with_for_update()
+    for draft in session.scalars(drafts):
+        corrected, draft.snapshot = draft.snapshot, letters[draft.id] or draft.snapshot
+        draft.state = "sent"
+        if lines(corrected) != lines(draft.snapshot):
+            kept = {name: getattr(draft, name) for name in ("company_id", "account_id", "as_of", "reply_by", "variant")}
+            session.add(Mutabakat(**kept, snapshot=corrected))

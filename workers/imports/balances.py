@@ -9,7 +9,6 @@ from collections import Counter
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -25,12 +24,13 @@ from workers.services.turkish import format_number
 MAX_AMOUNT = Decimal(10**15)
 MAX_LINES = 20
 TRY = "TRY"
-DRAFT, VARIANT = "draft", "pozitif"
+VARIANT = "pozitif"
 A, M = Account.__table__.c, Mutabakat.__table__.c
 LETTERS = (
     select(M.id, M.account_id, M.as_of, M.state, M.snapshot)
     .where(M.account_id.in_(bindparam("accounts", expanding=True)), M.as_of.in_(bindparam("days", expanding=True)))
     .order_by(M.id)
+    .with_for_update()  # a draft that is just being sent is looked at when it has been
 )
 THE_ACCOUNT = select(A.id).where(A.company_id == bindparam("of_company"), A.code == bindparam("of_code"))
 ADD = insert(Mutabakat.__table__).values(account_id=THE_ACCOUNT.scalar_subquery())  # type: ignore[arg-type]  # a Table
@@ -170,9 +170,9 @@ class _Plan:
         account_outcome, after = account
         self.part, self.letter = part, letter
         self.snapshot = records.snapshot(sender, after, _lines(part, letter.snapshot["lines"] if letter else []))
-        same_lines = letter is not None and _sorted(letter.snapshot) == _sorted(self.snapshot)
+        same_lines = letter is not None and records.lines(letter.snapshot) == records.lines(self.snapshot)
         same_receiver = letter is not None and letter.snapshot["receiver"] == self.snapshot["receiver"]
-        draft = letter is not None and letter.state == DRAFT
+        draft = letter is not None and letter.state == records.DRAFT
         self.adds = not same_lines and not draft
         self.changes = draft and not (same_lines and same_receiver)
         moved = self.adds or self.changes or (part.leads and account_outcome != "unchanged")
@@ -182,10 +182,6 @@ class _Plan:
 @lru_cache(maxsize=64)
 def _day(part: int) -> date:
     return date.fromordinal(-part)
-
-
-def _sorted(snapshot: dict[str, Any]) -> list[dict[str, str]]:
-    return sorted(snapshot["lines"], key=itemgetter("currency"))
 
 
 def _letters(session: Session, parts: list[Part], known: dict[str, Any]) -> dict[tuple[str, int], Any]:
@@ -209,7 +205,7 @@ def _write(session: Session, company_id: int, plans: list[_Plan]) -> None:
                 "of_code": plan.part.group,
                 "as_of": _day(plan.part.part),
             },
-            **{"variant": VARIANT, "state": DRAFT, "snapshot": plan.snapshot, "created_at": at},
+            **{"variant": VARIANT, "state": records.DRAFT, "snapshot": plan.snapshot, "created_at": at},
         }
         for plan in plans
         if plan.adds
