@@ -201,6 +201,19 @@ def test_a_connection_that_goes_silent_is_given_up_by_the_kernel_within_fifteen_
     assert 0 < told["TCP_USER_TIMEOUT"] <= 15_000, "a question that nobody takes"
 
 
+@pytest.mark.parametrize("anywhere", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("chosen", "held"), [("off", "local"), ("remote_apply", "remote_apply")])
+def test_a_commit_is_on_the_disk_also_where_the_server_would_not_wait_for_it(
+    anywhere: Service, chosen: str, held: str
+) -> None:
+    """What was declared before a mail goes out must be known after a crash, or it is mailed again."""
+    url = f"{anywhere.settings.database}?options=-csynchronous_commit%3D{chosen}"
+    settings.use(anywhere.settings.model_copy(update={"database_url": url}))
+
+    with db.writing() as session:
+        assert session.scalar(text("SHOW synchronous_commit")) == held
+
+
 def test_wrong_sql_is_its_authors_error_and_not_a_database_that_is_away(anywhere: Service) -> None:
     for wrong in ("SELECT no_such_function(1)", "SELEKT 1"):
         with pytest.raises(DBAPIError) as raised, db.reading() as session:

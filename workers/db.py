@@ -34,6 +34,9 @@ NO_TABLE = re.compile(r"no such (table|column)|(relation|column) .* does not exi
 QUIET: dict[str, Any] = {"hide_parameters": True}  # errors name the statement, never what people posted
 QUIET |= {"json_serializer": lambda value: orjson.dumps(value).decode(), "json_deserializer": orjson.loads}
 FROZEN_FOR_S = 8
+AT_LEAST_LOCAL = (
+    "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 TAKES_NO_WRITES = "25006"  # of PostgreSQL: its host lets it only read, for the disk is full or another leads
 # A route that has gone silent tells nobody, and who waits for its answer waits for ever. So the kernel asks after 5 s
 # of silence whether the other end lives, and gives up what is not acknowledged within 10 s. A query may take any time.
@@ -173,9 +176,11 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _prepare_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
-    """A process that is frozen inside a transaction must not keep its locks for longer than a clock may be away."""
+    """A process that is frozen inside a transaction must not keep its locks for longer than a clock may be away. What
+    is committed must outlive a crash, as in SQLite: what was declared and then forgotten would be sent twice."""
     connection.autocommit = True
     connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_FOR_S}s'")
+    connection.execute(AT_LEAST_LOCAL)
     connection.autocommit = False
 
 
