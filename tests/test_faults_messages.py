@@ -15,10 +15,13 @@ from tests.conftest import wait_until
 from tests.face import new_company
 from tests.faults import Crew, sized
 from tests.gateways import FakeGateway
+from tests.imports_made import BALANCE_HEAD, DAY, xlsx
+from tests.imports_made import letters as letters_of
 from tests.mailbox import Mailbox
-from tests.messaging import FAST, configure, counts_of, items_of, letters, use_gateway
+from tests.messaging import FAST, configure, counts_of, deliveries, items_of, letters, use_gateway
+from tests.test_imports import run
 from workers import db, messages
-from workers.engine import enqueue, find
+from workers.engine import control, enqueue, find
 from workers.jobs import reports
 
 crew = faults.crew
@@ -149,6 +152,35 @@ def test_14_mailers_killed_again_and_again_mail_nobody_twice(crew: Crew, size: d
     assert set(counts) <= {"done", "unknown"}
     assert counts.get("unknown", 0) <= killed, "one mail is under way at a time"
     assert counts["done"] <= len(got) <= size["recipients"]
+
+
+@sized(short={"letters": 60}, full={"letters": 600})
+def test_14_what_a_killed_mailer_has_sent_is_sent_for_good_also_where_its_task_is_cancelled(
+    crew: Crew, size: dict[str, Any]
+) -> None:
+    """Only its journal knows of them. A letter that looked unsent would be chosen again with the next ones."""
+    with Mailbox() as box:
+
+        def stall(_: Any) -> None:
+            box.slow_s = 600.0 if len(box.messages) >= size["letters"] // 2 else 0.0
+
+        box.on_mail = stall
+        configure(crew.service, smtp_url=box.url, mail_from="sira@sira.example", **FAST)
+        company_id, head = new_company("4540536920"), (*BALANCE_HEAD, "E-posta")
+        rows = [(n, f"Cari {n}", "", DAY, "TRY", n, "", f"cari{n}@ornek.com") for n in range(1, size["letters"] + 1)]
+        run(company_id, xlsx(head, *rows), "mutabakat")
+        params = {"mutabakat_ids": [*range(1, size["letters"] + 1)], "channels": ["email"]}
+        task_id, worker = enqueue("send_mutabakat", params, scope=str(company_id)).id, crew.start()
+        wait_until(lambda: box.slow_s and box.commands.count("DATA") > len(box.messages), what="a mail not answered")
+        crew.kill(worker)
+        control.cancel(task_id)
+        crew.start()
+        wait_until(lambda: find(task_id).ended, timeout_s=120, what="the end")
+
+    counts, sent = counts_of(task_id), Counter(it["state"] for it in letters_of(company_id))
+    crew.note(**counts)
+    assert counts["done"] == sent["sent"] == len(box.messages)
+    assert Counter(row.state for row in deliveries(task_id))["done"] == counts["done"]
 
 
 @sized(short={"recipients": 60}, full={"recipients": 400})

@@ -43,7 +43,7 @@ def cancel(task_id: str) -> Task:
     if answer in (b"waiting", b"absent", b"ended"):
         _end_row(task)
         with suppress(RedisError, QueueDown):
-            declared.take_up(task_id, alive(task_id), None)
+            declared.take_up(task_id, alive(task_id))
         # Many: if we die meanwhile, the reconciler goes on with it; and if it is retried, they are the retry's.
         ledger.close(task_id, ending.REASONS["revoked"], if_ended=True)
     return find(task_id)

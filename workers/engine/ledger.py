@@ -210,7 +210,7 @@ def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
 
     with suppress(RedisError):  # then nothing can be proved
         if not if_ended:
-            declared.take_up(task_id, set(), None)
+            declared.take_up(task_id, set())
     at, mine = now(), and_(items.c.task_id == task_id, *([HAS_ENDED] if if_ended else []))
     sent = and_(items.c.state == "sending", items.c.request_key.is_not(None))
     while True:

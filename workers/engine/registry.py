@@ -42,6 +42,7 @@ class Kind:
     single: bool = False
     share: bool = True
     sift: Callable[..., Any] | None = None
+    note: Callable[..., None] | None = None
     on_success: Callable[..., Any] | None = None
     on_failure: Callable[..., Any] | None = None
     cron: str | None = None
@@ -178,10 +179,10 @@ def job(*, queue: str, **declared: Any) -> Callable[[Function], Function]:
     Options: retries=3, soft_limit_s, hard_limit_s, items (the bulk parameter: the function is called anew for each
     slice of two seconds, with what is left; an item is done when the next is asked for), parallel, single (a bulk of
     one: its parameters are the item), share (False: it waits behind no other task of its company), sift (`(rows,
-    params, Asked) -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), on_success,
-    on_failure,
-    cron, zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; if
-    not, there is no run), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its company is told
+    params, Asked) -> [Entry]`: what of the posted rows becomes which item, refused ones with the reason), note (a
+    ledger.Note: what is written beside items of which a dead worker's journal tells), on_success, on_failure, cron,
+    zone, overlap="skip", missed="one", when (asked at each time of `cron` whether there is anything to do; if not,
+    there is no run), accepted={"tr": …, "en": …} (what its starter is told), ended={…} (what its company is told
     when it succeeded, or a function that makes it of the result, also of one that is unreadable), quiet (nobody is
     told; the default for maintenance), no_return (asked with the id of a task at a cancel: whether it is past what can
     be left undone, see noreturn.py). `.delay(**params)` enqueues it.

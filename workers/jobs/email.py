@@ -136,7 +136,7 @@ def send_notice(to_email: str, subject: str, body: str) -> dict[str, int]:
     return send_email(to_email, subject, body)
 
 
-@job(queue="email", retries=TRIES, items="emails", sift=_many, accepted=MANY, ended=MANY_SENT)
+@job(queue="email", retries=TRIES, items="emails", sift=_many, note=evidence.told, accepted=MANY, ended=MANY_SENT)
 def send_bulk_emails(emails: list[Mail]) -> dict[str, int]:
     """Send many mails, one to each recipient; none to who asked for no more (RFC 8058)."""
     with mail_desk(outgoing.of(emails), this_task().company_id, _read, bulk=True, once=True) as desk:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LETTERS = {"tr": "Mektuplar gönderiliyor...", "en": "Sending the letters..."}
 SENT = {"tr": "Mektuplar gönderildi!", "en": "The letters were sent!"}
+FOUND_OUT = evidence.letters_sent(evidence.told)
 MutabakatId = Annotated[int, Ref("mutabakat")]
 
 
@@ -36,7 +37,7 @@ def _channels(named: Iterable[str]) -> list[str]:
     return [channel for channel in ("email", "sms") if channel in named]
 
 
-@job(queue="email", retries=TRIES, items="mutabakat_ids", sift=_letters, accepted=LETTERS, ended=SENT)
+@job(queue="email", retries=TRIES, items="mutabakat_ids", sift=_letters, note=FOUND_OUT, accepted=LETTERS, ended=SENT)
 def send_mutabakat(mutabakat_ids: list[MutabakatId], channels: list[Literal["email", "sms"]]) -> dict[str, int]:
     """Send letters of mutabakat: made as PDF (once), mailed as attachment, announced by SMS."""
     given = mutabakat_ids
@@ -53,7 +54,7 @@ def send_mutabakat(mutabakat_ids: list[MutabakatId], channels: list[Literal["ema
             desks["sms"] = open_desks.enter_context(sms.sms_desk(work, company_id, post.announcement))
         for desk in desks.values():
             desk.note = evidence.letters_sent(desk.note, post.drawn)
-        for batch in work.requests(READ_AHEAD, post.look_up(desks), evidence.letters_sent(evidence.told)):
+        for batch in work.requests(READ_AHEAD, post.look_up(desks), FOUND_OUT):
             post.fetch(batch)
             for channel, desk in desks.items():
                 if mine := [item for item in batch if item.value["channel"] == channel]:

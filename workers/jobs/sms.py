@@ -99,7 +99,7 @@ def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> 
         return desk.send_all()
 
 
-@job(queue="sms", retries=TRIES, items="messages", sift=_many, accepted=MANY, ended=SENT[1])
+@job(queue="sms", retries=TRIES, items="messages", sift=_many, note=evidence.told, accepted=MANY, ended=SENT[1])
 def send_bulk_sms(messages: list[Message], company_id: int, plain: bool = False) -> dict[str, int]:
     """Send many SMS, one to each recipient."""
     with sms_desk(outgoing.of(messages), company_id, _reader(plain), once=True) as desk:
