@@ -1,11 +1,13 @@
 """Workers on the desk: what they run, how they restart and pause."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
 from threading import Timer
 
+from app.desk import crew
 from tests import desk as desks
 from tests.conftest import Service, lines, title_of, wait_until
 from tests.desk import Desk, acts
@@ -33,6 +35,27 @@ def test_workers_are_listed_with_what_they_run_and_restart_after_it(desk: Desk, 
     wait_until(lambda: worker.children() not in ([], [before]), what="a fresh child")
     assert find(task.id).state == "SUCCESS"
     assert acts() == [("workers restart", name)]
+
+
+def test_the_workers_of_one_process_stand_together(desk: Desk, service: Service) -> None:
+    first, second = service.run_worker(concurrency=2), service.run_worker()
+    wait_until(lambda: len(workers_of(service)) == 3, what="workers that are registered")
+
+    text = desk.operator.get("/admin/workers").text
+
+    host = os.uname().nodename
+    headings = sorted(re.findall(r"<h2[^>]*>([^<]+?) <small", text))
+    assert headings == sorted(f"{host} · {worker.pid}" for worker in (first, second))
+    assert text.count("Restart all of this process") == 1
+    assert "2 worker processes" in desk.operator.get("/admin").text
+
+
+def test_two_containers_of_one_name_are_two_processes(desk: Desk, service: Service) -> None:
+    for name in ("box-7-0a1f-1-1", "box-7-0a1f-2-1", "box-7-1234-1-1", "named"):
+        service.redis.hset(f"rq:worker:{name}", mapping={"birth": "2026-01-01T00:00:00.000000Z", "hostname": "box"})
+        service.redis.sadd("rq:workers", f"rq:worker:{name}")
+
+    assert [(process.pid, len(process.slots)) for process in crew.processes()] == [("7", 2), ("7", 1), ("named", 1)]
 
 
 def test_a_worker_whose_keeper_does_not_listen_yet_restarts_all_the_same(desk: Desk, service: Service) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from workers.engine import inspect
 from workers.engine.helpers import task_of
 
-NAME = re.compile(r"(?P<host>.+)-(?P<pid>\d+)-\d+-\d+")  # see workers/engine/fleet.py
+NAME = re.compile(r"(?P<fleet>.+-(?P<pid>\d+)-[0-9a-f]{4})-\d+-\d+")  # see workers/engine/fleet.py
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,15 @@ class Process:
 
 
 def processes() -> list[Process]:
-    """All that are registered, by host and process id. Raises QueueDown."""
+    """All that are registered, by host and process. Raises QueueDown."""
     running = {row["worker"]: row for row in inspect.active()}
     found: dict[tuple[str, str], Process] = {}
     for row in inspect.workers():
         named = NAME.fullmatch(row["worker"])
-        where = (row["hostname"] or "", named["pid"] if named else row["worker"])
-        found.setdefault(where, Process(*where, row["queues"])).slots.append(_slot(row, running.get(row["worker"], {})))
+        fleet, pid = named.group("fleet", "pid") if named else (row["worker"], row["worker"])
+        host = row["hostname"] or ""
+        process = found.setdefault((host, fleet), Process(host, pid, row["queues"]))
+        process.slots.append(_slot(row, running.get(row["worker"], {})))
     return [found[where] for where in sorted(found)]
 
 
