@@ -43,6 +43,42 @@ def test_what_can_be_counted_is_a_number_and_queues_are_a_list(service: Service)
     assert (odd["successful_job_count"], odd["pid"], odd["queues"]) == (0, None, [])
 
 
+@pytest.mark.parametrize("birth", ["yesterday", "2026-01-01T00:00:00", "9999-12-31T23:59:59+00:00"])
+def test_what_others_wrote_into_a_hash_is_a_time_and_a_number_or_nothing(service: Service, birth: str) -> None:
+    enqueue("add", {"a": 1})
+    (job,) = service.redis.lrange("rq:queue:sms", 0, -1)
+    service.redis.hset(b"rq:job:" + job, "enqueued_at", birth)
+    service.redis.zadd("rq:wip:pdf", {"somebody's:1": 1})
+    service.redis.hset("rq:job:somebody's", mapping={"started_at": birth})
+    odd = {"birth": birth, "last_heartbeat": birth, "successful_job_count": "9" * 5000, "pid": "9" * 30}
+    service.redis.hset("rq:worker:odd", mapping=odd)
+    service.redis.sadd("rq:workers", "rq:worker:odd")
+
+    (worker,) = inspect.workers()
+
+    assert [worker[name] for name in ("birth", "last_heartbeat", "successful_job_count", "pid")] == [
+        None,
+        None,
+        0,
+        None,
+    ]
+    assert [row["waiting_since"] for row in inspect.queues()] == [None] * 5
+    assert [row["started_at"] for row in inspect.active()] == [None]
+
+
+def test_beside_a_key_that_is_no_hash_the_others_are_told(service: Service) -> None:
+    enqueue("add", {"a": 1})
+    (job,) = service.redis.lrange("rq:queue:sms", 0, -1)
+    for key in (b"rq:job:" + job, "rq:job:somebody's", "rq:worker:odd"):
+        service.redis.set(key, "text")
+    service.redis.zadd("rq:wip:pdf", {"somebody's:1": 1})
+    service.redis.sadd("rq:workers", "rq:worker:odd")
+
+    assert inspect.workers() == []
+    assert {row["queue"]: row["waiting"] for row in inspect.queues()}["sms"] == 1
+    assert [row["task_id"] for row in inspect.active()] == ["somebody's"]
+
+
 def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> None:
     later = queues.enqueue("nothing", due_at=now() + timedelta(hours=2))
     sooner = queues.enqueue("add", {"a": 1}, due_at=now() + timedelta(hours=1))

@@ -1,13 +1,19 @@
 """What the service is doing right now, as rows for people and programs (Celery's inspect, for RQ)."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from workers.engine import registry, steering, wire
+from workers.engine.queues import DUE_YEARS
 
 LISTED = 1000
+DIGITS = 15  # of a number that every reader of JSON takes
 COUNTS = ("successful_job_count", "failed_job_count")
 BORN = ("hostname", "pid", "birth", "version", "python_version")
+WORKER = ("state", "last_heartbeat", *BORN, *COUNTS, "queues", "sira_holds")
 
 
 @wire.plainly()
@@ -18,9 +24,9 @@ def active() -> list[dict[str, Any]]:
     for queue in registry.QUEUES:
         for both in connection.zrange(f"rq:wip:{queue}", 0, LISTED - 1):
             job_id = wire.text(both).partition(":")[0]
-            kind, worker, started = connection.hmget(f"rq:job:{job_id}", "description", "worker_name", "started_at")
-            row = {"task_id": job_id, "kind": _text(kind), "queue": queue, "worker": _text(worker)}
-            rows.append({**row, "started_at": _text(started)})
+            told = _fields(connection, f"rq:job:{job_id}", "description", "worker_name", "started_at")
+            row = {"task_id": job_id, "kind": told["description"], "queue": queue, "worker": told["worker_name"]}
+            rows.append({**row, "started_at": _time(told["started_at"])})
     return rows
 
 
@@ -65,8 +71,8 @@ def workers() -> list[dict[str, Any]]:
     """The workers that are registered, busy or idle; a slot is a worker."""
     connection, rows = wire.connect(wire.PUSH_TIMEOUT_S), []
     for key in sorted(connection.smembers("rq:workers")):
-        found = {wire.text(name): _text(value) for name, value in connection.hgetall(key).items()}
-        if found:
+        found = _fields(connection, key, *WORKER)
+        if any(found.values()):
             row = {"worker": wire.text(key).removeprefix("rq:worker:"), **_worker(found)}
             rows.append({**row, "current_job": _current(connection, key, found)})
     return rows
@@ -74,7 +80,7 @@ def workers() -> list[dict[str, Any]]:
 
 def _current(connection: Any, key: bytes, found: dict[str, str | None]) -> str | None:
     """Ours say it at once; of a stock worker RQ's own set tells it."""
-    if holds := found.get("sira_holds"):
+    if holds := found["sira_holds"]:
         return holds.rpartition(":")[0].rpartition(":")[2]
     running = [wire.text(both).partition(":")[0] for both in connection.smembers(key + b":executions")]
     return running[0] if running else None
@@ -96,9 +102,9 @@ def queues() -> list[dict[str, Any]]:
         pipeline.lindex(f"rq:queue:{queue}", 0)
         waiting, *counts, paused, draining, first = pipeline.execute()
         row = dict(zip(("running", "scheduled", "failed", "finished"), counts, strict=True))
-        since = _text(connection.hget(b"rq:job:" + first, "enqueued_at")) if first else None
+        since = _fields(connection, b"rq:job:" + first, "enqueued_at")["enqueued_at"] if first else None
         steered = {"paused": bool(paused), "draining": bool(draining)}
-        rows.append({"queue": queue, "waiting": waiting, **row, **steered, "waiting_since": since})
+        rows.append({"queue": queue, "waiting": waiting, **row, **steered, "waiting_since": _time(since)})
     return rows
 
 
@@ -132,15 +138,32 @@ def registered() -> list[dict[str, Any]]:
 
 def _worker(found: dict[str, str | None]) -> dict[str, Any]:
     """What RQ keeps of a worker, of which it makes text."""
-    told: dict[str, Any] = {name: found.get(name) for name in ("state", "last_heartbeat", *BORN)}
-    numbers = {name: _whole(found.get(name)) for name in COUNTS}
-    queues = [name for name in (found.get("queues") or "").split(",") if name]
-    return {**told, **numbers, "queues": queues, "pid": _whole(found.get("pid")) or None}
+    told: dict[str, Any] = {name: found[name] for name in ("state", "last_heartbeat", *BORN)}
+    times = {name: _time(found[name]) for name in ("last_heartbeat", "birth")}
+    numbers = {name: _whole(found[name]) for name in COUNTS}
+    queues = [name for name in (found["queues"] or "").split(",") if name]
+    return {**told, **times, **numbers, "queues": queues, "pid": _whole(found["pid"]) or None}
+
+
+def _fields(connection: Any, key: str | bytes, *names: str) -> dict[str, str | None]:
+    """These fields of a hash; of a key that somebody made something else, nothing."""
+    values = [None] * len(names)
+    with suppress(ResponseError):
+        values = connection.hmget(key, *names)
+    return dict(zip(names, map(_text, values), strict=True))
+
+
+def _time(value: str | None) -> str | None:
+    """None of what is no instant in the calendar, whoever wrote it there."""
+    with suppress(ValueError):
+        at = datetime.fromisoformat(value or "")
+        return value if at.tzinfo and at.year in DUE_YEARS else None
+    return None
 
 
 def _whole(value: str | None) -> int:
     """0 of what is no number, whoever wrote it there."""
-    return int(value) if value and value.isdecimal() else 0
+    return int(value) if value and value.isdecimal() and len(value) <= DIGITS else 0
 
 
 def _text(value: bytes | None) -> str | None:
