@@ -59,7 +59,7 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
 
 def _wrong_types(mend: bool) -> Iterator[Finding]:
     """Keys of the service under which somebody wrote something else; it is kept under another name."""
-    connection = wire.connect()
+    connection = wire.connect(wire.LOOK_TIMEOUT_S)  # the first look, for which a person waits
     pipeline = connection.pipeline(transaction=False)
     for key in KEYS:
         pipeline.type(key)

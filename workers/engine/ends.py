@@ -95,7 +95,7 @@ def complete_until() -> datetime | None:
     The recorder may be behind: then it is just before the first entry that it has still to write.
     """
     try:
-        connection = wire.connect()
+        connection = wire.connect(wire.LOOK_TIMEOUT_S)
         mark, at = (connection.get(RECORDED) or b"0-0").decode(), now()
         waiting = connection.xrange(STREAM, f"({mark}", count=1)
     except (RedisError, QueueDown):

@@ -49,7 +49,8 @@ def _template(name: str, row: Any) -> dict[str, Any]:
 def strangers() -> list[bytes]:
     """The entries that are no mirror of ours."""
     try:
-        return [one for one in wire.connect().zrange(KEY, 0, -1) if not one.startswith(OURS.encode())]
+        found = wire.connect(wire.LOOK_TIMEOUT_S).zrange(KEY, 0, -1)
+        return [one for one in found if not one.startswith(OURS.encode())]
     except (RedisError, QueueDown):
         return []
 

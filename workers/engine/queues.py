@@ -274,7 +274,7 @@ def _fields_of(kind: Kind) -> tuple[Any, ...]:
 def require() -> None:
     """Raises QueueDown unless Redis answers: NotRunning where it would be that of a `flask up`, and none runs."""
     with wire.plainly():
-        wire.connect().ping()
+        wire.connect(wire.LOOK_TIMEOUT_S).ping()
 
 
 def ping() -> bool:

@@ -45,7 +45,7 @@ def drain(queue: str) -> None:
 def _change(queue: str, what: str, *, draining: bool, paused: bool) -> None:
     if queue not in registry.QUEUES:
         raise NotFound()
-    with wire.plainly(), wire.connect().pipeline() as both:
+    with wire.plainly(), wire.connect(wire.LOOK_TIMEOUT_S).pipeline() as both:
         both.hset(DRAINING, queue, _newest_id()) if draining else both.hdel(DRAINING, queue)
         both.sadd(PAUSED, queue) if paused else both.srem(PAUSED, queue)
         both.execute()
@@ -54,7 +54,7 @@ def _change(queue: str, what: str, *, draining: bool, paused: bool) -> None:
 
 def _newest_id() -> str:
     """An id that sorts behind those of all tasks accepted by now (see queues.new_id)."""
-    seconds, microseconds = wire.connect().time()
+    seconds, microseconds = wire.connect(wire.LOOK_TIMEOUT_S).time()
     stamp = f"{seconds * 1000 + microseconds // 1000:012x}"
     return f"{stamp[:8]}-{stamp[8:]}-8"
 
@@ -93,13 +93,13 @@ def _has_older(connection: Any, queue: str, newest: str) -> bool:
 def suspend() -> None:
     """Let no worker claim anything, of any queue, until `wake`."""
     with wire.plainly():
-        wire.connect().set(WORKERS_SUSPENDED, 1)
+        wire.connect(wire.LOOK_TIMEOUT_S).set(WORKERS_SUSPENDED, 1)
     log.info("workers suspended")
 
 
 def wake() -> None:
     with wire.plainly():
-        wire.connect().delete(WORKERS_SUSPENDED)
+        wire.connect(wire.LOOK_TIMEOUT_S).delete(WORKERS_SUSPENDED)
     log.info("workers go on")
 
 
@@ -120,7 +120,7 @@ def restart(workers: Iterable[str]) -> tuple[list[str], list[str]]:
     """Let workers (slots) end their job, go, and be replaced by fresh processes: RQ's command `shutdown`. Gives those
     that heard it, and those for which nobody listens; one that is gone is in neither. Raises QueueDown."""
     with wire.plainly():
-        connection, heard = wire.connect(), list[str]()
+        connection, heard = wire.connect(wire.LOOK_TIMEOUT_S), list[str]()
         deaf = [name for name in workers if connection.sismember("rq:workers", f"rq:worker:{name}")]
         deadline = time.monotonic() + HEARD_WITHIN_S
         while True:
