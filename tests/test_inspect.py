@@ -115,6 +115,13 @@ def test_the_catalogue_is_listed_with_what_each_kind_does(service: Service) -> N
     assert rows["add"]["summary"] == "Add two numbers."
 
 
+def test_no_kind_is_summed_up_in_half_a_sentence(service: Service) -> None:
+    told = {row["kind"]: row["summary"] for row in inspect.registered()}
+
+    assert [kind for kind, summary in told.items() if summary and not summary.endswith(".")] == []
+    assert told["tidy_up"].endswith("dead tokens; refresh the statistics.")
+
+
 @pytest.mark.parametrize("look", [inspect.active, inspect.scheduled, inspect.reserved, inspect.stats, doctor.examine])
 def test_who_looks_while_redis_is_away_is_told_so_in_words(
     service: Service, monkeypatch: pytest.MonkeyPatch, look: Callable[[], Iterable[Any]]

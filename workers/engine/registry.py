@@ -57,7 +57,8 @@ class Kind:
 
     @property
     def summary(self) -> str:
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        """What it does: the first paragraph of its docstring, as one line."""
+        return " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[0].split())
 
     @property
     def rings(self) -> bool:
