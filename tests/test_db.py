@@ -1,12 +1,9 @@
-"""The database: one writer at a time and none who fails, all or nothing, and one error for every way of being down."""
+"""The database: all or nothing, and one error for every way of being down."""
 
-import fcntl
 import os
-import signal
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from sqlalchemy import event, insert, literal, select, text, update
+from sqlalchemy import event, insert, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tests.conftest import SECRET, Service, wait_until
-from tests.hands import FORK, at_once, waiters
+from tests.conftest import SECRET, Service
+from tests.hands import at_once
 from workers import db, settings
 from workers.engine.queues import new_id
-from workers.engine.tables import history, keys
+from workers.engine.tables import keys
 from workers.errors import BadSettings, DatabaseDown
 
 KERNEL = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
-WRITERS, TRANSACTIONS = 4, 50
 ROW: dict[str, Any] = {"scope": "", "key": "k", "request_hash": "0", "task_id": new_id(), "created_at": db.now()}
 
 
@@ -42,76 +38,9 @@ def use(**variables: Any) -> None:
     settings.use(settings.load(secret_key=SECRET, **variables))
 
 
-def write_row(number: int) -> None:
-    with db.writing() as session:
-        session.execute(insert(keys), {**ROW, "key": str(number)})
-
-
 def rows() -> int:
     with db.reading() as session:
         return len(session.execute(select(keys)).all())
-
-
-def test_writers_in_four_processes_all_get_their_turn(anywhere: Service) -> None:
-    with db.writing() as session:
-        session.execute(insert(keys), ROW)
-
-    def write(writer: int) -> float:
-        longest_s = 0.0
-        for number in range(TRANSACTIONS):
-            began = time.monotonic()
-            with db.writing() as session:
-                told = {"task_id": ROW["task_id"], "event_id": f"{writer}-{number}", "state": "STARTED", "at": db.now()}
-                session.execute(insert(history).values(**told))
-                read = session.scalars(select(keys.c.request_hash).with_for_update()).one()
-                session.execute(update(keys).values(request_hash=str(int(read) + 1)))
-            longest_s = max(longest_s, time.monotonic() - began)
-        return longest_s
-
-    at_once(WRITERS, write)
-
-    with db.reading() as session:
-        assert session.scalars(select(keys.c.request_hash)).one() == str(WRITERS * TRANSACTIONS), "no write was lost"
-        assert len(session.execute(select(history.c.id)).all()) == WRITERS * TRANSACTIONS
-
-
-def test_writers_of_sqlite_queue_at_one_lock_in_the_kernel_while_readers_go_on(service: Service) -> None:
-    lock = service.data_dir / "sira.db.lock"
-    with lock.open("w") as holder, ThreadPoolExecutor(2) as pool:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        writers = [pool.submit(write_row, number) for number in range(2)]
-        wait_until(lambda: waiters(lock) == 2)
-        assert rows() == 0
-
-        fcntl.flock(holder, fcntl.LOCK_UN)
-        for writer in writers:
-            writer.result(timeout=60)
-
-    assert rows() == 2
-
-
-def test_who_is_frozen_in_a_transaction_of_sqlite_holds_nobody_up_for_long_and_the_next_turn_comes(
-    service: Service,
-) -> None:
-    def holds_it() -> None:
-        with db.writing():
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    frozen = FORK.Process(target=holds_it)
-    frozen.start()
-    assert frozen.pid
-    os.waitpid(frozen.pid, os.WUNTRACED)
-    with ThreadPoolExecutor(1) as pool:
-        refused = pool.submit(write_row, 1)
-        try:
-            wait_until(refused.done)
-        finally:
-            os.kill(frozen.pid, signal.SIGCONT)
-    frozen.join()
-
-    assert isinstance(refused.exception(), DatabaseDown)
-    write_row(2)
-    assert rows() == 1, "the turn that came too late was given back, and nothing was written in it"
 
 
 def test_a_transaction_that_fails_leaves_nothing(anywhere: Service) -> None:
