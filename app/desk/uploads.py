@@ -20,7 +20,7 @@ from workers import db, files
 from workers.engine import tasks
 from workers.engine.tasks import Task, params_of
 from workers.errors import Conflict, InvalidInput, MissingRecord, NotFound, SealBroken, SiraError
-from workers.models import File
+from workers.models import File, Import
 from workers.services.columns import COLUMNS
 
 RECENT = 10
@@ -224,6 +224,15 @@ def _targets() -> list[tuple[str, str]]:
     ]
 
 
+def _applied(task: Task) -> int:
+    """How many rows had been imported when the import was cancelled or failed: they stay, and are not in its result."""
+    if not task.ended or task.result is not None:
+        return 0
+    with db.reading() as session:
+        place = session.get(Import, task.id)
+        return place.new + place.changed + place.unchanged if place else 0
+
+
 def _shown(task: Task, refused: Refusal | None = None) -> str:
     given, lang = params_of(task.id), i18n.language()
     columns = [(column.name, column.heading(lang), column.required) for column in COLUMNS[given["target"]]]
@@ -237,6 +246,7 @@ def _shown(task: Task, refused: Refusal | None = None) -> str:
             "params": given,
             "result": task.result,
             "filename": name,
+            "applied": 0 if given["dry_run"] else _applied(task),
         },
         **{"columns": columns, "refused": refused, "modes": MODES, "title": dict(_targets())[given["target"]]},
     )
