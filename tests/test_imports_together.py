@@ -1,12 +1,14 @@
 """Imports beside each other: of one company, of one task, of one machine's folder; and beside who would cancel them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from tests import face as faces
+from tests import test_places
 from tests.conftest import Service
 from tests.face import Face
 from tests.imports_made import ACCOUNT_HEAD, BALANCE_HEAD, DAY, account_rows, accounts, counts, letters, upload, xlsx
@@ -14,10 +16,10 @@ from tests.test_imports import Leaves, balance_rows, keep, run
 from workers import files
 from workers.engine import control
 from workers.engine.tasks import params_of
-from workers.errors import Conflict, Superseded
+from workers.errors import Conflict, StorageFailed, Superseded
 from workers.imports import orders, places, runs
 
-face, face_anywhere = faces.face, faces.face_anywhere
+face, face_anywhere, small_disk = faces.face, faces.face_anywhere, test_places.small_disk
 
 MORE = [("Eski", "", DAY, "", 1, ""), ("Yeni", "", DAY, "", 2, "")]
 
@@ -61,6 +63,21 @@ def test_a_scratch_folder_that_goes_while_it_is_looked_at_stops_no_import(
     monkeypatch.setattr(orders.Path, "iterdir", lambda path: iter([gone]))
 
     assert counts(run(face.ayse.company_id, xlsx(ACCOUNT_HEAD, *account_rows(range(2))), "accounts"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"x" * 2**21, xlsx(ACCOUNT_HEAD, *account_rows(range(9_000)))], ids=["file", "rows"]
+)
+def test_a_full_disk_of_this_machine_is_told_plainly_and_left_free(
+    service: Service, face: Face, small_disk: Path, content: bytes
+) -> None:
+    (service.data_dir / "imports").symlink_to(small_disk)
+
+    with pytest.raises(StorageFailed, match="the disk is full") as caught:
+        run(face.ayse.company_id, content, "accounts")
+
+    assert not caught.value.final
+    assert list(small_disk.iterdir()) == accounts() == []
 
 
 def test_a_half_written_all_or_nothing_waits_without_being_cancelled(service: Service, face: Face) -> None:

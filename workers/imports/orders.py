@@ -1,6 +1,8 @@
 """What is asked of one import, and its scratch folder on this machine."""
 
+import errno
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from workers import files, settings
 from workers.db import reading
-from workers.errors import Superseded
+from workers.errors import StorageFailed, Superseded
 from workers.imports.meanings import MEANINGS, Meaning
 from workers.models import Company
 
@@ -78,10 +80,17 @@ def folder(order: Order) -> Iterator[Path]:
         yield place
     except Superseded:  # who goes on with the task may work in this very folder
         raise
-    except Exception:
+    except Exception as error:
         shutil.rmtree(place, ignore_errors=True)
+        if _says_full(error):
+            raise StorageFailed(what=f"the file imports/{order.id}", reason="the disk is full") from error
         raise
     shutil.rmtree(place, ignore_errors=True)
+
+
+def _says_full(error: Exception) -> bool:
+    no_space = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return no_space or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _sweep(parent: Path) -> None:
