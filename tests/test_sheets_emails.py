@@ -34,6 +34,12 @@ def test_a_named_address_is_taken_out_of_its_name(cell: str) -> None:
     assert values.email(cell) == "ali@b.com"
 
 
+@pytest.mark.parametrize("cell", ["ali @b.com", "ali veli@b.com", "Ali Veli ali@b.com", "Ali; ali@b.com"])
+def test_an_address_that_is_parted_is_refused_for_that_and_not_for_lack_of_its_sign(cell: str) -> None:
+    assert "adreste boşluk, virgül veya noktalı virgül var" in values.email(cell).tr
+    assert "adreste @ yok" in values.email("ali(at)b.com").tr
+
+
 def test_a_balance_whose_address_is_named_is_a_good_row(tmp_path: Path) -> None:
     row = meaning(tmp_path, ("Bakiye", "E-posta"), 1.5, "Ali Veli <ali@b.com>")
 

@@ -222,7 +222,7 @@ def _unwrapped(part: str) -> str:
 def _first_address(written: str, parts: list[str]) -> Any:
     first, *more = parts or [written]
     try:
-        address = addresses.check(first)
+        address = addresses.check(first if "@" in first else written)
     except BadAddress as error:
         tr = f"“{written[:_SHORT_CHARS]}” bir e-posta adresi değil: {error.fields['reason']}"
         return Said(tr, f"“{written[:_SHORT_CHARS]}” is no e-mail address")
