@@ -184,3 +184,37 @@ def test_an_empty_sheet_and_one_with_only_a_header_are_refused(tmp_path):
 def _open(path):
     with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
         return opened
+
+
+@pytest.mark.parametrize("heading", ["İşlem Dövizi", "Hesap Dövizi", "Döv.", "Birim", "Cinsi"])
+def test_a_column_of_currencies_is_that_whatever_it_is_called(heading):
+    head = ("Cari Kodu", "Unvan", "Bakiye", heading, "Not")
+    rows = [("1", "A", 5, "USD", "ara"), ("2", "B", 6, "", ""), ("3", "C", 7, "TL", "USD"), ("4", "D", 8, "yok", "")]
+
+    assert mapping(head, *rows)["currency"] == heading
+    assert "currency" not in mapping(head, *rows, given={"currency": ""})
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        (("Tipi", "Grup"), ("USD", "EUR")),  # which of them?
+        (("Limit", ""), ("USD", "")),
+        (("Not", "Para Birimi"), ("USD", "TRY")),
+        (("Not", ""), ("USD alındı", "")),
+    ],
+)
+def test_currencies_that_may_be_of_something_else_are_not_those_of_the_balance(headings, cells):
+    found = mapping(("Cari Kodu", "Unvan", "Bakiye", *headings), ("1", "A", 5, *cells))
+
+    assert found.get("currency") == ("Para Birimi" if "Para Birimi" in headings else None)
+
+
+def test_the_balance_in_foreign_currency_is_taken_by_a_currency_that_only_its_cells_tell(tmp_path):
+    rows = [("Cari Kodu", "Unvan", "Bakiye", "Döviz Bakiye", "Birim"), ("1", "A", 3500, 100, "USD")]
+    path = workbook(tmp_path / "cari.xlsx", *rows)
+
+    with sheets.read(path, filename=path.name, fields=FIELDS) as opened:
+        [[row]] = opened.rows()
+
+    assert (row.values["currency"], row.values["amount"]) == ("USD", 100)

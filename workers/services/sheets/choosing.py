@@ -18,10 +18,11 @@ from workers.services.sheets.fitting import (
     is_carried,
     is_foreign,
     is_latest,
+    is_other_figure,
     words_of,
 )
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import SIDES, currency_in
+from workers.services.sheets.values import SIDES, currency, currency_in
 
 _SIDE_HEADINGS = {"yon", "yonu", "tip", "tipi", "tur", "turu", "sekil", "sekli", "cins", "cinsi", ""}
 
@@ -108,14 +109,35 @@ def side_by_cells(
         if at not in taken
         and folded(heading) in _SIDE_HEADINGS
         and (heading or at in behind)
-        and _holds_sides(at, below)
+        and (cells := _filled(at, below))
+        and all(folded(cell) in SIDES for cell in cells)
     ]
     return (side.name, found[0]) if len(found) == 1 and behind else None
 
 
-def _holds_sides(at: int, below: Sequence[Sequence[Any]]) -> bool:
-    cells = [cells[at] for cells in below if at < len(cells) and cells[at] is not None and str(cells[at]).strip()]
-    return bool(cells) and all(folded(str(cell)) in SIDES for cell in cells)
+def _filled(at: int, below: Sequence[Sequence[Any]]) -> list[str]:
+    cells = (str(cells[at]) for cells in below if at < len(cells) and cells[at] is not None)
+    return [cell for cell in cells if cell.strip()]
+
+
+def currency_by_cells(
+    pairs: Sequence[Pair],
+    fields: Sequence[Field],
+    own: Sequence[str],
+    below: Sequence[Sequence[Any]],
+    given: Mapping[str, str],
+) -> list[Pair]:
+    """Where the currencies of amounts have no heading that is known, the one column that mostly holds currencies, such
+    as `İşlem Dövizi` or `Birim`: without it dollars would be lira. What else it holds is refused in its row."""
+    order = next((order for order, each in enumerate(fields) if each.kind == "currency"), -1)
+    has_amounts = any(fields[which].kind == "money" for _, which, _ in pairs)
+    if order < 0 or not has_amounts or order in {which for _, which, _ in pairs} or given.get(fields[order].name) == "":
+        return []
+    known = {at for _, _, at in pairs}
+    free = [at for at, heading in enumerate(own) if heading and at not in known and not is_other_figure(heading)]
+    held = {at: [isinstance(currency(cell), str) for cell in _filled(at, below)] for at in free}
+    found = [at for at, currencies in held.items() if sum(currencies) * 2 > len(currencies)]
+    return [(PART, order, found[0])] if len(found) == 1 else []
 
 
 def _others(

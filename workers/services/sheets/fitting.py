@@ -67,7 +67,7 @@ def _is_part(field: Field, heading: str, amounts: tuple[Field, ...]) -> bool:
     long = tuple(alias for alias in aliases(field) if len(alias) >= MIN_PART_LETTERS)
     if field.kind != "money":
         return bool(long) and (whole.endswith(long) or (len(named) != 1 and whole.startswith(long)))
-    if _is_other_figure(heading):
+    if is_other_figure(heading):
         return False
     return named == [field] if named else bool(long) and (whole.startswith(long) or whole.endswith(long))
 
@@ -82,7 +82,7 @@ def _amounts_named(heading: str, amounts: tuple[Field, ...]) -> list[Field]:
     return said[:1] if len(said) == 2 and said[-1] == amounts[-1] else said
 
 
-def _is_other_figure(heading: str) -> bool:
+def is_other_figure(heading: str) -> bool:
     return any(word.startswith(_OTHER_FIGURES) or word in _OTHER_WORDS for word in words_of(heading))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
-from workers.services.sheets.choosing import Choice, choose, side_by_cells
+from workers.services.sheets.choosing import Choice, choose, currency_by_cells, side_by_cells
 from workers.services.sheets.fitting import aliases, folded, score_of
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
@@ -115,6 +115,7 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
         if own[column] + above[column]
         and (score := score_of(field, names[column], own[column], groups[column], given, amounts))
     ]
+    pairs += currency_by_cells(pairs, fields, own, [below for _, below in rows[n + 1 :]], given)
     choice = choose(pairs, fields, names, own)
     if not any(own):
         choice = replace(choice, score=0)
