@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from tests import kinds
 from tests.conftest import ROOT, Service, wait_until
 from tests.hands import at_once
 from tests.timing import Declare, clocks, holder_of, only_declared, queued, rows, schedule, task_ids
 from workers import db
 from workers.db import now
-from workers.engine import clock, mirror, queues, schedules, tables
+from workers.engine import clock, find, mirror, queues, schedules, tables
 from workers.engine.clock import Clock
 from workers.engine.reconcile import reconcile
+from workers.errors import UnknownTask
 
 MILLISECOND = timedelta(milliseconds=1)
 EACH_SECOND: dict[str, Any] = {"cron": "* * * * * *", "missed": "all", "overlap": "allow"}
@@ -42,6 +44,20 @@ def test_a_delayed_task_waits_until_it_is_due(service: Service) -> None:
     assert clock.tick() == 0
     assert service.redis.lrange("rq:queue:maintenance", 0, -1) == [soon.id.encode()]
     assert service.redis.zscore("rq:scheduled:maintenance", later.id)
+
+
+def test_what_was_given_to_the_scheduler_for_later_is_cancelled_by_it(service: Service) -> None:
+    one, in_an_hour = Clock(), timedelta(hours=1)
+    by_task, by_id = (one.enqueue_in(in_an_hour, kinds.nothing) for _ in range(2))
+    service.redis.zadd(mirror.KEY, {"of-somebody-else": 1})
+
+    one.cancel(by_task)
+    one.cancel(by_id.id)
+
+    assert [find(task.id).state for task in (by_task, by_id)] == ["REVOKED", "REVOKED"]
+    assert (list(one.get_jobs()), one.count()) == ([], 0), "which takes out what has no job"
+    with pytest.raises(UnknownTask):
+        one.cancel("no such task")
 
 
 def test_the_clock_runs_beside_others_and_ends_with_0(service: Service) -> None:

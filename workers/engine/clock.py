@@ -21,7 +21,7 @@ from redis.lock import Lock
 from rq_scheduler import Scheduler
 
 from workers import logs
-from workers.engine import mirror, occurrences, registry, schedules, steering, wire
+from workers.engine import control, mirror, occurrences, registry, schedules, steering, wire
 from workers.engine.job import Job
 from workers.engine.occurrences import time_of_redis
 from workers.engine.queues import enqueue
@@ -178,6 +178,13 @@ class Clock(Scheduler):
 
     def enqueue_in(self, time_delta: timedelta, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
         return self.enqueue_at(time_of_redis() + time_delta, func, *args, **kwargs)
+
+    def cancel(self, job: Task | str) -> None:
+        """End a task that waits for its time, by the same door as everybody; what only the sorted set names goes from
+        there. Raises UnknownTask, Conflict, QueueDown."""
+        task_id = job if isinstance(job, str) else job.id
+        if not self.connection.zrem(mirror.KEY, task_id):
+            control.cancel(task_id)
 
     def schedule(self, *_: Any, **__: Any) -> None:
         """Refused, as `cron` and `enqueue_job`: what only Redis knows of is lost with it."""
