@@ -1,13 +1,18 @@
 """Schedules on the desk: shown with what came of them, run now, paused, resumed."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from tests import desk as desks
 from tests.conftest import Service
 from tests.desk import Desk, acts
 from tests.timing import Declare, only_declared
+from workers import db
+from workers.db import now
+from workers.engine.tables import schedules
 
 face, desk = desks.face, desks.english_desk
 
@@ -51,6 +56,17 @@ def test_a_run_that_no_worker_has_begun_is_not_said_to_be_running(catalogue: Dec
     desk.operator.post("/admin/schedules/hourly/run", {"form_id": "once"})
 
     assert last_run(desk.operator.get("/admin/schedules").text, "hourly").startswith("not ended yet")
+
+
+def test_that_no_clock_is_at_work_is_said(catalogue: Declare, desk: Desk) -> None:
+    before = desk.operator.get("/admin/schedules").text
+    with db.writing() as session:
+        session.execute(update(schedules).values(due_at=now() - timedelta(minutes=2)))
+
+    after = desk.operator.get("/admin/schedules").text
+
+    assert ["No clock runs" in page for page in (before, after)] == [False, True]
+    assert ["Overdue" in page for page in (before, after)] == [False, True]
 
 
 def test_a_schedule_that_runs_only_when_there_is_work_says_so_and_seems_not_dead(

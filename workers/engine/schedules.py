@@ -1,15 +1,16 @@
 """Schedules: what the code declares on its kinds (`cron=`) as rows, and how operators look at them and steer them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from workers import settings
-from workers.db import reading, writing
+from workers.db import now, reading, writing
 from workers.engine import cron, registry
+from workers.engine.due import MISSED_AFTER_S
 from workers.engine.occurrences import LIVE, add_new, note_run, time_of_redis
 from workers.engine.queues import enqueue
 from workers.engine.registry import Kind
@@ -58,6 +59,11 @@ class Schedule:
     def state(self) -> str:
         """active, paused or set_aside."""
         return "set_aside" if self.fault else "paused" if self.paused else "active"
+
+    @property
+    def overdue(self) -> bool:
+        """Whether no clock has looked at it for a minute."""
+        return self.next_run_at is not None and self.next_run_at < now() - timedelta(seconds=MISSED_AFTER_S)
 
     @property
     def idles(self) -> bool:
