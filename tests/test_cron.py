@@ -174,6 +174,14 @@ def test_a_line_names_times_on_the_wall_of_its_zone(line: str, zone: str, after:
     assert [next(slots) for _ in expected] == [datetime.fromisoformat(one) for one in expected]
 
 
+def test_what_looks_for_work_all_day_rests_in_no_hour_of_the_year() -> None:
+    twice = datetime(2026, 10, 25, 1, tzinfo=UTC)  # of the two hours from 02:00 in Berlin the second begins
+    lines = [(kind.cron, kind.zone or "Europe/Berlin") for kind in registry.kinds().values() if kind.when]
+
+    assert len(lines) >= 3
+    assert all(cron.following(str(line), zone, twice) <= twice + timedelta(minutes=5) for line, zone in lines)
+
+
 FAULTS = [
     ({"cron": "0 25 * * *"}, "cron '0 25 [*] [*] [*]'.*out of range.*five fields"),
     ({"cron": "every day"}, "five fields"),

@@ -38,7 +38,8 @@ def _is_any_unreported() -> bool:
     return any(evidence.unreported("sms", now() - ASKED_FOR))
 
 
-@job(queue="maintenance", retries=0, cron="* * * * *", when=_is_any_unsure)
+# In UTC, which has no hour that comes twice: a line in local time rests for the second.
+@job(queue="maintenance", retries=0, cron="* * * * *", zone="UTC", when=_is_any_unsure)
 def look_up_messages() -> dict[str, int]:
     """Ask the gateways about messages whose answer never came."""
     from workers.services.sms_gateways import open_gateway
@@ -84,7 +85,7 @@ def _ended(gateway: "Gateway", key: str, found: Found) -> list[Item]:
     return [item for item, _, _ in found if item.state != "unknown"]
 
 
-@job(queue="maintenance", retries=0, cron="*/5 * * * *", when=_is_any_unreported)
+@job(queue="maintenance", retries=0, cron="*/5 * * * *", zone="UTC", when=_is_any_unreported)
 def fetch_delivery_reports() -> dict[str, int]:
     """Ask the gateways which of the accepted messages were delivered."""
     from workers.services.sms_gateways import open_gateway

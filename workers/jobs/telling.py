@@ -27,7 +27,8 @@ GONE_FOR_GOOD, FAILING = "the receiver said 410 (gone)", "nothing was taken for 
 DELIVERING = {"tr": "Webhook gönderiliyor...", "en": "Sending the webhook..."}
 
 
-@job(queue="maintenance", retries=3, cron="* * * * * *", when=tellings.due)
+# In UTC, which has no hour that comes twice: a line in local time rests for the second.
+@job(queue="maintenance", retries=3, cron="* * * * * *", zone="UTC", when=tellings.due)
 def tell_ends() -> dict[str, int]:
     """Find the ends of tasks that companies want to be told of, and hand each on. Its own runs are soon forgotten."""
     counts = {"gathered": tellings.gather(), "webhooks": 0, "mails": 0}
