@@ -101,6 +101,21 @@ def test_what_is_overdue_is_found_and_moved(service: Service) -> None:
     assert service.redis.lrange("rq:queue:sms", 0, -1) == [task.id.encode()]
 
 
+def test_a_task_whose_worker_is_gone_is_named_where_no_other_takes_it_up(service: Service) -> None:
+    task = enqueue("add", {"a": 1})
+    claim("sms", "died")
+    [(lease, until_ms)] = service.redis.zrange("sira:leases", 0, -1, withscores=True)
+    assert found() == {}
+    service.redis.zadd("sira:leases", {lease: until_ms - 1000 * (doctor.OVERDUE_S + 60)})
+
+    finding = found(mend=True)["held by a silent worker"]
+
+    assert (finding.task_id, finding.mended) == (task.id, None)
+    service.run_worker()
+    assert task.get(timeout=60) == {"sum": 3}
+    assert found() == {}
+
+
 def test_what_a_dead_stock_worker_left_goes_back(service: Service) -> None:
     task = enqueue("add", {"a": 1})
     service.redis.lmove("rq:queue:sms", "rq:queue:sms:intermediate", "LEFT", "RIGHT")

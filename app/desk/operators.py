@@ -132,6 +132,10 @@ def _meaning() -> dict[str, tuple[str, str]]:
         ),
         "lost by Redis": (_("Lost by Redis"), _("Its record is kept. Mending puts it into its queue again.")),
         "scheduled and overdue": (_("Overdue"), _("No clock and no worker runs: start one. Mending moves it now.")),
+        "held by a silent worker": (
+            _("Held by a silent worker"),
+            _("Its worker is gone, and no other takes it up. Start one: python -m workers."),
+        ),
         "left by a stock worker": (
             _("Left by a foreign worker"),
             _("A dead `rq worker` held it. Mending puts it back."),

@@ -51,6 +51,7 @@ def examine(*, mend: bool = False) -> Iterator[Finding]:
         yield from _nobody_has(suspects, mend)
         yield from _redis_lost(mend)
         yield from _overdue(mend)
+        yield from _untaken()
         yield from _left_by_stock_workers(popped, mend)
         yield from _open_items(mend)
         yield from _unserved_queues()
@@ -144,6 +145,15 @@ def _overdue(mend: bool) -> Iterator[Finding]:
         pass
     for task_id in found:
         yield Finding("scheduled and overdue", task_id, "No clock and no worker runs; start one.", mend or None)
+
+
+def _untaken() -> Iterator[Finding]:
+    """Jobs whose leases ran out long ago: any worker that lives would have taken them up by now."""
+    connection = wire.connect()
+    late_ms = 1000 * (connection.time()[0] - OVERDUE_S)
+    for lease in connection.zrangebyscore("sira:leases", "-inf", f"({late_ms}"):
+        advice = "Its worker has not been heard of for over a minute, and no other takes it up. Start one."
+        yield Finding("held by a silent worker", text(lease).rsplit(":", 2)[1], advice)
 
 
 def _left_by_stock_workers(popped: list[tuple[bytes, str]], mend: bool) -> Iterator[Finding]:
