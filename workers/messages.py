@@ -166,14 +166,14 @@ def _told(item: Item) -> dict[str, Any]:
     return {"key": item.request_key, "item": item.id or item.position, **told}
 
 
-def letters_sent(note: Note, drawn: Callable[[Item], dict[str, Any] | None] = lambda _: None) -> Note:
-    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, and as what: `drawn`
-    gives the snapshot of which an item was made, where that is known."""
+def letters_sent(note: Note) -> Note:
+    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, and as what: the
+    output of an item is the snapshot that it was made of."""
 
     def both(session: Session, batch: list[Item]) -> None:
         note(session, batch)
         letters = [item for item in batch if isinstance(item.value, dict) and "channel" in item.value]
-        if done := {item.value["id"]: drawn(item) for item in letters if item.state == "done"}:
+        if done := {item.value["id"]: item.output for item in letters if item.state == "done"}:
             records.sent(session, done)
 
     return both

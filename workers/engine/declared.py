@@ -18,6 +18,7 @@ DECLARE = (
     .where(items.c.id == bindparam("item_id"), PENDING)
     .values(state=literal_column("'sending'"), taken_by=bindparam("holder"), request_key=bindparam("key"))
     .values(attempts=items.c.attempts + literal_column("1"), due_at=null(), updated_at=bindparam("at"))
+    .values(output=bindparam("made_of"))
 )
 
 
@@ -43,7 +44,7 @@ def declare(session: Session, taken_by: str, requests: dict[str, list[Item]], no
     `sending` and ours; one that was meanwhile cancelled or sent by another is left out."""
     at, mine = now(), [item for batch in requests.values() for item in batch]
     rows = [
-        {"item_id": item.id, "holder": taken_by, "key": key, "at": at}
+        {"item_id": item.id, "holder": taken_by, "key": key, "at": at, "made_of": item.settled(at)["output"]}
         for key, batch in requests.items()
         for item in batch
     ]

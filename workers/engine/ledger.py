@@ -85,7 +85,8 @@ class Item:
     attempts: int = 0
 
     def done(self, output: Any = None, *, ref: str | None = None, provider_id: str | None = None) -> None:
-        self.state, self.output, self.error = "done", output, None
+        self.state, self.error = "done", None
+        self.output = self.output if output is None else output
         self.ref, self.provider_id = ref or self.ref, provider_id or self.provider_id
 
     def fail(self, reason: object) -> None:

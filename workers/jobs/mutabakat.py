@@ -53,7 +53,7 @@ def send_mutabakat(mutabakat_ids: list[MutabakatId], channels: list[Literal["ema
         if "sms" in channels:
             desks["sms"] = open_desks.enter_context(sms.sms_desk(work, company_id, post.announcement))
         for desk in desks.values():
-            desk.note = evidence.letters_sent(desk.note, post.drawn)
+            desk.note = evidence.letters_sent(desk.note)
         for batch in work.requests(READ_AHEAD, post.look_up(desks), FOUND_OUT):
             post.fetch(batch)
             for channel, desk in desks.items():
@@ -67,7 +67,6 @@ class Post:
 
     def __init__(self) -> None:
         self._records: dict[int, dict[str, Any]] = {}
-        self._drawn: dict[int, dict[str, Any]] = {}
 
     def company_of(self, ids: Any) -> int | None:
         """The company of letters that are sent without a worker."""
@@ -113,15 +112,11 @@ class Post:
         item.ref = phones.mask(e164)
         return e164, letter_mails.announcement(letter)
 
-    def drawn(self, item: Item) -> dict[str, Any] | None:
-        """The snapshot that the item was made of: by now its record may say something else."""
-        return self._drawn.get(item.position)
-
     def _letter(self, item: Item) -> "tuple[dict[str, Any], Letter]":
         from workers.services import snapshots
 
         record = self._records.get(item.value["id"])
         if record is None:
             raise MissingRecord(what="mutabakat", id=item.value["id"])
-        self._drawn[item.position] = record["snapshot"]
+        item.output = record["snapshot"]  # by the time that it is sent its record may say something else
         return record, snapshots.letter(record, zone=settings.current().timezone)
