@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from app.terminal import Progress, say
+from workers.processes import end, spawn
 from workers.settings import Settings
 
 SINGLE, BULK = "/api/mutabakat/generate-pdf-async", "/api/mutabakat/generate-bulk-pdfs-async"
@@ -86,12 +87,11 @@ def _service(folder: Path) -> Iterator[tuple[str, str, list[int]]]:
     env = environment(folder, _free_port())
     command = [sys.executable, "-m", "flask", "up", "--concurrency", "2"]
     log = (folder / "service.log").open("w")
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as up:
+    with spawn(command, env=env, stdout=subprocess.PIPE, stderr=log) as up:
         try:
             yield _ready(up, folder), *_sample(env)
         finally:
-            up.terminate()
-            code = up.wait(STOPPED_WITHIN_S)
+            code = end(up, STOPPED_WITHIN_S)
     if code:
         raise SystemExit(f"The service ended with exit code {code}; see {log.name}")
 
@@ -102,11 +102,11 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     return {**inherited, "FLASK_SKIP_DOTENV": "1", "DATA_DIR": str(folder), "PORT": str(port)}
 
 
-def _ready(up: "subprocess.Popen[str]", folder: Path) -> str:
+def _ready(up: "subprocess.Popen[bytes]", folder: Path) -> str:
     deadline = time.monotonic() + READY_WITHIN_S
     for line in up.stdout or ():
-        if line.startswith("ready "):
-            return line.split()[1]
+        if line.startswith(b"ready "):
+            return line.split()[1].decode()
         if time.monotonic() > deadline:
             break
     raise SystemExit(f"The service did not start; see {folder / 'service.log'}")

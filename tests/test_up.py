@@ -20,7 +20,6 @@ import pytest
 import redis
 from gunicorn.arbiter import Arbiter
 
-from app import demo
 from tests.conftest import ROOT, lines, wait_until
 from tests.ports import held_port
 from tests.test_processes import is_gone
@@ -169,27 +168,6 @@ def test_a_killed_up_takes_all_with_it_and_can_start_again_at_once(
     again = flask_up()
     assert again.stdout is not None
     assert again.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
-
-
-def test_the_demo_takes_no_setting_from_whoever_starts_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in settings.Settings.model_fields:
-        monkeypatch.setenv(name.upper(), "theirs")
-    (tmp_path / ".env").write_text("REDIS_URL=redis://theirs/0\n")
-    monkeypatch.setenv("MARK", "kept")
-
-    env = demo.environment(tmp_path / "demo", 8123)
-
-    told = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", f"{ROOT}/wsgi.py", "check"],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout
-    assert "theirs" not in told + "".join(env.values())
-    assert f"DATA_DIR={tmp_path / 'demo'}\n" in told
-    assert (env["MARK"], env["PORT"]) == ("kept", "8123")
 
 
 def test_a_web_that_can_not_read_its_settings_gives_up_with_one_sentence(

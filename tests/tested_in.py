@@ -26,7 +26,6 @@ TESTED_IN = {
     "app/desk/wording.py": "test_desk_i18n.py: every sentence has its Turkish",
     "workers/services/pictures.py": "test_desk_letters.py: the first page of a letter",
     "workers/engine/dashboard.py": "test_desk_rq.py: what rq-dashboard may see",
-    "app/demo.py": "test_up.py: with the commands that start all",
     "app/fields.py": "test_api_mutabakat.py: what each field of a body takes and refuses",
     "app/headers.py": "test_api.py: the headers of every answer",
     "app/json.py": "test_api.py: bodies that can't be read",

@@ -16,7 +16,8 @@ _prctl = getattr(ctypes.CDLL(None), "prctl", None)  # loaded here, because nothi
 def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own that prints to standard error and gets SIGTERM when the caller dies.
 
-    Call it from the main thread: the kernel watches the thread that forked. `options` are those of Popen.
+    Call it from the main thread: the kernel watches the thread that forked. `options` are those of Popen, and come
+    before these.
     """
     parent = os.getpid()
 
@@ -27,9 +28,13 @@ def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         if os.getppid() != parent:
             os._exit(1)
 
-    return subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True, preexec_fn=before_exec, **options
-    )
+    ours: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": 2,
+        "start_new_session": True,
+        "preexec_fn": before_exec,
+    }
+    return subprocess.Popen(argv, **(ours | options))
 
 
 def die_with_parent(number: int) -> None:
