@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from app.rate import read
-from workers.errors import BadAddress, BadSettings, DatabaseDown, QueueDown, SiraError, TablesMissing
+from workers.errors import BadAddress, BadSettings, DatabaseDown, NotRunning, QueueDown, SiraError, TablesMissing
 from workers.services import phones
 from workers.services.mail_servers import LOOPBACK, read_url
 from workers.services.mail_text import sender_of
@@ -135,10 +135,10 @@ def _redis(chosen: Settings) -> str:
         if not queues.takes():
             raise BadSettings(reason="REDIS_URL: the server is full (maxmemory) and refuses tasks; give it more memory")
         return "answers."
-    if chosen.embedded_redis:
-        return "the embedded server is not running; `flask up` starts it."
     try:
         wire.connect().ping()
+    except NotRunning:
+        return "the embedded server is not running; `flask up` starts it."
     except Exception as error:  # whatever it is, it is what a person must know
         if wire.is_refused(error):
             raise BadSettings(reason="REDIS_URL: the server refuses its user or password") from None

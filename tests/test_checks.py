@@ -1,4 +1,5 @@
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from app import checks, cli
-from tests.conftest import ROOT, SECRET, Service
+from tests.conftest import HURRIED_S, ROOT, SECRET, Service
 from workers import db, settings
-from workers.engine import enqueue
+from workers.embedded import EmbeddedValkey
+from workers.engine import enqueue, wire
 
 SEEN = ("limits", "addresses", "reports")  # by `flask up`, which asks nobody else
 
@@ -38,6 +40,21 @@ def test_what_works_is_found_to_work(wrong: Any) -> None:
     )
     assert wrong(smtp_url="smtp://user:password@mail.example.com:587?tls=ssl") == {}
     assert wrong(alert_urls="json://127.0.0.1:9,tgram://123456789:abcdefg_hijklmnop/12315544/") == {}
+
+
+def test_an_embedded_server_that_is_silent_is_told_from_one_that_does_not_run(
+    wrong: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, patience_s in HURRIED_S.items():
+        monkeypatch.setattr(wire, name, patience_s)
+    assert "Redis" not in wrong(redis_url="", data_dir=tmp_path / "embedded"), "`flask up` starts it"
+    with EmbeddedValkey(tmp_path / "embedded") as valkey:
+        assert valkey.process
+        valkey.process.send_signal(signal.SIGSTOP)
+        found = wrong(redis_url="", data_dir=tmp_path / "embedded")
+        valkey.process.send_signal(signal.SIGCONT)
+
+    assert "Redis does not answer" in found["Redis"]
 
 
 @pytest.mark.parametrize(
