@@ -12,6 +12,7 @@ from app.desk.search import Wanted
 from tests import desk as desks
 from tests.desk import Desk
 from tests.hands import put_row
+from tests.test_desk_home import much_history, plan
 from workers import files, messages
 from workers.db import now, writing
 from workers.engine import enqueue
@@ -243,3 +244,15 @@ def test_the_order_of_a_window_needs_no_sort(desk: Desk) -> None:
             assert any("COVERING INDEX" in step for step in plan), plan
             assert not any("TEMP B-TREE" in step for step in plan), plan
     assert tasks.c.id.name == "id"
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", None])
+def test_each_task_of_a_window_is_looked_up_by_its_id(desk: Desk, action: str | None) -> None:
+    put_row(state="PENDING")
+    much_history()  # and one that lives: statistics of a quiet night, behind which 50,000 tasks may wait
+    wanted = Wanted(state="PENDING", action=action)
+    newest = search.window(wanted)
+
+    looked = plan(search.select(newest.c.id).join(tasks, tasks.c.id == newest.c.id).where(*search.rest(wanted)))
+
+    assert looked.endswith("SEARCH tasks USING INDEX sqlite_autoindex_tasks_1 (id=?)")

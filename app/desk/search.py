@@ -183,7 +183,8 @@ def rest(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield func.coalesce(T.kind, "") == wanted.kind
     if wanted.action:
         yield func.coalesce(T.kind, "") != "steer_tasks"
-        yield T.ended_at.is_(None) if wanted.action == "cancel" else func.coalesce(T.state, "").in_(ENDED[1:])
+        ended = func.coalesce(T.state, "")
+        yield ended.not_in(ENDED) if wanted.action == "cancel" else ended.in_(ENDED[1:])
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:
