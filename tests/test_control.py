@@ -9,7 +9,7 @@ from rq import Queue
 from tests.conftest import Service
 from tests.hands import claim, record_all, redis_away, row_of, settle, told_of, work_off
 from workers.db import now
-from workers.engine import bulk, control, declared, enqueue, find, ledger, outcome, reconcile, wire
+from workers.engine import bulk, control, enqueue, find, ledger, leftovers, outcome, reconcile, wire
 from workers.engine.job import Job
 from workers.engine.queues import push
 from workers.engine.seal import Seal
@@ -179,7 +179,7 @@ def test_a_retry_that_comes_in_the_middle_of_a_cancel_is_not_undone(
 ) -> None:
     """A task with many items says that it is REVOKED long before the last of them is skipped."""
     task = enqueue("square_all", {"numbers": [1, 2, 3]})
-    place: Any = control if between == "_end_row" else declared
+    place: Any = control if between == "_end_row" else leftovers
     goes_on = getattr(place, between)
 
     def retried_first(*given: Any) -> None:

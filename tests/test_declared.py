@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from tests.conftest import Service
 from tests.test_ledger import filled, states
 from workers.db import now, writing
-from workers.engine import declared, journal, ledger
+from workers.engine import declared, journal, ledger, leftovers
 from workers.engine.ledger import Item, Note
 
 
@@ -48,7 +48,7 @@ def test_what_a_dead_execution_left_is_unknown_and_its_late_answer_still_counts(
     task_id = filled("a", "b", "c")
     batch = marked(task_id, "dead")
 
-    ledger.give_back(task_id, alive=set())
+    leftovers.give_back(task_id, alive=set())
     assert states(task_id) == ["unknown"] * 3
 
     batch[0].done(provider_id="p1")
@@ -64,7 +64,7 @@ def test_a_task_that_ends_leaves_what_may_have_been_sent_unknown(anywhere: Servi
     marked(task_id, count=1)
     ledger.take(task_id, "b", 1)
 
-    ledger.close(task_id, "İptal edildi")
+    leftovers.close(task_id, "İptal edildi")
 
     assert states(task_id) == ["unknown", "skipped", "skipped"]
 
@@ -77,7 +77,7 @@ def test_a_task_that_ends_is_told_what_its_killed_sender_had_written(service: Se
     batches[0][0].done(provider_id="p1")
     written.write(journal.began("k1"), journal.ended(batches[0]), journal.began("k2"))
 
-    ledger.close(task_id, "İptal edildi")
+    leftovers.close(task_id, "İptal edildi")
 
     assert states(task_id) == ["done", "unknown", "skipped"]
 

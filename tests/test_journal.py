@@ -8,7 +8,7 @@ from tests.conftest import Service
 from tests.test_declared import declared_by, nothing
 from tests.test_ledger import filled, states
 from tests.test_outgoing import send, work_of
-from workers.engine import declared, flights, journal, ledger
+from workers.engine import declared, flights, journal, ledger, leftovers
 from workers.engine.journal import Journal
 from workers.engine.ledger import Item
 from workers.errors import QueueDown
@@ -150,13 +150,13 @@ def test_what_a_dead_sender_declared_is_settled_as_its_journal_tells(anywhere: S
     written.write(journal.ended(batches[1]), journal.began("k3"))
     noted: list[str] = []
 
-    declared.take_up(task_id, set(), lambda _, batch: noted.extend(item.state for item in batch))
-    ledger.give_back(task_id, set())
+    leftovers.take_up(task_id, set(), lambda _, batch: noted.extend(item.state for item in batch))
+    leftovers.give_back(task_id, set())
 
     assert states(task_id) == ["done", "failed", "unknown", "pending"]
     rows = ledger.page(task_id)[0]
     assert [(row["attempts"], row["provider_id"], row["error"]) for row in rows] == [
-        *[(1, "p1", None), (1, None, "550"), (1, None, ledger.UNTOLD), (0, None, None)]
+        *[(1, "p1", None), (1, None, "550"), (1, None, leftovers.UNTOLD), (0, None, None)]
     ]
     assert sorted(noted) == ["done", "failed", "pending"]
 
@@ -166,8 +166,8 @@ def test_without_a_journal_all_that_was_declared_is_unknown(service: Service) ->
     for one in declared.waiting(task_id, 2):
         declared_by(f"{task_id}:dead", [one], f"k{one.position}")
 
-    declared.take_up(task_id, set(), nothing)
-    ledger.give_back(task_id, set())
+    leftovers.take_up(task_id, set(), nothing)
+    leftovers.give_back(task_id, set())
 
     assert states(task_id) == ["unknown", "unknown"]
 
@@ -180,8 +180,8 @@ def test_a_sender_that_sleeps_while_its_work_is_taken_up_begins_nothing_more(ser
         beginning.sure()
         calls.append(ready[0].value)
         if len(calls) == 1:
-            declared.take_up(task_id, set(), nothing)
-            ledger.give_back(task_id, set())
+            leftovers.take_up(task_id, set(), nothing)
+            leftovers.give_back(task_id, set())
         ready[0].done()
 
     with pytest.raises(QueueDown):

@@ -10,7 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.conftest import Service
-from workers.engine import ledger
+from workers.engine import ledger, leftovers
 from workers.engine.ledger import Item
 from workers.engine.queues import new_id
 from workers.errors import InvalidInput
@@ -117,7 +117,7 @@ def test_a_reason_that_no_database_can_hold_is_written_without_what_is_wrong(any
 def test_a_batch_that_another_execution_has_taken_meanwhile_is_left_to_it(anywhere: Service) -> None:
     task_id = filled("a", "b")
     late = ledger.take(task_id, "frozen", 2)
-    ledger.give_back(task_id, alive=set())
+    leftovers.give_back(task_id, alive=set())
     present = ledger.take(task_id, "living", 2)
     for item in late:
         item.fail("told too late")
@@ -136,7 +136,7 @@ def test_only_what_dead_executions_hold_goes_back(anywhere: Service) -> None:
     ledger.take(task_id, "dead", 1)
     ledger.take(task_id, "living", 1)
 
-    assert ledger.give_back(task_id, alive={"living"}) == 1
+    assert leftovers.give_back(task_id, alive={"living"}) == 1
 
     assert states(task_id) == ["pending", "sending", "pending"]
     [again] = ledger.take(task_id, "next", 1)
@@ -148,7 +148,7 @@ def test_a_settled_item_never_goes_back(anywhere: Service) -> None:
     task_id = filled("a", "b")
     finish(task_id, p2="failed")
 
-    assert ledger.give_back(task_id, alive=set()) == 0
+    assert leftovers.give_back(task_id, alive=set()) == 0
     assert states(task_id) == ["done", "failed"]
 
 
@@ -161,7 +161,7 @@ def test_closing_skips_what_is_open_and_nothing_else(anywhere: Service, monkeypa
     ledger.settle("a", batch)
     ledger.take(task_id, "a", 1)
 
-    ledger.close(task_id, "İptal edildi")
+    leftovers.close(task_id, "İptal edildi")
 
     assert states(task_id) == ["done", "failed", *["skipped"] * 8]
     assert {row["error"] for row in ledger.page(task_id, state="skipped")[0]} == {"İptal edildi"}
@@ -170,7 +170,7 @@ def test_closing_skips_what_is_open_and_nothing_else(anywhere: Service, monkeypa
 def test_what_is_settled_after_a_close_changes_nothing(anywhere: Service) -> None:
     task_id = filled("a")
     batch = ledger.take(task_id, "a", 1)
-    ledger.close(task_id, "cancelled")
+    leftovers.close(task_id, "cancelled")
     batch[0].done()
 
     ledger.settle("a", batch)
@@ -251,7 +251,7 @@ def test_the_items_of_one_task_are_not_those_of_another(anywhere: Service) -> No
     one, other = filled("a", "b"), filled("c")
 
     finish(one)
-    ledger.close(one, "over")
+    leftovers.close(one, "over")
 
     assert states(other) == ["pending"]
     assert ledger.counts(one) == {"done": 2}

@@ -17,7 +17,7 @@ from tests.hands import put_row, redis_away
 from tests.test_declared import marked, nothing
 from tests.test_ledger import filled, states
 from workers.db import now, writing
-from workers.engine import control, declared, enqueue, find, ledger, limits, outgoing, running
+from workers.engine import control, declared, enqueue, find, ledger, leftovers, limits, outgoing, running
 from workers.engine.flights import Send
 from workers.engine.ledger import Entry, Item, Note
 from workers.engine.limits import Caps
@@ -64,7 +64,7 @@ def test_refused_items_are_settled_in_the_commit_that_declares_the_others(anywhe
 
 def sent_and_lost(task_id: str) -> None:
     marked(task_id, "dead")
-    ledger.give_back(task_id, alive=set())
+    leftovers.give_back(task_id, alive=set())
 
 
 def test_what_is_left_is_looked_up_and_sent_again_only_if_the_gateway_never_got_it(anywhere: Service) -> None:

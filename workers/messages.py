@@ -168,13 +168,14 @@ def _told(item: Item) -> dict[str, Any]:
 
 def letters_sent(note: Note) -> Note:
     """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, and as what: the
-    output of an item is the snapshot that it was made of."""
+    output of an item is the snapshot that it was made of. One that may have been sent is no draft any more, either:
+    among those that are still to be sent it would go out twice."""
 
     def both(session: Session, batch: list[Item]) -> None:
         note(session, batch)
         letters = [item for item in batch if isinstance(item.value, dict) and "channel" in item.value]
-        if done := {item.value["id"]: item.output for item in letters if item.state == "done"}:
-            records.sent(session, done)
+        if gone := {item.value["id"]: item.output for item in letters if item.state in ("done", "unknown")}:
+            records.sent(session, gone)
 
     return both
 

@@ -10,6 +10,7 @@ ending    makes an end ready                         callbacks  calls who wants 
 noreturn  behind which a task is seen through        events   the stream and its history
 ledger    the items of a bulk                        bulk helpers  how a job works through them
 outgoing spoken  messages, sent once                 declared flights journal  to go out, goes out, had begun
+leftovers  what of a bulk the dead leave behind
 clock     what is due, with no double                schedules  rows of cron=, steered; occurrences due cron mirror
 limits    how fast, how much, whose share            inspect dashboard commands foreign  RQ's tools, RQ's own jobs
 seal job wire line tables lua/  beneath all of them

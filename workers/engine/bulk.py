@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from workers.engine import ledger, progress, running, wire
+from workers.engine import ledger, leftovers, progress, running, wire
 from workers.engine.claim import alive, is_held
 from workers.engine.helpers import task_of
 from workers.engine.ledger import Item
@@ -118,7 +118,7 @@ class Items:
         away is no reason to stop working."""
         if not self.run.helps:
             with suppress(RedisError, QueueDown):
-                ledger.give_back(self.run.task_id, alive(self.run.task_id))
+                leftovers.give_back(self.run.task_id, alive(self.run.task_id))
 
     def _call_helpers(self, size: int) -> None:
         from workers.engine.helpers import call
@@ -148,7 +148,7 @@ class Items:
         counts, run = ledger.counts(self.run.task_id), self.run
         is_any_open = counts.get("pending") or counts.get("sending")
         if is_any_open and (not run.leased or is_held(wire.connect(), run.job_id, run.execution)):
-            ledger.close(run.task_id, LEFT_OUT)
+            leftovers.close(run.task_id, LEFT_OUT)
 
     def _skip(self, batch: list[Item]) -> None:
         """Those of which the body has said nothing."""

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, select, update
 from sqlalchemy.orm import Session
 
 from workers.db import now, reading, writing
-from workers.engine import declared, ending, ledger, noreturn, registry, wire
+from workers.engine import ending, ledger, leftovers, noreturn, registry, wire
 from workers.engine.claim import alive
 from workers.engine.events import newest, padded
 from workers.engine.job import KEEP_S
@@ -43,9 +43,9 @@ def cancel(task_id: str) -> Task:
     if answer in (b"waiting", b"absent", b"ended"):
         _end_row(task)
         with suppress(RedisError, QueueDown):
-            declared.take_up(task_id, alive(task_id))
+            leftovers.take_up(task_id, alive(task_id))
         # Many: if we die meanwhile, the reconciler goes on with it; and if it is retried, they are the retry's.
-        ledger.close(task_id, ending.REASONS["revoked"], if_ended=True)
+        leftovers.close(task_id, ending.REASONS["revoked"], if_ended=True)
     return find(task_id)
 
 

@@ -1,4 +1,4 @@
-"""Requests in the ledger: what waits for one, what is declared in one, and what dead executions declared."""
+"""Requests in the ledger: what waits for one, what is declared in one, and what is found out of it later."""
 
 from datetime import datetime
 
@@ -6,9 +6,8 @@ from sqlalchemy import bindparam, func, literal_column, null, or_, select, updat
 from sqlalchemy.orm import Session
 
 from workers.db import many, now, reading, writing
-from workers.engine import journal, ledger, registry
 from workers.engine.ledger import SENDING, VALUES, Item, Note, item_of
-from workers.engine.tables import items, tasks
+from workers.engine.tables import items
 
 PENDING, UNKNOWN = (items.c.state == literal_column(f"'{state}'") for state in ("pending", "unknown"))
 REFUSE = update(items).where(items.c.id == bindparam("item_id"), PENDING).values(VALUES)
@@ -84,30 +83,3 @@ def left(task_id: str, count: int = 5000) -> list[tuple[datetime, list[Item]]]:
     for row in rows:
         requests.setdefault(row.request_key, (row.updated_at, []))[1].append(item_of(row))
     return list(requests.values())
-
-
-def take_up(task_id: str, alive: set[str], note: Note | None = None) -> None:
-    """Settle what dead executions declared as their journals tell; what no journal tells of is left as it is. Without a
-    `note` that of the kind is written beside."""
-    query = select(items).where(items.c.task_id == task_id, SENDING, items.c.request_key.is_not(None))
-    with reading() as session:
-        rows = session.execute(query.where(items.c.taken_by.not_in(alive))).all()
-    for tag in {row.taken_by for row in rows}:
-        told = journal.read(tag)
-        batch = [item_of(row) for row in rows if row.taken_by == tag]
-        ledger.settle(tag, [item for item in batch if told and _tell(item, told)], note or _note_of(task_id))
-
-
-def _note_of(task_id: str) -> Note | None:
-    with reading() as session:
-        kind = registry.kinds().get(session.scalar(select(tasks.c.kind).where(tasks.c.id == task_id)) or "")
-    return kind.note if kind else None
-
-
-def _tell(item: Item, told: journal.Told) -> bool:
-    """Whether the journal tells what became of the item: it ended, or it never began."""
-    if outcome := told.outcome(item.id, item.request_key):
-        vars(item).update(outcome)
-    elif item.request_key not in told.began:
-        item.not_begun()
-    return item.state != "sending"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from workers.db import now, reading
-from workers.engine import clock, ledger, mirror, reconcile, registry, schedules, wire
+from workers.engine import clock, leftovers, mirror, reconcile, registry, schedules, wire
 from workers.engine.queues import push
 from workers.engine.tables import ENDED, tasks
 from workers.engine.wire import text
@@ -177,7 +177,7 @@ def _left_by_stock_workers(popped: list[tuple[bytes, str]], mend: bool) -> Itera
 def _open_items(mend: bool) -> Iterator[Finding]:
     for task_id, _ in reconcile.left_open():
         if mend:
-            ledger.close(task_id, "Görev bitti")
+            leftovers.close(task_id, "Görev bitti")
         yield Finding("ended with open items", task_id, "They are skipped; retry the task to run them.", mend or None)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from workers import logs
-from workers.engine import callbacks, foreign, ledger, wire
+from workers.engine import callbacks, foreign, leftovers, wire
 from workers.engine.claim import Claim, is_held
 from workers.engine.outcome import Outcome
 from workers.engine.registry import Kind
@@ -20,7 +20,7 @@ def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind
     if decided.name not in ENDS:
         return decided
     if decided.name in REASONS and is_held(wire.connect(), task_id, execution):
-        ledger.close(task_id, REASONS[decided.name])
+        leftovers.close(task_id, REASONS[decided.name])
     return _calling(task_id, execution, queue, decided, kind)
 
 

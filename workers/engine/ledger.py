@@ -7,12 +7,10 @@ may have been sent. It stays `taken_by` the dead one, whose late answer still co
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis.exceptions import RedisError
 from sqlalchemy import (
     Boolean,
     Row,
@@ -20,11 +18,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal_column,
-    not_,
     null,
     or_,
     select,
@@ -42,14 +38,12 @@ CHUNK_ROWS = 500
 STATES = ("pending", "sending", "done", "failed", "skipped", "unknown")
 ENDS = ("done", "failed")
 OPEN = ("pending", "sending")
-UNTOLD = "Yanıt alınamadan işçi durdu; mesaj gönderilmiş olabilir."
 SETTLED = ("state", "ref", "output", "error", "provider_id", "due_at", "attempts", "updated_at")
 ANEW = dict.fromkeys(("error", "request_key", "taken_by", "provider_id", "due_at"))  # of an item that begins again
 SHOWN = ("id", "position", "ref", "state", "attempts", "error", "provider_id", "updated_at")
 VALUES: dict[str, Any] = {name: bindparam(name) for name in SETTLED}
 MINE = and_(items.c.id == bindparam("item_id"), items.c.taken_by == bindparam("holder"))
 ADD = insert(items)
-HAS_ENDED = exists().where(tasks.c.id == items.c.task_id, tasks.c.ended_at.is_not(None))
 SENDING = items.c.state == literal_column("'sending'")
 SETTLE = (  # an answer that comes late may end an unknown item, not set it back
     update(items).where(MINE, or_(SENDING, bindparam("ends", type_=Boolean))).values(VALUES | {"taken_by": null()})
@@ -189,39 +183,6 @@ def settle_in(session: Session, taken_by: str, batch: list[Item], note: Note | N
     many(session, SETTLE, [{**item.settled(at), "holder": taken_by, "ends": item.state in ENDS} for item in batch])
     if note:
         note(session, batch)
-
-
-def give_back(task_id: str, alive: set[str]) -> int:
-    """What executions other than `alive` left in work: back to pending, or unknown if it may have been sent."""
-    left = (items.c.task_id == task_id, items.c.state == "sending", items.c.taken_by.not_in(alive))
-    untold = update(items).where(*left, items.c.request_key.is_not(None))
-    back = update(items).where(*left, items.c.request_key.is_(None))
-    with reading() as session:
-        if session.execute(select(items.c.id).where(*left).limit(1)).first() is None:
-            return 0
-    with writing() as session:
-        session.execute(untold.values(state="unknown", error=UNTOLD, updated_at=now()))
-        return session.execute(back.values(state="pending", taken_by=None)).rowcount  # type: ignore[attr-defined]
-
-
-def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
-    """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown.
-    `if_ended`: unless it has just begun anew, which is looked at in the same statement."""
-    from workers.engine import declared
-
-    with suppress(RedisError):  # then nothing can be proved
-        if not if_ended:
-            declared.take_up(task_id, set())
-    at, mine = now(), and_(items.c.task_id == task_id, *([HAS_ENDED] if if_ended else []))
-    sent = and_(items.c.state == "sending", items.c.request_key.is_not(None))
-    while True:
-        some = select(items.c.id).where(mine, items.c.state.in_(OPEN), not_(sent)).limit(CHUNK_ROWS)
-        with writing() as session:
-            session.execute(update(items).where(mine, sent).values(state="unknown", error=UNTOLD, updated_at=at))
-            query = update(items).where(items.c.id.in_(some))
-            changed = session.execute(query.values(state="skipped", error=reason, taken_by=None, updated_at=at))
-        if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]
-            return
 
 
 def reopen(task_id: str, states: Iterable[str]) -> int:

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from workers import settings
 from workers.db import now, writing
-from workers.engine import declared, journal, ledger, outcome, running, wire
+from workers.engine import declared, journal, ledger, leftovers, outcome, running, wire
 from workers.engine.bulk import Items
 from workers.engine.claim import alive
 from workers.engine.flights import (
@@ -72,8 +72,8 @@ class Outgoing(Items):
         """
         with suppress(RedisError, QueueDown):  # then nobody can say who lives
             living = alive(self.run.task_id)
-            declared.take_up(self.run.task_id, living, note)
-            ledger.give_back(self.run.task_id, living)
+            leftovers.take_up(self.run.task_id, living, note)
+            leftovers.give_back(self.run.task_id, living)
         if time.monotonic() - _looked_at.get(self.run.task_id, -ALWAYS) > LOOK_AGAIN_S:
             self._look_up(look_up, note)
         while True:
@@ -253,7 +253,7 @@ class Outgoing(Items):
             self.wait((due - now()).total_seconds(), ledger.first_error(self.run.task_id, "pending") or "")
             return True
         if again_s := self._look_up(look_up, note):
-            self.wait(again_s, ledger.UNTOLD)
+            self.wait(again_s, leftovers.UNTOLD)
             return True
         return ledger.counts(self.run.task_id).get("pending", 0) > 0
 
@@ -272,7 +272,7 @@ class Outgoing(Items):
             sure = can_tell and age_s > SURE_S
             for item in batch if not sure else ():
                 if item.state == "pending":  # the request may still be under way
-                    item.unsure(ledger.UNTOLD)
+                    item.unsure(leftovers.UNTOLD)
                 open_since_s += [age_s] * (can_tell and item.state == "unknown")
             declared.resolve([item for item in batch if sure or item.state != "unknown"], note)
         return max(LOOK_AGAIN_S, min(SURE_S, *open_since_s)) if open_since_s else 0.0

@@ -23,7 +23,7 @@ from sqlalchemy import RowMapping, Select, exists, select, update
 
 from workers import logs
 from workers.db import now, reading, writing
-from workers.engine import callbacks, ending, events, ledger, registry, wire
+from workers.engine import callbacks, ending, events, ledger, leftovers, registry, wire
 from workers.engine.claim import is_known_to_some
 from workers.engine.events import padded
 from workers.engine.job import Job
@@ -135,7 +135,7 @@ def _fold(row: RowMapping, found: dict[bytes, bytes], missing_for: timedelta) ->
         task = find(row["id"])
         if task.ended:
             if not told:
-                ledger.close(task.id, "Görev başka bir araçla sonlandırıldı")
+                leftovers.close(task.id, "Görev başka bir araçla sonlandırıldı")
                 callbacks.after_foreign_end(task)
             _write(task.id, _end(task))
     elif row["missing_at"] is not None:
@@ -201,7 +201,7 @@ def close_ended() -> None:
     began = now()
     left = left_open(since=max(_closed_to, began - timedelta(days=1)) - TOLD_WITHIN)
     for task_id, state in left:
-        ledger.close(task_id, REASONS.get(state, "Görev bitti"), if_ended=True)
+        leftovers.close(task_id, REASONS.get(state, "Görev bitti"), if_ended=True)
     if len(left) < CHUNK:
         _closed_to = began
 

@@ -120,7 +120,7 @@ def _fault(row: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-@job(queue="email", retries=TRIES, single=True, sift=_one, accepted=ONE, ended=ONE_SENT)
+@job(queue="email", retries=TRIES, single=True, sift=_one, note=evidence.told, accepted=ONE, ended=ONE_SENT)
 def send_email(
     to_email: str, subject: str, body: str, html: str | None = None, attachments: list[FileId] | None = None
 ) -> dict[str, int]:
@@ -130,7 +130,7 @@ def send_email(
         return desk.send_all()
 
 
-@job(queue="maintenance", retries=TRIES, single=True, sift=_notice, accepted=ONE)
+@job(queue="maintenance", retries=TRIES, single=True, sift=_notice, note=evidence.told, accepted=ONE)
 def send_notice(to_email: str, subject: str, body: str) -> dict[str, int]:
     """Send a mail of the service's own, such as that a password expires: nobody is told that it was sent."""
     return send_email(to_email, subject, body)

@@ -91,7 +91,7 @@ def _mask(phone: str) -> str:
     return phones.mask(phone)
 
 
-@job(queue="sms", retries=TRIES, single=True, sift=_one, accepted=ONE, ended=SENT[0])
+@job(queue="sms", retries=TRIES, single=True, sift=_one, note=evidence.told, accepted=ONE, ended=SENT[0])
 def send_sms(phone: str, message: str, company_id: int, plain: bool = False) -> dict[str, int]:
     """Send an SMS. `plain` spells Turkish letters without their marks, which may save a segment."""
     work = outgoing.of([{"phone": phone, "message": message}], named=("sms", phone, message))
