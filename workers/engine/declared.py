@@ -43,7 +43,7 @@ def declare(session: Session, taken_by: str, requests: dict[str, list[Item]], no
     `sending` and ours; one that was meanwhile cancelled or sent by another is left out."""
     at, mine = now(), [item for batch in requests.values() for item in batch]
     rows = [
-        {"item_id": item.id, "holder": taken_by, "key": key, "at": at, "made_of": item.settled(at)["output"]}
+        {"item_id": item.id, "holder": taken_by, "key": key, "at": at, "made_of": item.sealed_output}
         for key, batch in requests.items()
         for item in batch
     ]

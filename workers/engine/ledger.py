@@ -106,8 +106,12 @@ class Item:
             "attempts": self.attempts,
             **{"item_id": self.id, "state": self.state, "provider_id": self.provider_id, "due_at": self.due_at},
             **{"ref": self.ref and storable(self.ref), "error": self.error and storable(self.error)},
-            **{"output": Seal.dumps(self.output) if self.output is not None else None, "updated_at": at},
+            **{"output": self.sealed_output, "updated_at": at},
         }
+
+    @property
+    def sealed_output(self) -> bytes | None:
+        return Seal.dumps(self.output) if self.output is not None else None
 
 
 def entries(rows: Iterable[Any]) -> list[Entry]:
