@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -40,10 +41,11 @@ def events(company_id: int | None) -> None:
     from workers.engine.queues import require
 
     require()  # later on a Redis that is away comes back; one that never was there is a mistake
-    for told in follow(scope=str(company_id) if company_id else None):
-        if told is not None:
-            event_id, task = told
-            click.echo(f"{event_id}  {task.id}  {task.kind}  {task.state}  {task.current}/{task.total}")
+    with suppress(KeyboardInterrupt):  # it is how one leaves
+        for told in follow(scope=str(company_id) if company_id else None):
+            if told is not None:
+                event_id, task = told
+                click.echo(f"{event_id}  {task.id}  {task.kind}  {task.state}  {task.current}/{task.total}")
 
 
 @click.command(cls=Command)

@@ -1,6 +1,7 @@
 """`flask inspect`, `flask events` and `flask doctor`, as processes of their own beside a service."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,14 +47,17 @@ def waits_for_events(client: dict[str, str]) -> bool:
     return client["cmd"] == "xread" and "b" in client["flags"]
 
 
-def test_events_prints_each_change(service: Service) -> None:
+def test_events_prints_each_change_until_ctrl_c(service: Service) -> None:
     command = [sys.executable, "-m", "flask", "events"]
     log = service.data_dir / "events.log"
-    process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=log.open("w"))
+    process = subprocess.Popen(command, cwd=ROOT, env=service.env, stdout=log.open("w"), stderr=subprocess.STDOUT)
     try:
         wait_until(lambda: any(map(waits_for_events, service.redis.client_list())), timeout_s=180, what="a reader")
         task = enqueue("add", {"a": 1})
         wait_until(lambda: f"{task.id}  add  PENDING" in log.read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, "Ctrl-C is how one leaves"
+        assert "Aborted" not in log.read_text()
     finally:
-        process.terminate()
+        process.kill()
         process.wait(60)
