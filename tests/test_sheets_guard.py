@@ -4,20 +4,16 @@ import multiprocessing
 import os
 import random
 import resource
-import signal
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 from tests import workbooks
-from tests.conftest import ROOT
 from tests.oldbooks import biff8, container
+from tests.test_sheets_child import children
 from tests.workbooks import FIELDS, GOOD, HEAD, balances, parts, rows, sheet, stream, write
-from workers.errors import SheetRefused, WorkerLost
+from workers.errors import SheetRefused
 from workers.services import sheets
 from workers.services.sheets import Limits
 
@@ -256,41 +252,6 @@ def test_a_file_that_takes_too_long_is_given_up_and_nothing_is_left_behind(tmp_p
 
     assert "saniyede okunamadı" in refusal(path, limits=Limits(seconds=0.01))
     assert children() == []
-
-
-def test_the_child_ends_with_the_block_however_much_is_unread(tmp_path):
-    path = balances(tmp_path / "cari.xlsx", *[GOOD] * 50_000)
-
-    with sheets.read(path, filename="cari.xlsx", fields=FIELDS) as opened:
-        next(opened.rows())
-        assert len(children()) == 1
-
-    assert children() == []
-
-
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
-def test_a_reader_that_is_killed_from_outside_is_no_fault_of_the_file_and_is_tried_again(tmp_path, name):
-    path = balances(tmp_path / "cari.xlsx", *[GOOD] * 50_000)
-
-    with sheets.read(path, filename="cari.xlsx", fields=FIELDS) as opened:
-        os.kill(int(children()[0]), signal.Signals[name])
-        with pytest.raises(WorkerLost, match=name) as caught:
-            list(opened.rows())
-
-    assert not caught.value.final
-
-
-def test_a_reader_that_computes_too_long_is_told_from_one_that_is_killed():
-    endless = "import os; from workers.services.sheets import child; child.CPU_S = 1; child.confine(os.getppid(), 512)"
-    ended = subprocess.run([sys.executable, "-c", f"{endless}\nwhile True: pass"], cwd=ROOT, timeout=60)
-
-    assert ended.returncode == -signal.SIGXCPU
-
-
-def children():
-    """The reading processes that this process has, the dead that nobody waited for among them."""
-    own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [pid for pid in own if b"sheets.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_little_memory_is_a_reason_and_not_an_accident(tmp_path):

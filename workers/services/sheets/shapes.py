@@ -25,8 +25,8 @@ class Field:
 class Limits:
     """`max_rows`: below the header. `max_mb`: unpacked size of the whole file.
 
-    `memory_mb`: address space of the process that parses. `seconds`: the longest wait for the next
-    answer of that process, so opening a bad file takes no longer.
+    `memory_mb`: address space of the process that parses. `seconds`: how long that process may compute
+    for its next answer, so opening a bad file takes no longer.
     """
 
     max_rows: int = 1_000_000
