@@ -11,7 +11,7 @@ from tests.hands import claim, record_all, row_of, settle, work_off
 from tests.test_ledger import states
 from tests.test_reconcile import AT_ONCE, change, queued
 from workers.db import now, reading
-from workers.engine import control, doctor, enqueue, find, ledger, outcome, wire
+from workers.engine import control, doctor, enqueue, find, leftovers, outcome, wire
 from workers.engine import reconcile as reconciler
 from workers.engine.job import Job
 from workers.engine.reconcile import GOING_ON, close_ended, of_state, reconcile
@@ -136,7 +136,7 @@ def test_who_dies_while_it_cancels_a_bulk_leaves_it_cancelled_and_its_items_to_t
     if not pushed:
         anywhere.redis.flushall()
     with monkeypatch.context() as killed:
-        killed.setattr(ledger, "close", _die)
+        killed.setattr(leftovers, "close", _die)
         with pytest.raises(KeyboardInterrupt):
             control.cancel(task.id)
     assert (find(task.id).state, states(task.id)) == ("REVOKED", ["pending"] * 2)

@@ -15,6 +15,7 @@ from tests.messaging import Office, counts_of, deliveries, items_of, letters
 from workers import messages, settings
 from workers.db import now, writing
 from workers.engine import control, enqueue, find, reconcile, verdicts
+from workers.engine.events import newest
 from workers.engine.tables import items
 from workers.errors import Conflict
 from workers.models import Delivery
@@ -118,7 +119,7 @@ def test_a_message_is_not_sent_again_by_who_saw_the_task_before_another_ran_it_a
         with writing() as session:
             late = pool.submit(verdicts.send_again, task_id, [first], nothing)
             wait_until(lambda: waiters(lock) == 1)
-            control.begin_anew(session, seen)
+            control.begin_anew(session, seen, newest())
 
         assert "has just been retried" in str(late.exception())
     assert counts_of(task_id) == {"done": 2, "unknown": 2}

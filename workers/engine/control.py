@@ -86,15 +86,17 @@ def retry(task_id: str, only: str | None = None) -> Task:
 def _begin_anew(task: Task) -> RowMapping:
     """Before any item is open again: whatever dies in between, no task that has ended has open items. Until all are, a
     bulk is marked as missing, so that no reconciler pushes it."""
+    told = newest()
     with writing() as session:
-        return begin_anew(session, task, missing_at=now() if task.counts is not None else None)
+        return begin_anew(session, task, told, missing_at=now() if task.counts is not None else None)
 
 
-def begin_anew(session: Session, task: Task, missing_at: datetime | None = None) -> RowMapping:
-    """The row, waiting again, but later than everything that was told of the task before. Raises UnknownTask, and
-    Conflict where another was quicker, for what it began must not begin once more."""
+def begin_anew(session: Session, task: Task, told: str, *, missing_at: datetime | None = None) -> RowMapping:
+    """The row, waiting again, but later than everything that was told of the task before (`told`: the newest event, of
+    which Redis is asked before the transaction). Raises UnknownTask, and Conflict where another was quicker, for what
+    it began must not begin once more."""
     nothing = ("started_at", "ended_at", "status", "result", "error_type", "error_message", "traceback", "due_at")
-    ms, _, number = max(padded(newest()), padded(task.event_id or "0-0")).partition("-")
+    ms, _, number = max(padded(told), padded(task.event_id or "0-0")).partition("-")
     anew: dict[str, object] = {**dict.fromkeys(nothing), "missing_at": missing_at, "state": "PENDING", "attempts": 0}
     anew |= {"current": 0, "total": 100, "event_id": padded(f"{ms}-{int(number) + 1}")}
     seen = tasks.c.event_id <= padded(task.event_id or "0-0")

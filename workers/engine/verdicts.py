@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from workers.db import now, writing
 from workers.engine import control
+from workers.engine.events import newest
 from workers.engine.ledger import ANEW, Item, Note, item_of
 from workers.engine.queues import push
 from workers.engine.tables import items
@@ -38,11 +39,12 @@ def send_again(task_id: str, item_ids: Sequence[int], beside: Beside) -> Task:
     task = find(task_id)
     if not task.ended:
         raise Conflict(reason="the task has not ended; wait for its end, or cancel it first")
+    told = newest()
     with writing() as session:
         batch = _unknown(session, task_id, item_ids)
         again = {"state": "pending", "updated_at": now(), **ANEW}
         session.execute(update(items).where(items.c.id.in_([item.id for item in batch])).values(again))
-        row = control.begin_anew(session, task)
+        row = control.begin_anew(session, task, told)
         beside(session)
     push(row, replace_ended=True)
     return find(task_id)
