@@ -13,7 +13,7 @@ from tests import kinds
 from tests.conftest import Service, lines, wait_until
 from tests.hands import claim, record_all, settle, work_off
 from workers import settings
-from workers.engine import callbacks, clock, ending, enqueue, find, ledger, outcome, registry
+from workers.engine import callbacks, clock, ending, enqueue, find, leftovers, outcome, registry
 from workers.engine.claim import Claim
 from workers.engine.control import cancel
 from workers.engine.helpers import calls_back
@@ -206,7 +206,7 @@ def test_a_database_that_is_away_at_the_end_takes_no_call_away(service: Service,
     job_id, execution = claim("maintenance")
     held = Claim([job_id.encode(), execution.encode(), b"maintenance", b"", b"", b"", 1, 0, 0, 0])
     held.kind = registry.get("tell_failure")
-    monkeypatch.setattr(ledger, "close", Mock(side_effect=DatabaseDown))
+    monkeypatch.setattr(leftovers, "close", Mock(side_effect=DatabaseDown))
 
     assert ending.of(held, outcome.Outcome("failed")).call
 

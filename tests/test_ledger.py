@@ -153,7 +153,7 @@ def test_a_settled_item_never_goes_back(anywhere: Service) -> None:
 
 
 def test_closing_skips_what_is_open_and_nothing_else(anywhere: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(leftovers, "CHUNK_ROWS", 3)
     task_id = filled(*range(10))
     batch = ledger.take(task_id, "a", 2)
     batch[0].done()
