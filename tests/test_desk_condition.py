@@ -4,12 +4,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests import desk as desks
 from tests.conftest import HURRIED_S, Service
 from tests.desk import Desk
+from tests.face import Face
 from tests.hands import redis_away
 from workers import settings
 from workers.engine import wire
@@ -66,6 +68,34 @@ def test_a_server_that_is_silent_holds_up_no_word_of_an_operator_for_long(
 
         assert desk.operator.post(f"/admin/{path}").status_code == 503
         assert time.monotonic() - began < wire.SOCKET_TIMEOUT_S - 1, "as what works waits for its server"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "schedules/cleanup_old_logs/pause", {}, 200),
+        ("POST", "schedules/cleanup_old_logs/resume", {}, 200),
+        ("PATCH", "companies/{company_id}", {"k": 3}, 503),
+        ("PATCH", "companies/{company_id}", {"resume": ["sms"]}, 503),
+        ("POST", "tasks/{task_id}/retry", {}, 202),
+        ("GET", "events", {}, 200),
+    ],
+)
+def test_a_server_that_is_silent_holds_up_no_call_for_long(
+    face: Face, service: Service, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any, status: int
+) -> None:
+    task_id = face.operator.enqueue("add", a=1)
+    face.operator.post(f"/api/tasks/{task_id}/cancel")
+    face.operator.get("/api/schedules")  # makes the rows of the schedules, as no clock runs here
+    for name, patience_s in HURRIED_S.items():
+        monkeypatch.setattr(wire, name, patience_s)
+    with _silent(service):
+        began = time.monotonic()
+
+        url = "/api/" + path.format(company_id=face.operator.company_id, task_id=task_id)
+        with face.operator.call(method, url, json=body, buffered=False) as answer:
+            assert answer.status_code == status
+            assert time.monotonic() - began < wire.SOCKET_TIMEOUT_S - 1, "as what works waits for its server"
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def _was_not_here(told: list[Any]) -> bool:
 
 
 def _hurried(queues: Iterable[str], fields: tuple[str, ...], is_meant: Callable[[list[Any]], bool]) -> int:
-    connection, hurried = wire.connect(), 0
+    connection, hurried = wire.connect(wire.LOOK_TIMEOUT_S), 0
     for queue in queues:
         ids = connection.zrange(f"rq:scheduled:{queue}", 0, -1)
         pipeline = connection.pipeline(transaction=False)

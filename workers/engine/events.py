@@ -287,7 +287,7 @@ def _next_changes(at: str, at_most_s: float) -> tuple[str, list[Change]]:
 def newest() -> str:
     """The id of the last entry; without Redis one from our clock, later than all that was told before."""
     try:
-        last = wire.connect().xrevrange(STREAM, count=1)
+        last = wire.connect(wire.LOOK_TIMEOUT_S).xrevrange(STREAM, count=1)
     except (RedisError, QueueDown):
         return f"{int(time.time() * 1000)}-0"
     return last[0][0].decode() if last else "0-0"

@@ -75,10 +75,11 @@ def share(scope: str | None, queue: str, *, bulk: bool) -> tuple[Any, ...]:
 @wire.plainly()
 def set_share(scope: str, factor: int | None) -> None:
     """A company's own K; None: 1."""
+    connection = wire.connect(wire.LOOK_TIMEOUT_S)
     if factor is None:
-        wire.connect().hdel(SHARES, scope)
+        connection.hdel(SHARES, scope)
     else:
-        wire.connect().hset(SHARES, scope, factor)
+        connection.hset(SHARES, scope, factor)
 
 
 @dataclass(frozen=True)

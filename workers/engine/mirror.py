@@ -57,4 +57,4 @@ def strangers() -> list[bytes]:
 
 def drop(entry: bytes) -> None:
     """Take a stranger out of the set; what it refers to stays."""
-    wire.connect().zrem(KEY, entry)
+    wire.connect(wire.LOOK_TIMEOUT_S).zrem(KEY, entry)

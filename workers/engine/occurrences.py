@@ -40,7 +40,7 @@ log = logs.get("clock")
 def time_of_redis() -> datetime:
     """Redis' clock decides what is due, because hosts disagree; while it is away, ours."""
     try:
-        seconds, microseconds = wire.connect().time()
+        seconds, microseconds = wire.connect(wire.LOOK_TIMEOUT_S).time()
     except (RedisError, QueueDown):
         return now()
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
