@@ -79,6 +79,6 @@ def mails() -> list[tuple[str, str, str]]:
 def move_back(column: Any, by: timedelta) -> None:
     """As if all of it had been so much earlier."""
     with db.writing() as session:
-        for row in session.scalars(select(Telling)).all():
+        for row in session.scalars(select(column.class_)).all():
             if getattr(row, column.key):
                 setattr(row, column.key, getattr(row, column.key) - by)

@@ -19,7 +19,7 @@ from workers.engine import control, enqueue, find
 from workers.engine.outcome import Retry
 from workers.errors import BadPhone, Conflict, MissingRecord, NotDelivered, NotFound
 from workers.jobs import telling
-from workers.models import Telling, User
+from workers.models import Channel, Telling, User
 from workers.statuses import status_of
 
 company, receiver = tellers.company, tellers.receiver
@@ -124,6 +124,7 @@ def test_a_webhook_that_nobody_takes_is_switched_off_with_a_notice(
     hook = next(row for row in told(company) if row.channel == HOOK)
     if days:
         tellings.tried(hook, "waiting", 500, "")
+        move_back(Channel.since, timedelta(days=days))
         move_back(Telling.created_at, timedelta(days=days))
         move_back(Telling.tried_at, timedelta(hours=1))
 

@@ -3,17 +3,18 @@
 import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select, text, update
 
 from tests import telling as tellers
 from tests.conftest import Service
 from tests.face import new_company
 from tests.hands import record_all, work_off
-from tests.receiver import SECRET, Receiver
-from tests.telling import HOOK, NOTE, OTHER, VKN, ended, mails, told, wants
+from tests.receiver import SECRET, Receiver, say
+from tests.telling import HOOK, NOTE, OTHER, VKN, ended, mails, move_back, told, wants
 from workers import db, tellings
 from workers.db import now
-from workers.engine import occurrences, schedules
+from workers.engine import Retry, occurrences, schedules
 from workers.engine.seal import Seal
 from workers.engine.tables import history, tasks
 from workers.engine.tables import occurrences as occurred
@@ -163,3 +164,47 @@ def test_a_wish_that_nobody_can_open_asks_for_no_run_each_second(company: int) -
         session.execute(update(Channel).values(credentials=b"sealed with a key that is gone"))
 
     assert not tellings.due()
+
+
+def test_an_old_webhook_that_is_sent_again_in_vain_switches_nothing_off_while_others_arrive(
+    company: int, receiver: Receiver
+) -> None:
+    wants(company, receiver.url)
+    old, new = _two_ends(company)
+    tellings.tried(old, "failed", 500, "")
+    for column in (Channel.since, Telling.created_at, Telling.tried_at):
+        move_back(column, timedelta(days=9))
+    assert telling.deliver_webhook(new.id)["state"] == "done"
+
+    receiver.answer = lambda handler: say(handler, 503)
+    tellings.again(company, old.id)
+    with pytest.raises(Retry):
+        telling.deliver_webhook(old.id)
+
+    assert tellings.wish(company, HOOK).paused is None  # type: ignore[union-attr]
+
+
+def test_a_webhook_that_was_switched_on_again_is_not_off_at_the_next_failure(company: int, receiver: Receiver) -> None:
+    receiver.answer = lambda handler: say(handler, 503)
+    wants(company, receiver.url)
+    old, new = _two_ends(company)
+    tellings.tried(old, "failed", 503, "")
+    for column in (Telling.created_at, Telling.tried_at):
+        move_back(column, timedelta(days=4))
+    tellings.switch_off(company, telling.FAILING)
+    hook = tellings.wish(company, HOOK)
+    assert hook is not None
+    tellings.want(company, HOOK, hook.options)
+
+    with pytest.raises(Retry):
+        telling.deliver_webhook(new.id)
+
+    assert tellings.wish(company, HOOK).paused is None  # type: ignore[union-attr]
+
+
+def _two_ends(company: int) -> list[Telling]:
+    """The webhooks of two ends."""
+    for minutes_ago in (2, 1):
+        ended(company, minutes_ago=minutes_ago)
+    tellings.gather()
+    return told(company)

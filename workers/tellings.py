@@ -223,13 +223,15 @@ def _write(telling_id: int, **values: Any) -> None:
         session.execute(update(Telling).where(Telling.id == telling_id).values(**values))
 
 
-def failing_since(company_id: int) -> datetime | None:
-    """When the oldest webhook was written of those that were tried in vain since one arrived; None if all is well."""
-    mine = (Telling.company_id == company_id, Telling.channel == HOOK, Telling.tried_at.is_not(None))
+def failing_since(company_id: int, on_since: datetime) -> datetime | None:
+    """Since when webhooks are tried and none is taken; None if all is well. Not from before the last one that arrived
+    or from before they were switched on (`on_since`), though an older one may have been sent again since then."""
+    mine = (T.company_id == company_id, T.channel == HOOK)
     with reading() as session:
-        arrived = session.scalar(select(func.max(Telling.tried_at)).where(*mine, Telling.state == "done"))
-        vain = select(func.min(Telling.created_at)).where(*mine, Telling.state != "done")
-        return session.scalar(vain.where(Telling.tried_at > arrived) if arrived else vain)
+        arrived = session.scalar(select(func.max(T.tried_at)).where(*mine, T.state == "done"))
+        begun = max(arrived or on_since, on_since)
+        written = session.scalar(select(func.min(T.created_at)).where(*mine, T.state != "done", T.tried_at > begun))
+    return max(written, begun) if written else None
 
 
 def last_failure(company_id: int) -> tuple[int, datetime] | None:

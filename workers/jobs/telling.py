@@ -90,7 +90,7 @@ def deliver_webhook(telling_id: int) -> dict[str, Any]:
     _rest(row)
     status, text, asked_s = _posted(row, hook)
     if status is None or not 200 <= status < 300:
-        raise _in_vain(row, status, text, asked_s)
+        raise _in_vain(row, hook, status, text, asked_s)
     tellings.tried(row, "done", status, text)
     return _result(tellings.get(row.id))
 
@@ -137,9 +137,9 @@ def _posted(row: Telling, hook: Any) -> tuple[int | None, str, int]:
     return answer.status, answer.text, answer.retry_after_s
 
 
-def _in_vain(row: Telling, status: int | None, text: str, asked_s: int) -> Exception:
+def _in_vain(row: Telling, hook: tellings.Wish, status: int | None, text: str, asked_s: int) -> Exception:
     """Later, until it was tried ten times; a receiver that says so, or fails for three days, gets no more webhooks."""
-    since = tellings.failing_since(row.company_id)
+    since = tellings.failing_since(row.company_id, hook.since)
     if status == GONE or (since and now() - since > OFF_AFTER and row.task_id):
         _switch_off(row, GONE_FOR_GOOD if status == GONE else FAILING)
         return _given_up(row, status, text)
