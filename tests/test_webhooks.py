@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 
 import pytest
@@ -134,6 +135,18 @@ def test_of_an_endless_answer_only_the_beginning_is_read(receiver: Receiver) -> 
     receiver.answer = lambda handler: say(handler, 500, b"\x00fault\n" * 1_000_000)
     answer = post(receiver.url)
     assert (answer.status, len(answer.text) <= webhooks.ANSWER_CHARS, answer.text[:5]) == (500, True, "fault")
+
+
+@pytest.mark.parametrize("status", [200, 410])
+@pytest.mark.parametrize("body", [b"5\r\nta", b"no length\r\ntaken"], ids=["cut off", "garbled"])
+def test_a_body_that_breaks_off_takes_nothing_back_of_the_answer(receiver: Receiver, status: int, body: bytes) -> None:
+    """Who said that it was taken would get it again, and who said `410` would get it for three days."""
+
+    def break_off(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 %d Said\r\nTransfer-Encoding: chunked\r\n\r\n%b" % (status, body))
+
+    receiver.answer = break_off
+    assert (post(receiver.url).status, len(receiver.got)) == (status, 1)
 
 
 def test_a_receiver_that_drips_is_hung_up_on(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

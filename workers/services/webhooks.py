@@ -211,7 +211,11 @@ def _hang_up(line: socket.socket) -> None:
 
 
 def _beginning(response: HTTPResponse) -> str:
-    text = response.read(ANSWER_BYTES).decode(errors="replace")
+    """Nothing of a body that breaks off: what counts is the status, which was said before it."""
+    try:
+        text = response.read(ANSWER_BYTES).decode(errors="replace")
+    except (OSError, HTTPException, ValueError):
+        return ""
     return "".join(letter if letter.isprintable() else " " for letter in text)[:ANSWER_CHARS].strip()
 
 
