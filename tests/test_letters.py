@@ -62,6 +62,17 @@ def test_the_document_names_its_title_author_language_and_day():
 
 
 @pytest.mark.parametrize(
+    "name", ["東京貿易 株式会社", "شركة النور للتجارة", "Çınar 😀 A.Ş.", "Ελλάς Кириллица", "A\x00B\u200dC\n"]
+)
+def test_the_document_is_called_by_the_name_itself_also_where_the_faces_lack_its_letters(name):
+    for made in (draw(replace(LETTER, receiver=Party(name))), draw_book([replace(LETTER, sender=Party(name))])):
+        with pikepdf.open(io.BytesIO(made)) as document:
+            told = f"{document.docinfo.Title} {document.docinfo.Author}"
+            assert "".join(filter(str.isprintable, name)) in told
+            assert told.isprintable()
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         lambda: Line("TL", Decimal("1"), "borc"),

@@ -1,5 +1,6 @@
 """How a mutabakat letter looks: its parts as blocks, drawn on reportlab's canvas."""
 
+import unicodedata
 from datetime import date
 from typing import Any, BinaryIO
 
@@ -39,7 +40,7 @@ from workers.services.letter_styles import (
 )
 from workers.services.letters import Letter, Line, Party
 from workers.services.turkish import format_date
-from workers.services.typesetting import Pen, drawable
+from workers.services.typesetting import Pen
 
 
 def new_canvas(out: BinaryIO, *, title: str, author: str, day: date) -> Any:
@@ -48,13 +49,18 @@ def new_canvas(out: BinaryIO, *, title: str, author: str, day: date) -> Any:
     canvas = Canvas(
         out, A4, pageCompression=1, invariant=1, pdfVersion=(1, 4), initialFontName=fonts.REGULAR, lang="tr-TR"
     )
-    canvas.setTitle(drawable(title))
-    canvas.setAuthor(drawable(author))
+    canvas.setTitle(_property(title))
+    canvas.setAuthor(_property(author))
     canvas.setSubject("Cari hesap mutabakatı")
     canvas.setCreator("Sıra")
     canvas.setDateFormatter(lambda *now: f"D:{day.isoformat().replace('-', '')}000000+03'00'")
     canvas.setViewerPreference("DisplayDocTitle", "true")
     return canvas
+
+
+def _property(text: str) -> str:
+    """What a viewer shows in a face of its own, so that nothing of it need be replaced or put in order for ours."""
+    return "".join(filter(str.isprintable, unicodedata.normalize("NFC", " ".join(text.split()))))
 
 
 def draw_letter(canvas: Any, letter: Letter) -> None:
