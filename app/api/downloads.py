@@ -8,7 +8,7 @@ from flask import Response, jsonify
 
 from workers import db, settings, storage
 from workers.engine.tasks import Task
-from workers.errors import Conflict, NotFound
+from workers.errors import Conflict, MissingRecord, NotFound
 from workers.models import File
 from workers.services.workbooks import XLSX
 
@@ -31,7 +31,7 @@ def result_of(task: Task) -> Response:
     if file := file_of(task):
         try:
             return file_response(file["file_id"])
-        except NotFound:
+        except (NotFound, MissingRecord):
             days = settings.current().result_ttl_days
             raise Conflict(reason=f"the result has expired; files are kept for {days} days") from None
     return jsonify(task.result)
@@ -46,7 +46,7 @@ def file_of(task: Task) -> dict[str, Any] | None:
 
 
 def file_response(file_id: str) -> Response:
-    """The file, streamed from the storage; NotFound when it has been cleaned up."""
+    """The file, streamed from the storage. When it is cleaned up its bytes go first: MissingRecord, then NotFound."""
     with db.reading() as session:
         file = session.get(File, file_id)
     if file is None:
