@@ -17,7 +17,7 @@ from tests.conftest import Service, wait_until
 from tests.face import Face
 from workers import db, files
 from workers.engine import control, find, ledger
-from workers.models import File
+from workers.models import File, Mutabakat
 
 face = faces.face
 
@@ -126,6 +126,34 @@ def test_a_bulk_that_ended_can_be_run_again_for_what_failed(
     again = bulk.wait(60)
     assert (again.state, again.counts["done"], again.counts["failed"]) == ("SUCCESS", 3, 1)  # type: ignore[index]
     assert again.result["sha256"] == first["sha256"]
+
+
+def test_a_letter_that_was_corrected_before_its_bulk_is_run_again_agrees_with_the_manifest(
+    service: Service, face: Face
+) -> None:
+    from workers.jobs.pdf import generate_bulk_pdfs
+
+    service.run_worker()
+    letter = face.ayse.letter()
+    bulk = generate_bulk_pdfs.delay(mutabakat_ids=[letter, 999_999])
+    bulk.get(timeout=60)
+    wait_until(lambda: not list(files.storage().list("parts")))
+    with db.writing() as session:
+        row = session.get_one(Mutabakat, letter)
+        row.snapshot = {**row.snapshot, "lines": [{"currency": "USD", "amount": "77.10", "side": "alacak"}]}
+
+    control.retry(bulk.id, only="failed")
+
+    with zipfile.ZipFile(io.BytesIO(files.storage().read(_key_of(bulk.wait(60).result["file_id"])))) as archive:
+        [row] = csv.DictReader(io.StringIO(archive.read("manifest.csv").decode()))
+        pdf = archive.read(row["file"])
+    assert "77,10" in text_of(pdf)
+    assert (row["currency lines"], row["sha256"]) == ("USD 77.10 alacak", hashlib.sha256(pdf).hexdigest())
+
+
+def _key_of(file_id: str) -> str:
+    with db.reading() as session:
+        return session.get_one(File, file_id).storage_key
 
 
 def test_a_letter_that_is_gone_fails_its_item_and_not_the_bulk(service: Service, face: Face) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from workers import files, records, settings
@@ -120,23 +120,19 @@ def _books(done: Iterator[Item], place: Storage) -> Iterator[bytes]:
 
 
 def _entries(done: Iterator[Item], place: Storage) -> Iterator["bundles.Entry"]:
-    """The letters of a zip. Neighbours lie in the same part, which is read once: on S3 each read is a request."""
-    from workers.services import bundles
+    """The letters of a zip. Neighbours lie in the same part, which is read once: on S3 each read is a request. What the
+    manifest says of a letter that is drawn anew is said anew, for it may have been corrected meanwhile."""
+    from workers.services import bundles, letters
 
-    whole = lru_cache(maxsize=1)(place.read)
+    read = lru_cache(maxsize=1)(place.read)
     for item in done:
         part, start, size = (item.output.pop(name) for name in ("part", "start", "size"))
-        yield bundles.Entry(**item.output, read=partial(_piece, whole, item.value, part, start, size))
-
-
-def _piece(read: Callable[[str], bytes], mutabakat_id: int, part: str, start: int, size: int) -> bytes:
-    from workers.services import letters
-
-    found = _whole(read, part, start + size, start)
-    if found is None:
-        [letter] = _again([mutabakat_id])
-        return letters.draw(letter)
-    return found
+        pdf, told = _whole(read, part, start + size, start), item.output
+        if pdf is None:
+            [letter] = _again([item.value])
+            pdf = letters.draw(letter)
+            told = _manifest(letter, pdf)
+        yield bundles.Entry(**told, pdf=pdf)
 
 
 def _whole(read: Callable[[str], bytes], part: str, end: int, start: int = 0) -> bytes | None:

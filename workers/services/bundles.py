@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Entry:
-    """One letter of a zip: its row in the manifest, and how to read its bytes when its turn comes."""
+    """One letter of a zip: its row in the manifest, and its bytes."""
 
     name: str
     account_code: str
@@ -23,7 +23,7 @@ class Entry:
     lines: str
     sha256: str
     day: list[int]
-    read: Callable[[], bytes]
+    pdf: bytes
 
 
 def manifest_lines(letter: Letter) -> str:
@@ -40,7 +40,7 @@ def write_zip(entries: Iterable[Entry], out: Any) -> None:
         last = [1980, 1, 1]
         for entry in entries:
             name, last = _unique(entry.name, seen), entry.day
-            archive.writestr(_info(name, entry.day), entry.read())
+            archive.writestr(_info(name, entry.day), entry.pdf)
             table.writerow(map(_cell, (name, entry.account_code, entry.title, entry.lines, entry.sha256)))
         archive.writestr(_info("manifest.csv", last), rows.getvalue())
 
