@@ -33,7 +33,7 @@ def manifest_lines(letter: Letter) -> str:
 
 def write_zip(entries: Iterable[Entry], out: Any) -> None:
     """Write the letters, uncompressed (PDFs don't shrink), and `manifest.csv` last; names are made unique."""
-    rows, seen = io.StringIO(), set[str]()
+    rows, seen = io.StringIO(), dict[str, int]()
     table = csv.writer(rows)
     table.writerow(MANIFEST)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -51,14 +51,16 @@ def _info(name: str, day: list[int]) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name, (year, month, number, 0, 0, 0))
 
 
-def _unique(name: str, seen: set[str]) -> str:
-    """`a.pdf`, `a (2).pdf`, …; compared without case, as file systems do."""
+def _unique(name: str, seen: dict[str, int]) -> str:
+    """`a.pdf`, `a (2).pdf`, …; compared without case, as file systems do. `seen`: the last number of each name, so that
+    none is looked for from the first one on."""
     stem, dot, ending = name.rpartition(".")
-    candidate, number = name, 1
+    candidate, number = name, seen.get(name.casefold(), 1)
     while candidate.casefold() in seen:
         number += 1
         candidate = f"{stem} ({number}){dot}{ending}"
-    seen.add(candidate.casefold())
+    seen[name.casefold()] = number
+    seen.setdefault(candidate.casefold(), 1)
     return candidate
 
 
