@@ -32,7 +32,9 @@ SECRET_PREFIX = "whsec_"
 SECRET_BYTES = (24, 64)
 ADDRESSES_TRIED = 2
 NAT64 = ip_network("64:ff9b::/96")
-OF_THE_CLOUD = frozenset({ip_address("168.63.129.16")})  # Azure's own services, at an address that looks public
+# What clouds tell their own machines, at addresses that look public: Azure, and Oracle (192.0.0.192; all of its network
+# is nobody's, which Python says since 3.12.4).
+OF_THE_CLOUD = (ip_network("168.63.129.16"), ip_network("192.0.0.0/24"))
 Address = IPv4Address | IPv6Address
 
 
@@ -79,12 +81,12 @@ def check(url: str, *, loopback: bool = False) -> SplitResult:
     """The parts of a URL that may be posted to; `loopback` also lets http to this machine pass. Raises BadWebhook."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise BadWebhook(reason="the address can't be read") from None
     faults = [
         (
-            len(url) > URL_CHARS or not (url.isascii() and url.isprintable() and " " not in url),
+            len(url) > URL_CHARS or not (url.isascii() and url.isprintable() and " " not in url) or port == 0,
             "the address can't be read",
         ),
         (not host, "the address names no host"),
@@ -120,7 +122,7 @@ def is_public(address: Address) -> bool:
         or address.is_unspecified
         or getattr(address, "is_site_local", False)
     )
-    return address.is_global and not odd and address not in OF_THE_CLOUD
+    return address.is_global and not odd and not any(address in network for network in OF_THE_CLOUD)
 
 
 def _inside(address: Address) -> IPv4Address | None:
