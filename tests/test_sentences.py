@@ -122,3 +122,36 @@ def test_a_gateways_own_words_stay_as_they_came() -> None:
 
     assert worded(refused, "tr") == refused
     assert worded(refused, "en") == "The mail server refused it: 550 5.7.1 Bu hesap kapalı / closed"
+
+
+def refused(path: Path) -> Iterator[str]:
+    """What the API says of a field: `ValueError("…")`, `{"field": …, "message": "…"}`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        said: list[Any] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "ValueError":
+            said = node.args
+        elif isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            said = [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "message"]
+        yield from filter(None, (filled(each, "7") for each in said))
+
+
+@pytest.mark.parametrize(
+    "module", ["fields.py", "face.py", *(f"api/{path.name}" for path in ROOT.glob("app/api/*.py"))]
+)
+def test_what_the_api_says_of_a_field_is_told_in_turkish_to_who_asks_for_it(module: str) -> None:
+    assert [text for text in refused(ROOT / "app" / module) if worded(text, "tr") == text] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Input should be 'PENDING', 'STARTED', 'PROGRESS', 'RETRY', 'SUCCESS', 'FAILURE' or 'REVOKED'",
+        "Input should be 'pending', 'sending', 'done', 'failed', 'skipped' or 'unknown'",
+        "Input should be 'netgsm', 'iletimerkezi', 'verimor', 'twilio' or 'sandbox'",
+        "Input should be a valid integer, unable to parse string as an integer",
+        "Input should be a valid number, unable to parse string as a number",
+    ],
+)
+def test_what_pydantic_says_of_our_queries_is_told_in_turkish(text: str) -> None:
+    assert worded(text, "tr") != text
