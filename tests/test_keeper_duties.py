@@ -20,6 +20,7 @@ from workers.engine import enqueue, events, keeper, outcome, queues
 from workers.engine.claim import KINDS
 from workers.engine.keeper import Keeper, Periods
 
+NO_PROCESS = 2**30
 NO_DATABASE = "postgresql://sira@127.0.0.1:1/nowhere"
 
 
@@ -142,6 +143,26 @@ def test_what_a_dead_child_held_stays_its_keepers_until_that_is_settled(service:
         ours._renew()
 
     assert service.redis.zscore("sira:leases", f"email:{job_id}:{execution}") > time.time() * 1000
+
+
+@pytest.mark.parametrize("jump_s", [3_600, -3_600])
+def test_a_clock_of_redis_that_jumps_neither_ends_a_job_nor_lets_it_run_on(
+    service: Service, pipe: int, jump_s: int
+) -> None:
+    """So does that of a machine which has slept, and its jobs with it."""
+    enqueue("hang")
+    job_id, _ = claim("maintenance", "mine")
+    ours = Keeper(pipe)
+    ours._alive["mine"] = NO_PROCESS
+    ours._renew()
+
+    service.redis.hincrby(f"rq:job:{job_id}", "sira_claimed", -jump_s * 1_000)
+    ours._renew()
+    before = dict(ours._ended_by)
+    wait_until(lambda: ours._renew() or ours._ended_by, what="the end of its second")
+
+    assert before == {}
+    assert ours._ended_by["mine"][0] == job_id
 
 
 def test_a_keeper_sleeps_while_it_has_nothing_to_do_also_when_the_server_has_hung_up_on_it(service: Service) -> None:

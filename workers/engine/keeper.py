@@ -57,6 +57,7 @@ class Keeper:
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, rescue.EndedByUs] = {}
         self._asked_at: dict[str, float] = {}
+        self._began: dict[bytes, float] = {}
         self._ear = commands.Ear()
         self._busy: set[str] = set()
         self._to_stop: list[str] = []
@@ -170,9 +171,12 @@ class Keeper:
         self._busy = {name.decode() for name, *_ in busy}
         asked = {wire.text(job_id) for _, job_id, cancelled, *_ in busy if cancelled}
         self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}
-        for name, job_id, cancelled, running_ms, limit_s in busy:
+        # Of the server's clock only the first look: it may jump, or go on while this machine and its jobs have slept.
+        at, known = time.monotonic(), self._began
+        self._began = {execution: known.get(execution, at - ms / 1000) for *_, ms, _, execution in busy}
+        for name, job_id, cancelled, _, limit_s, execution in busy:
             worker = name.decode()
-            if limit_s and running_ms > limit_s * 1000:
+            if limit_s and at - self._began[execution] > limit_s:
                 self._end(worker, wire.text(job_id), TimeLimitExceeded(limit_s=limit_s))
             elif cancelled:
                 self._ask_to_cancel(worker, wire.text(job_id))

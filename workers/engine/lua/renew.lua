@@ -1,6 +1,6 @@
 -- Renew the leases of the slots whose processes live.
 -- ARGV: lease_ms, worker_ttl_s, then the worker names
--- Returns for each busy slot: {worker, job id, 1 if to be cancelled, running ms, hard limit s}
+-- Returns for each busy slot: {worker, job id, 1 if to be cancelled, running ms, hard limit s, execution}
 -- RQ's own jobs time themselves out; as in RQ they are killed only if they don't.
 local RQS_GRACE_S = 60
 local AHEAD_MS = 6000 -- how long claims that were sent ahead count without a further renewal
@@ -35,7 +35,7 @@ for i = 3, #ARGV do
     redis.call('HSET', 'rq:execution:' .. both, 'last_heartbeat', now / 1000)
     local limit = whole(job[4])
     if not job[5] and limit > 0 then limit = limit + RQS_GRACE_S end
-    busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - since, limit}
+    busy[#busy + 1] = {ARGV[i], id, job[2] and 1 or 0, now - since, limit, execution}
   end
 end
 return busy
