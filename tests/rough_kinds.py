@@ -26,6 +26,8 @@ def mistreat(how: str) -> None:
     if how == "leaked":
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
         list(iter(lambda: os.dup(1) < 280, False))
+    if how == "gone":
+        os._exit(0)
     if how == "silenced":
         sys.stdout.close()
         sys.stderr.close()

@@ -59,6 +59,25 @@ def test_burst_works_off_what_waits_and_ends_with_0(service: Service) -> None:
     assert "\nready" in ended.stdout
 
 
+@pytest.mark.parametrize("how", ["leaked", "gone"])
+def test_burst_works_off_what_waits_also_where_a_job_has_spoilt_or_ended_its_child(service: Service, how: str) -> None:
+    enqueue("mistreat", {"how": how})
+    tasks = [enqueue("nothing") for _ in range(3)]
+
+    ended = start(service, "--burst")
+
+    assert ended.returncode == 0
+    assert [find(task.id).state for task in tasks] == ["SUCCESS"] * 3
+
+
+def test_a_worker_that_is_to_do_some_jobs_does_as_many_also_in_several_children(service: Service) -> None:
+    tasks = [enqueue("mistreat", {"how": "leaked"}) for _ in range(4)]
+
+    at_once(1, lambda _: Worker(["maintenance"]).work(max_jobs=3))
+
+    assert [find(task.id).state for task in tasks] == ["SUCCESS"] * 3 + ["PENDING"]
+
+
 def test_a_worker_for_some_queues_leaves_the_others_alone(service: Service) -> None:
     mine, other = enqueue("add", {"a": 1}), enqueue("nothing")
 

@@ -31,7 +31,8 @@ RESTART_FROM_S, RESTART_TO_S, SETTLED_S = 0.2, 10.0, 2.0
 @dataclass
 class Slot:
     """One child, or the keeper (0): its number, its generation, its process, and when it may be forked again. `begun`
-    is memory that the child shares: there it writes which execution it begins, and there it stands when it is dead."""
+    is memory that the child shares: there it writes which execution it begins, and there it stands when it is dead; who
+    has no more to do wipes it."""
 
     number: int
     generation: int = 0
@@ -43,14 +44,19 @@ class Slot:
     done: bool = False
     begun: mmap = field(default_factory=lambda: mmap(-1, EXECUTION_CHARS))
 
+    @property
+    def execution(self) -> str:
+        """That which the child began last."""
+        return self.begun[:].rstrip(b"\0").decode()
+
 
 @dataclass(frozen=True)
 class Orders:
     """What a fleet is to do: `work` is called in a child with its worker's name and where it writes what it has begun,
     and ends when it is to be replaced.
 
-    `once`: a child that ends in order is not replaced, only one that dies. `name`: of the worker, if there is just one.
-    `queues`: what it serves beside ours. `buried` is called when a child has ended, in whatever way.
+    `once`: a child that has no more to do is not replaced, only one that dies or is spoilt. `name`: of the worker, if
+    there is just one. `queues`: what it serves beside ours. `buried` is called when a child has ended, in whatever way.
     """
 
     work: Callable[[str, mmap], None]
@@ -173,14 +179,14 @@ class Fleet:
             if slot.pid == pid:
                 slot.pid = 0
                 self.orders.buried()
-                begun = slot.begun[:].rstrip(b"\0").decode()
-                self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code), begun)
+                self._tell("stopped" if self._stop_at else "dead", slot.name, pid, _reason(code), slot.execution)
                 self._plan_restart(slot, code)
 
     def _plan_restart(self, slot: Slot, code: int) -> None:
-        """At once after an end in order, or never; after a crash with a growing pause: a broken start must not spin."""
+        """At once after an end in order, or never; after a crash with a growing pause: a broken start must not spin. A
+        child that is of no more use has ended in order, too, and one whose job has left by `os._exit(0)`."""
         if code == 0 or time.monotonic() - slot.born > SETTLED_S:
-            slot.wait_s, slot.done = 0.0, code == 0 and self.orders.once
+            slot.wait_s, slot.done = 0.0, code == 0 and self.orders.once and not slot.execution
         else:
             slot.wait_s = min(slot.wait_s * 2 or RESTART_FROM_S, RESTART_TO_S)
             log.warning("child died", worker=slot.name, code=code, again_in_s=slot.wait_s)

@@ -81,9 +81,9 @@ class Worker(RQWorker):
         done = mmap(-1, 8)
 
         def work(name: str, begun: mmap) -> None:
-            self.name, self._begun = name, begun
-            jobs = self.work_kept(burst, max_jobs, max_idle_s=options.get("max_idle_time"))
-            done[:] = (int.from_bytes(done[:]) + jobs).to_bytes(8)
+            self.name, self._begun, before = name, begun, int.from_bytes(done[:])
+            jobs = self.work_kept(burst, max_jobs and max_jobs - before, max_idle_s=options.get("max_idle_time"))
+            done[:] = (before + jobs).to_bytes(8)
 
         Fleet(Orders(work, once=True, name=self.name, queues=tuple(self.queue_names()))).run()
         return any(done[:])
@@ -112,14 +112,15 @@ class Worker(RQWorker):
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
         most, worked_at = sys.maxsize if max_jobs is None else max_jobs, time.monotonic()
         while True:
-            enough = self._stop_asked or done >= most or (done > 0 and self._found.spoilt)
-            claim = ahead or self._exchange(claim, ended, claim_next=not enough)
-            ahead = None
+            ends, spoilt = self._stop_asked or done >= most, done > 0 and self._found.spoilt
+            claim, ahead = ahead or self._exchange(claim, ended, claim_next=not (ends or spoilt)), None
             if claim is not None:
                 self._waiter.hand_on()
                 ended, idle_s = self._perform(claim), 0.0
                 done, worked_at = done + 1, time.monotonic()
-            elif enough or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
+            elif ends or spoilt or burst or (max_idle_s is not None and time.monotonic() - worked_at >= max_idle_s):
+                if ends or not spoilt:  # else a fresh child goes on with what waits
+                    self._begun[:] = bytes(EXECUTION_CHARS)
                 return done
             else:
                 ended, (idle_s, ahead) = None, self._idle(idle_s, max_idle_s)
@@ -188,8 +189,7 @@ class Worker(RQWorker):
                     return None
                 away_s = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S)
                 what, said = ("refuses", str(error)) if isinstance(error, ResponseError) else ("is away", "")
-                told = {"error": said or type(error).__name__, "again_in_s": away_s}
-                log.warning(f"redis {what}", worker=self.name, **told)
+                log.warning(f"redis {what}", worker=self.name, error=said or type(error).__name__, again_in_s=away_s)
                 time.sleep(away_s)
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
