@@ -1,6 +1,8 @@
 """Signals that reach a child too late, too often or all at once: only the job that they are for may feel them."""
 
+import asyncio
 import os
+import select
 import signal
 import time
 from typing import Any
@@ -11,7 +13,7 @@ from tests import faults
 from tests.conftest import Service, lines, wait_until
 from tests.faults import Crew, alive, runs, sized
 from tests.hands import at_once, work_off
-from workers.engine import enqueue, find
+from workers.engine import enqueue, find, signals
 from workers.engine.worker import Worker
 
 crew = faults.crew
@@ -36,6 +38,28 @@ def test_signals_that_a_job_has_taken_for_itself_are_taken_back_before_the_next(
 
     assert [find(task.id).state for task in (taken, limited)] == ["SUCCESS", "SUCCESS"]
     assert find(limited.id).result == "tidied"
+
+
+def test_a_signal_ends_the_wait_for_work_also_behind_a_job_that_ran_an_event_loop() -> None:
+    """Else an idle worker would hear of a stop only when it looks up by itself."""
+    assert at_once(1, lambda _: _hears_behind_an_event_loop()) == [True]
+
+
+def _hears_behind_an_event_loop() -> bool:
+    read, write = os.pipe2(os.O_NONBLOCK)
+    signals.take({signal.SIGUSR1: lambda *_: None}, write)
+    asyncio.run(_heed_a_signal())
+
+    signals.take_again()
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+    return bool(select.select([read], [], [], 0)[0])
+
+
+async def _heed_a_signal() -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGWINCH, print)
+    loop.remove_signal_handler(signal.SIGWINCH)
 
 
 @pytest.mark.parametrize("how", ["SIGUSR1", "SIGUSR2"])

@@ -26,12 +26,13 @@ def take(handlers: dict[int, Handler], wake_fd: int) -> None:
 
 
 def take_again() -> None:
-    """What the job before has changed, or blocked."""
+    """What the job before has changed, or blocked. One that ran an event loop leaves no `wake_fd`."""
     if blocked := mask(signal.SIG_BLOCK, ()):
         mask(signal.SIG_UNBLOCK, blocked & _taken.keys())
     for number, handler in _taken.items():
         if standing(number) is not handler:
             return _handle()
+    signal.set_wakeup_fd(_wake_fd, warn_on_full_buffer=False)
 
 
 def let_go() -> None:
