@@ -1,9 +1,10 @@
-"""A job kind that leaves its process other than it found it."""
+"""A job kind that leaves its process other than it found it, and one that looks around there."""
 
 import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from workers.engine import job
@@ -21,6 +22,10 @@ def mistreat(how: str) -> None:
     if how == "moved":
         os.chdir("/")
         os.umask(0o777)
+    if how == "abroad":
+        os.environ["TZ"] = "Asia/Tokyo"
+        del os.environ["PATH"]
+        time.tzset()
     if how in ("closed", "outputs"):
         os.closerange(*(3, 256) if how == "closed" else (1, 2))
     if how == "leaked":
@@ -32,3 +37,9 @@ def mistreat(how: str) -> None:
         sys.stdout.close()
         sys.stderr.close()
         raise ValueError("Nobody hears this.")
+
+
+@job(queue="maintenance", retries=0)
+def look_around() -> dict[str, str | None]:
+    """What a job finds of the zone and the environment."""
+    return {"zone": time.strftime("%Z"), "TZ": os.environ.get("TZ"), "PATH": os.environ.get("PATH")}

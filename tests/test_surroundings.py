@@ -1,6 +1,7 @@
 """What a job has changed about its process does not reach the next one."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ def test_the_next_job_finds_the_folder_of_the_worker(
     work_off()
 
     assert [find(each.id).state for each in (left, task)] == ["SUCCESS", "SUCCESS"]
+
+
+def test_the_next_job_finds_the_environment_and_the_zone_of_the_worker(service: Service) -> None:
+    here = {"zone": time.strftime("%Z"), "TZ": os.environ.get("TZ"), "PATH": os.environ.get("PATH")}
+    left, task = enqueue("mistreat", {"how": "abroad"}), enqueue("look_around")
+
+    work_off()
+
+    assert find(left.id).state == "SUCCESS"
+    assert find(task.id).result == here
 
 
 def test_a_job_that_goes_elsewhere_takes_no_data_dir_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """What the jobs of a child share, and one of them may leave other than it found it.
 
-A job is anybody's code. Signals, the folder and the mask of new files are put back before the next one, which knows
-nothing of it. What can't be put back ends the child, and the fleet forks a fresh one: memory and descriptors that were
-taken and not given back, and descriptors or streams that were closed, for the worker's own were among them.
+A job is anybody's code. Signals, the folder, the mask of new files and the environment are put back before the next
+one, which knows nothing of it. What can't be put back ends the child, and the fleet forks a fresh one: memory and
+descriptors that were taken and not given back, and descriptors or streams that were closed, for the worker's own were
+among them.
 """
 
 import fcntl
@@ -29,6 +30,7 @@ class Surroundings:
 
     folder: str
     mask: int
+    environment: dict[bytes, bytes]
     streams: tuple[Any, ...]
     descriptors: tuple[int, ...]
     flags: list[int]
@@ -42,11 +44,16 @@ class Surroundings:
         os.umask(mask)
         streams = tuple(stream for stream in (sys.stdout, sys.stderr) if not getattr(stream, "closed", True))
         descriptors = tuple(descriptor for descriptor in (1, 2, pipe) if _is_open(descriptor))
-        return cls(_folder(), mask, streams, descriptors, _flags(descriptors), pipe, max_memory_mb)
+        environment = dict(os.environb)
+        return cls(_folder(), mask, environment, streams, descriptors, _flags(descriptors), pipe, max_memory_mb)
 
     def put_back(self) -> None:
         signals.take_again()
         os.umask(self.mask)
+        if dict(os.environb) != self.environment:
+            os.environb.clear()
+            os.environb.update(self.environment)
+            time.tzset()
         if self.folder and _folder() != self.folder:
             with suppress(OSError):
                 os.chdir(self.folder)
