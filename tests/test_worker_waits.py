@@ -1,5 +1,6 @@
 """What can't be run yet waits: for code, for a worker that knows its kind, for a service that said when."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,27 @@ def test_a_kind_that_another_worker_knows_is_left_to_that_one(service: Service) 
     waiting = wait_until(lambda: (t := find(task.id)).state == "PENDING" and t.attempts and t)
     assert (waiting.error, waiting.attempts) == (None, 1)
     assert service.redis.hget(f"rq:job:{task.id}", "sira_waits") is None
+
+
+def test_a_parameter_of_a_later_release_waits_for_a_worker_that_knows_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its default is filled in where the task is enqueued, so that every task of the kind has it."""
+
+    def add(a: int) -> dict[str, int]:
+        return {"sum": a}
+
+    task = enqueue("add", {"a": 1})
+    with monkeypatch.context() as older:
+        older.setitem(registry.kinds(), "add", replace(registry.get("add"), function=add))
+        work_off()
+    waiting = find(task.id)
+
+    service.run_worker()
+
+    assert task.get(timeout=30) == {"sum": 3}
+    assert (waiting.state, find(task.id).attempts) == ("RETRY", 1)
+    assert "add(b)" in waiting.error["message"]  # type: ignore[index]
 
 
 def test_when_a_called_service_says_when_to_come_back_that_is_kept(service: Service, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from workers import logs, settings
 from workers.engine import declaring, references
 from workers.engine.seal import encode
-from workers.errors import BadSettings, InvalidInput, NotSerializable, SiraError, UnknownKind
+from workers.errors import BadSettings, InvalidInput, NotHere, NotSerializable, SiraError, UnknownKind
 
 PRIORITIES = (("pdf",), ("sms", "email"), ("excel", "maintenance"))
 QUEUES = tuple(name for equals in PRIORITIES for name in equals)
@@ -111,9 +111,12 @@ class Kind:
         return self._validated(params).model_dump(mode="json")
 
     def arguments(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Checked JSON parameters, without the items, as the Python values that the function is called with."""
+        """Checked JSON parameters, without the items, as the Python values that the function is called with. Raises
+        NotHere for those of a later release."""
         if not params:
             return {}
+        if later := ", ".join(sorted(params.keys() - self.hints.keys())):
+            raise NotHere(name=f"{self.name}({later})")
         model = self._validated({**params, self.items: []} if self.items else params)
         return {name: getattr(model, name) for name in params}
 
