@@ -13,12 +13,13 @@ from threading import Thread
 import pytest
 
 from tests.conftest import Service, title_of, wait_until
-from tests.hands import claim, put_row, row_of
+from tests.hands import claim, expire_leases, put_row, row_of
 from workers import settings
 from workers.db import now
-from workers.engine import enqueue, events, keeper, outcome, queues
+from workers.engine import clock, enqueue, events, keeper, outcome, queues
 from workers.engine.claim import KINDS
 from workers.engine.keeper import Keeper, Periods
+from workers.engine.wire import LEASE_MS
 
 NO_PROCESS = 2**30
 NO_DATABASE = "postgresql://sira@127.0.0.1:1/nowhere"
@@ -163,6 +164,24 @@ def test_a_clock_of_redis_that_jumps_neither_ends_a_job_nor_lets_it_run_on(
 
     assert before == {}
     assert ours._ended_by["mine"][0] == job_id
+
+
+def test_a_clock_of_redis_that_jumps_gives_no_living_work_away(
+    service: Service, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a machine that wakes take away what its other fleets go on with."""
+    task, time_of_redis, ours = enqueue("add", {"a": 1}), clock.time_of_redis, Keeper(pipe)
+    claim("sms", "of another fleet")
+    ours._rescue()
+
+    expire_leases(service)
+    monkeypatch.setattr(clock, "time_of_redis", lambda: time_of_redis() + timedelta(seconds=LEASE_MS / 1000))
+    ours._rescue()
+
+    assert service.redis.hget(f"rq:job:{task.id}", "status") == b"started"
+    ours._rescue_from = 0.0
+    ours._rescue()
+    assert service.redis.hget(f"rq:job:{task.id}", "status") == b"queued", "who has not renewed it by then is dead"
 
 
 def test_a_keeper_sleeps_while_it_has_nothing_to_do_also_when_the_server_has_hung_up_on_it(service: Service) -> None:

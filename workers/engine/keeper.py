@@ -26,7 +26,7 @@ from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError
 log = logs.get("keeper")
 WORKER_TTL_S = 90
 PAUSE_S, STOPPING_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 1.0, 0.1, 0.5, 0.5, 2.0
-ELSEWHERE_S = 15.0
+ELSEWHERE_S, JUMP_S = 15.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Keeper:
         self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None, str]] = []
         self._rest = ""
         self._stop = self._behind = False
-        self._rescue_from = self._reconcile_from = 0.0
+        self._rescue_from, self._reconcile_from, self._ahead_s = 0.0, 0.0, math.inf
         self._due: dict[Callable[[], None], float] = {}
         self._wake = Event()
 
@@ -235,6 +235,11 @@ class Keeper:
         reconcile.forget_expired(self.queues)
 
     def _rescue(self) -> None:
+        """Not for one lease where Redis' clock has jumped: all have run out at once, also those that others renew."""
+        ahead_s = clock.time_of_redis().timestamp() - time.monotonic()
+        if ahead_s > self._ahead_s + JUMP_S:
+            self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
+        self._ahead_s = ahead_s
         if time.monotonic() >= self._rescue_from:
             rescue.expired(spared=set(self._alive))
             rescue.left_by_stock_workers(self.queues)
