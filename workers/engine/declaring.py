@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from workers.engine import cron
+from workers.settings import MAX_LIMIT_S
 
 if TYPE_CHECKING:
     from workers.engine.registry import Kind
@@ -43,7 +44,10 @@ def faults(kind: "Kind", queues: Collection[str], *, taken: bool) -> Iterator[st
         (kind.parallel and not kind.items, "parallel needs items"),
         (kind.single and bool(kind.items), "it is either single or has items"),
         (kind.sift is not None and not (kind.single or kind.items), "sift needs items, or single"),
-        (any(seconds is not None and seconds <= 0 for seconds in limits), "limits are seconds above 0"),
+        (
+            any(seconds is not None and not 0 < seconds <= MAX_LIMIT_S for seconds in limits),
+            f"limits are seconds above 0, and at most {MAX_LIMIT_S:,}; none is endless",
+        ),
         ((kind.soft_limit_s or 0) > (kind.hard_limit_s or float("inf")), "soft_limit_s must not exceed hard_limit_s"),
         (kind.overlap not in ("skip", "queue", "allow"), "overlap is skip, queue or allow"),
         (kind.missed not in ("one", "all", "skip"), "missed is one, all or skip"),
