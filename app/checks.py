@@ -89,7 +89,7 @@ def _cause(error: SiraError) -> str:
 
 
 def _data_dir(chosen: Settings) -> str:
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with TemporaryFile(dir=chosen.data_dir) as file:
         file.write(b"\0")
     return f"{chosen.data_dir.resolve()} is writable."

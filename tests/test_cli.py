@@ -52,6 +52,19 @@ def test_a_command_that_is_used_wrongly_ends_with_2(service: Service, arguments:
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize("first", ["check", "db upgrade", f"companies create A --vkn {VKN}", "enqueue tidy_up"])
+def test_whichever_command_comes_first_what_it_makes_is_for_its_user_alone(
+    tmp_path: Path, service: Service, first: str
+) -> None:
+    embedded = {**service.env, "DATA_DIR": str(tmp_path / "new"), "REDIS_URL": "", "SECRET_KEY": ""}
+
+    subprocess.run([sys.executable, "-m", "flask", *first.split()], cwd=ROOT, env=embedded, umask=0, timeout=180)
+
+    made = [tmp_path / "new", *(tmp_path / "new").glob("*")]
+    assert len(made) > 1
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_an_embedded_database_gets_its_tables_at_first_use(tmp_path: Path, service: Service) -> None:
     empty = {"DATA_DIR": str(tmp_path / "new"), "REDIS_URL": "", "SECRET_KEY": ""}
 

@@ -147,8 +147,10 @@ def close() -> None:
 def _open(url: str) -> Engine:
     if url.startswith("sqlite"):
         made = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, pool_size=40, **QUIET)
-        with suppress(OSError):  # SQLite will say that it can't open the file
-            Path(str(made.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # it is there already, or SQLite will say that it can't open the file
+            path = Path(str(made.url.database))
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=False)  # SQLite would let everybody read; what it puts beside is as this
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
         return made
