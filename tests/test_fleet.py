@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Service, wait_until
+from tests.conftest import ROOT, SECRET, Service, wait_until
 from tests.hands import at_once
+from workers import settings
+from workers.embedded import EmbeddedValkey
 from workers.engine import enqueue, find, fleet
 from workers.engine.fleet import Fleet, Orders
 from workers.engine.worker import Worker
@@ -185,3 +187,21 @@ def test_a_fleet_that_starts_without_redis_says_so_and_shows_no_traceback(servic
     assert process.returncode == 0
     assert "redis is away" in told.read_text()
     assert "Traceback" not in told.read_text()
+
+
+def test_a_redis_that_stays_away_is_told_once_and_fills_no_log(service: Service, tmp_path: Path) -> None:
+    with EmbeddedValkey(tmp_path / "own") as valkey:
+        assert valkey.process
+        service.env["REDIS_URL"] = valkey.url
+        settings.use(settings.load(redis_url=valkey.url, secret_key=SECRET, data_dir=service.data_dir))
+        worker = service.run_worker(concurrency=1)
+        enqueue("add", {"a": 1}).get(timeout=60)
+
+        valkey.process.kill()
+
+        wait_until(lambda: "redis is away" in worker.log.read_text(), what="a word of it")
+        until = time.monotonic() + 5
+        wait_until(lambda: time.monotonic() > until, what="an outage")
+        assert worker.stop() == 0
+
+    assert worker.log.read_text().count("redis is away") <= 3, "the child, and the two threads of the keeper"

@@ -133,7 +133,8 @@ class Keeper:
 
     def _redis_is_away(self, error: Exception) -> None:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
-        log.warning("redis is away", error=type(error).__name__)
+        if time.monotonic() >= self._rescue_from:  # told once: it may stay away for hours
+            log.warning("redis is away", error=type(error).__name__)
         self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
         time.sleep(RETRY_S)
 

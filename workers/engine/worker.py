@@ -178,7 +178,7 @@ class Worker(RQWorker):
 
     def _exchange(self, claim: Claim | None, ended: Outcome | None, *, claim_next: bool) -> Claim | None:
         """Settle and claim in one round trip; while Redis is away, keep what is to be said and say it again."""
-        away_s = 0.0
+        away_s, told = 0.0, ("", "")
         while True:
             try:
                 if away_s:
@@ -187,9 +187,10 @@ class Worker(RQWorker):
             except (RedisError, QueueDown) as error:
                 if self._stop_asked and claim is None:
                     return None
-                away_s = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S)
                 what, said = ("refuses", str(error)) if isinstance(error, ResponseError) else ("is away", "")
-                log.warning(f"redis {what}", worker=self.name, error=said or type(error).__name__, again_in_s=away_s)
+                if (what, said) != told:  # it may stay so for hours
+                    log.warning(f"redis {what}", worker=self.name, error=said or type(error).__name__)
+                away_s, told = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S), (what, said)
                 time.sleep(away_s)
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
