@@ -139,7 +139,7 @@ def test_every_spelling_of_postgresql_is_psycopg(scheme: str) -> None:
         "rediss://:pw@h/0",
         "unix:///run/redis.sock",
         "redis://[::1]:6379/0",
-        "redis+sentinel://:pw@h1:26379,h2:26379/service/0",
+        "redis+sentinel://:pw@h1:26379,[::1]:26379/service/0",
     ],
 )
 def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
@@ -147,7 +147,7 @@ def test_every_redis_address_of_the_contract_is_taken(url: str) -> None:
 
 
 NO_REDIS = ["http://h/0", "h:6379", "redis://h:abc/0", "redis://h:99999/0", "redis://[::1/0", "redis://h/abc"]
-NO_REDIS += ["redis+sentinel://h:1/name/abc", "redis+sentinel://h:1", "rediss://h/0/1"]
+NO_REDIS += ["redis+sentinel://h:1/name/abc", "redis+sentinel://h:1", "rediss://h/0/1", "redis+sentinel://h:1,h:x/name"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,6 @@ TESTED_IN = {
     "workers/engine/signals.py": "test_faults_signals.py: only the job that they are for feels them",
     "workers/engine/steering.py": "test_api_queues.py: queues that stand still",
     "workers/engine/tables.py": "test_migrations.py: the tables of the code are those of the migrations",
-    "workers/engine/wire.py": "test_queues.py: with and without Redis",
     "workers/files.py": "test_pdf.py: the files of the jobs",
     "workers/imports/*.py": "test_imports.py: from rows to records, and back",
     "workers/housekeeping/*.py": "test_maintenance.py: the jobs that clean up, warn and tell",

@@ -232,8 +232,8 @@ def _masked(name: str, value: object) -> str:
 def _refuse_unreadable(url: str) -> None:
     """In our words: the library's repeat parts of the URL, perhaps of its password."""
     try:
-        parts = urlsplit(url)
-        _ = "," in parts.netloc or parts.port  # Sentinel's list of hosts has many ports
+        for address in urlsplit(url).netloc.rpartition("@")[2].split(","):  # Sentinel's list of hosts has many ports
+            _ = urlsplit(f"//{address}").port
     except ValueError:
         raise ValueError("is no readable URL: a port is a number, / in a password is written %2F") from None
 

@@ -9,7 +9,7 @@ from hashlib import sha1
 from pathlib import Path
 from threading import local
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -89,8 +89,9 @@ def _from_sentinel(url: str, options: dict[str, Any]) -> Any:
     parts = urlsplit(url)
     credentials, _, addresses = parts.netloc.rpartition("@")
     _, service, *database = parts.path.split("/")
-    hosts = [(host, int(port or 26379)) for host, _, port in (a.partition(":") for a in addresses.split(","))]
-    username, _, password = credentials.partition(":")
+    each = [urlsplit(f"//{address}") for address in addresses.split(",")]
+    hosts = [(one.hostname or "", one.port or 26379) for one in each]
+    username, password = (unquote(text) for text in credentials.partition(":")[::2])
     login = {"username": username or None, "password": password or None}
     return Sentinel(hosts, **options).master_for(service, db=int((database or ["0"])[0]), **login, **options)
 

@@ -1,0 +1,65 @@
+"""The wire: how each address of the settings leads to a server. With and without Redis: test_queues.py."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.conftest import SECRET, Service, wait_until
+from workers import embedded, settings
+from workers.engine import wire
+from workers.errors import QueueDown
+
+PASSWORD = "p@ss/w%rd:ğ"
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[int]:
+    """The port of a Sentinel that watches over a server with a PASSWORD, called sira."""
+    server, watcher = embedded._free_port(0), embedded._free_port(0)
+    (tmp_path / "sentinel.conf").write_text(
+        f'port {watcher}\nsentinel monitor sira 127.0.0.1 {server} 1\nsentinel auth-pass sira "{PASSWORD}"\n'
+    )
+    orders = [
+        ["--port", str(server), "--requirepass", PASSWORD, "--save", ""],
+        [str(tmp_path / "sentinel.conf"), "--sentinel"],
+    ]
+    running = [
+        subprocess.Popen([embedded.server(), *order], cwd=tmp_path, stdout=subprocess.DEVNULL) for order in orders
+    ]
+    yield watcher
+    for process in running:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_a_server_is_found_by_sentinel_and_its_password_is_read_as_in_every_url(
+    service: Service, sentinel: int
+) -> None:
+    url = f"redis+sentinel://:{quote(PASSWORD, safe='')}@127.0.0.1:{sentinel}/sira/0"
+    settings.use(settings.load(redis_url=url, secret_key=SECRET, data_dir=service.data_dir))
+    try:
+        wait_until(_answers, timeout_s=20, what="the server that Sentinel names")
+    finally:
+        wire.connect().connection_pool.disconnect()
+
+
+def test_sentinels_are_reached_by_name_and_by_either_kind_of_address(service: Service) -> None:
+    url = "redis+sentinel://sira:pw@h1:26380,10.0.0.1,[::1]:26381/sira/0"
+    settings.use(settings.load(redis_url=url, secret_key=SECRET, data_dir=service.data_dir))
+
+    asked = [
+        each.connection_pool.connection_kwargs for each in wire.connect().connection_pool.sentinel_manager.sentinels
+    ]
+
+    assert [(one["host"], one["port"]) for one in asked] == [("h1", 26380), ("10.0.0.1", 26379), ("::1", 26381)]
+
+
+def _answers() -> bool:
+    try:
+        with wire.plainly():
+            return bool(wire.connect().ping())
+    except QueueDown:
+        return False
