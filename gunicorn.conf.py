@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 limit_request_line = 8190  # bytes, the most that gunicorn takes: an id of any shape is answered by us, as unknown
+control_socket_disable = True  # a door that nobody uses, in the user's home, and one for all services of that user
 logging.Formatter.converter = time.gmtime  # the times of its own lines, too, are UTC
 
 

@@ -88,7 +88,7 @@ def _service(settings: Settings, *, port: int, concurrency: int | None, addresse
     """Migrations, workers, clock and web."""
     env = {"PORT": str(port), "DATA_DIR": str(settings.data_dir.resolve()), **addresses}
     web = f"gunicorn wsgi:app -k gthread --threads 32 --workers {settings.web_concurrency} -b 127.0.0.1:{port}"
-    quiet = f"--graceful-timeout {GRACE_S} --log-level warning --no-control-socket"
+    quiet = f"--graceful-timeout {GRACE_S} --log-level warning"
     python = [sys.executable, "-m"]
     children = ["--concurrency", str(concurrency)] if concurrency else []
     return [

@@ -42,12 +42,13 @@ def test_each_process_is_started_as_the_procfile_has_it(path: str, name: str) ->
     assert set(started) <= {PROCFILE[each] for each in PROCESSES}
 
 
-def test_however_the_web_is_started_it_reads_long_addresses() -> None:
+def test_however_the_web_is_started_it_reads_long_addresses_and_opens_no_door_of_its_own() -> None:
     command = [sys.executable, "-m", *PROCFILE["web"].partition(" --workers")[0].split(), "--print-config"]
 
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180).stdout
 
     assert re.search(r"^limit_request_line += 8190$", told, re.MULTILINE)
+    assert re.search(r"^control_socket_disable += True$", told, re.MULTILINE), "in a home that may be read-only"
 
 
 def test_what_compose_sets_is_safe_in_production() -> None:

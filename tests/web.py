@@ -28,7 +28,7 @@ def serving(service: Service) -> Iterator[str]:
         "-b",
         f"fd://{listener.fileno()}",
     ]
-    quiet = ["--log-level", "warning", "--graceful-timeout", "1", "--no-control-socket"]
+    quiet = ["--log-level", "warning", "--graceful-timeout", "1"]
     web = subprocess.Popen([*command, *quiet], cwd=ROOT, env=service.env, pass_fds=[listener.fileno()])
     listener.close()
     try:
