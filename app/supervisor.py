@@ -24,6 +24,7 @@ class Program:
     """What to run. The next one starts when `ready` says True (at once without it), or when a `once` has ended with 0.
 
     `stop_s`: seconds between SIGTERM and SIGKILL. `prepare` is called before each start, `keep` are inherited files.
+    `says_why`: the file into which it writes why it died, if that is not our standard error.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Program:
     ready: Callable[[], bool] | None = None
     prepare: Callable[[], None] | None = None
     keep: Sequence[int] = ()
+    says_why: Path | None = None
 
 
 @dataclass
@@ -164,7 +166,8 @@ class Supervisor:
         first, longest = self._pauses
         child.pause_s = first if not child.pause_s or lived_s >= self._steady_s else min(2 * child.pause_s, longest)
         child.ready, child.due = False, time.monotonic() + child.pause_s
-        log.warning("program died", program=child.program.name, exit_code=code, again_in_s=child.pause_s)
+        why = {"says_why": str(child.program.says_why)} if child.program.says_why else {}
+        log.warning("program died", program=child.program.name, exit_code=code, again_in_s=child.pause_s, **why)
 
     def _stop(self, started: list[Child]) -> None:
         deadline = time.monotonic() + self._stop_s

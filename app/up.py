@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 from app.supervisor import Program, Supervisor
 from workers import logs
@@ -81,7 +82,8 @@ def _held_port() -> socket.socket:
 
 
 def _valkey_program(valkey: EmbeddedValkey) -> Program:
-    return Program("valkey", valkey.argv, stop_s=4, prepare=valkey.prepare, ready=valkey.answers, keep=(valkey.lock,))
+    how: dict[str, Any] = {"prepare": valkey.prepare, "ready": valkey.answers, "keep": (valkey.lock,)}
+    return Program("valkey", valkey.argv, stop_s=4, says_why=valkey.log, **how)
 
 
 def _service(settings: Settings, *, port: int, concurrency: int | None, addresses: Mapping[str, str]) -> list[Program]:

@@ -146,6 +146,21 @@ def test_a_valkey_that_was_killed_comes_back_where_it_was_with_all_it_had(
         assert client.get("accepted") == b"task"
 
 
+def test_a_valkey_that_can_not_read_its_file_is_told_with_the_place_that_says_why(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path
+) -> None:
+    kept = data_dir / "redis" / "appendonlydir"
+    kept.mkdir(parents=True)
+    (kept / "appendonly.aof.manifest").write_text("nonsense")
+
+    up = flask_up()
+
+    assert up.stderr is not None
+    died = next(line for line in map(plain, up.stderr) if "program died" in line)
+    assert str(data_dir / "redis" / "valkey.log") in died
+    assert "MANIFEST" in (data_dir / "redis" / "valkey.log").read_text()
+
+
 def server_pid(chosen: settings.Settings) -> int | None:
     try:
         with redis.Redis.from_url(redis_url(chosen)) as client:

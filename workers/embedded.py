@@ -92,6 +92,11 @@ class EmbeddedValkey:
     def argv(self) -> list[str]:
         return ["env", HEAP, server(), str(self.data_dir / "redis" / "valkey.conf")]
 
+    @property
+    def log(self) -> Path:
+        """Where it says why it ended."""
+        return self.data_dir / "redis" / "valkey.log"
+
     def claim(self) -> None:
         self.lock, former = claim(self.data_dir)
         with suppress(ValueError):
@@ -146,8 +151,7 @@ class EmbeddedValkey:
         deadline = time.monotonic() + READY_S
         while not self.answers():
             if not self.process or ended(self.process) or time.monotonic() > deadline:
-                log = self.data_dir / "redis" / "valkey.log"
-                raise BadSettings(reason=f"the embedded Valkey did not start, {log} says why")
+                raise BadSettings(reason=f"the embedded Valkey did not start, {self.log} says why")
             time.sleep(0.02)
 
     def stop(self) -> None:
