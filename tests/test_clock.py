@@ -185,6 +185,24 @@ def test_what_redis_refuses_keeps_the_clock_from_nothing_else(service: Service, 
     assert key == "the first run" or one._told.startswith("redis refuses: "), "for it is there"
 
 
+def test_a_lease_that_is_lost_while_redis_grants_no_other_is_told_once(
+    service: Service, catalogue: Declare, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Clock()
+    wait_until(lambda: (one._pass(), service.redis.get(clock.LEASE))[1])
+    service.redis.delete(clock.LEASE)
+    service.redis.config_set("maxmemory", 1)
+    try:
+        for _ in range(3):
+            one._pass()
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+    said = capsys.readouterr()
+    assert (said.out + said.err + caplog.text).count("lease lost") == 1
+    wait_until(lambda: (one._pass(), service.redis.get(clock.LEASE))[1])
+
+
 def test_a_clock_of_redis_that_stood_ahead_for_a_moment_stops_no_schedule(
     service: Service, catalogue: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

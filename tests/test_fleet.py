@@ -1,6 +1,7 @@
 """The fleet and its command line: what is refused at start, how children are replaced, how it ends."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -205,3 +206,18 @@ def test_a_redis_that_stays_away_is_told_once_and_fills_no_log(service: Service,
         assert worker.stop() == 0
 
     assert worker.log.read_text().count("redis is away") <= 3, "the child, and the two threads of the keeper"
+
+
+def test_a_redis_that_refuses_what_is_written_is_told_once_for_each_duty(service: Service) -> None:
+    worker = service.run_worker(concurrency=1)
+    enqueue("add", {"a": 1}).get(timeout=60)
+    service.redis.config_set("maxmemory", 1)
+    try:
+        wait_until(lambda: "redis refuses" in worker.log.read_text(), what="a word of it")
+        until = time.monotonic() + 5
+        wait_until(lambda: time.monotonic() > until, what="a full server")
+    finally:
+        service.redis.config_set("maxmemory", 0)
+
+    told = re.findall("redis refuses.*duty=[^ ]*", worker.log.read_text())
+    assert len(told) == len(set(told)), "not at each of its attempts"

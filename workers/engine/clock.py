@@ -146,6 +146,7 @@ class Clock(Scheduler):
             with suppress(LockError):
                 return bool(self._lease.reacquire())
             log.warning("lease lost")
+            self._lock_acquired = False
         self._lock_acquired = self._lease.acquire(blocking=False, token=self.name)
         return bool(self._lock_acquired)
 

@@ -66,6 +66,7 @@ class Keeper:
         self._stop = self._behind = False
         self._rescue_from, self._reconcile_from, self._ahead_s = 0.0, 0.0, math.inf
         self._due: dict[Callable[[], None], float] = {}
+        self._refused: set[Callable[[], None]] = set()
         self._wake = Event()
 
     def run(self) -> None:
@@ -118,12 +119,14 @@ class Keeper:
             try:
                 duty()
                 self._due[duty] = time.monotonic() + period_s
+                self._refused.discard(duty)
             except (RedisError, QueueDown) as error:
                 self._due[duty] = time.monotonic() + RETRY_S
                 if duty == self._renew or not isinstance(error, ResponseError):
                     self._redis_is_away(error)
-                else:
+                elif duty not in self._refused:  # told once: a disk may be full for hours
                     log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
+                    self._refused.add(duty)
             except Exception as error:
                 tell = (
                     log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
