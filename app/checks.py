@@ -132,8 +132,8 @@ def _redis(chosen: Settings) -> str:
 
     if queues.ping():
         wire.refuse_unsafe_server()
-        if not queues.takes():
-            raise BadSettings(reason="REDIS_URL: the server is full (maxmemory) and refuses tasks; give it more memory")
+        if refusal := wire.refusal(wire.connect()):
+            raise BadSettings(reason=f"REDIS_URL: the server refuses tasks: it is full, or its disk is ({refusal})")
         return "answers."
     try:
         wire.connect().ping()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SECRET, Service, wait_until
 from workers import embedded, settings
-from workers.engine import wire
+from workers.engine import queues, wire
 from workers.errors import QueueDown
 
 PASSWORD = "p@ss/w%rd:ğ"
@@ -55,6 +55,23 @@ def test_sentinels_are_reached_by_name_and_by_either_kind_of_address(service: Se
     ]
 
     assert [(one["host"], one["port"]) for one in asked] == [("h1", 26380), ("10.0.0.1", 26379), ("::1", 26381)]
+
+
+def test_a_server_whose_disk_takes_nothing_is_told_from_one_that_takes_tasks(service: Service) -> None:
+    port = embedded._free_port(0)
+    orders = ["--port", str(port), "--dir", "/proc", "--save", "3600 1", "--logfile", ""]
+    server = subprocess.Popen([embedded.server(), *orders], stdout=subprocess.DEVNULL)
+    settings.use(settings.load(redis_url=f"redis://127.0.0.1:{port}/0", secret_key=SECRET, data_dir=service.data_dir))
+    try:
+        wait_until(queues.takes, timeout_s=20, what="a server")
+
+        wire.connect().bgsave()
+
+        wait_until(lambda: not queues.takes(), timeout_s=20, what="a word of the disk")
+    finally:
+        wire.connect().connection_pool.disconnect()
+        server.kill()
+        server.wait(timeout=20)
 
 
 def _answers() -> bool:

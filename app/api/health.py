@@ -26,8 +26,8 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`degraded`: Redis is away or full. Tasks are accepted all the same and run when it takes them, so the
-    status stays 200."""
+    """`degraded`: Redis is away or full, or its disk is. Tasks are accepted all the same and run when it takes them,
+    so the status stays 200."""
 
     status: str
     database: bool

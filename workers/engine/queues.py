@@ -286,8 +286,8 @@ def ping() -> bool:
 
 
 def takes() -> bool:
-    """Does Redis take what is pushed? One that is full answers, and refuses it."""
+    """Does Redis take what is pushed? One that is full, or whose disk is, answers, and refuses it."""
     try:
-        return not wire.is_full(wire.connect(wire.PUSH_TIMEOUT_S))
+        return not wire.refusal(wire.connect(wire.PUSH_TIMEOUT_S))
     except (RedisError, QueueDown):
         return False

@@ -44,6 +44,7 @@ SOCKET_TIMEOUT_S = 10.0
 PUSH_TIMEOUT_S = 1.0  # a server whose disk is busy is silent for longer than a moment
 LOOK_TIMEOUT_S = 2.0  # what is asked while a person waits for the answer
 LOOK_UP_EVERY_S = 5.0
+TRIED, TRIED_MS = "sira:tried", 1_000
 _known: dict[tuple[str, Path], tuple[str, float]] = {}
 _kept = local()
 
@@ -193,14 +194,14 @@ def is_refused(error: Exception) -> bool:
     return isinstance(error, AuthenticationError)
 
 
-def is_full(connection: Any) -> bool:
-    """Whether the server has used up its `maxmemory` and refuses what is pushed. One that hides that is not judged."""
+def refusal(connection: Any) -> str:
+    """What the server has against being written to: its memory or its disk is full, or it follows another. Empty if it
+    takes what comes."""
     try:
-        memory = connection.info("memory")
-    except ResponseError:
-        return False
-    counted = memory.get("used_memory", 0) - memory.get("mem_not_counted_for_evict", 0)
-    return 0 < int(memory.get("maxmemory", 0)) < counted
+        connection.set(TRIED, 1, px=TRIED_MS)
+    except ResponseError as error:
+        return str(error)
+    return ""
 
 
 def refuse_unsafe_server() -> None:
