@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app import create_app
 from tests import face as faces
 from tests.conftest import HURRIED_S, Service
 from tests.face import LETTER, UNKNOWN_TASK, Face, open_face
 from tests.proxy import Proxy
-from workers import logs, settings
+from workers import db, logs, settings
 from workers.engine import queues, wire
 
 face = faces.face
@@ -144,6 +145,17 @@ def test_a_database_that_is_none_is_503(face: Face, tmp_path: Path, service: Ser
 
     for answer in (face.ayse.get("/api/tasks"), face.ayse.post("/api/jobs/add", {"a": 1}), face.client.get("/readyz")):
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.mark.parametrize(("revision", "status"), [(None, 503), ("0001", 503), ("9999", 200)])
+def test_a_database_is_ready_from_its_upgrade_on_also_for_an_older_release(
+    face: Face, revision: str | None, status: int
+) -> None:
+    sql = f"UPDATE alembic_version SET version_num = '{revision}'" if revision else "DROP TABLE alembic_version"
+    with db.writing() as session:
+        session.execute(text(sql))
+
+    assert face.client.get("/readyz").status_code == status
 
 
 def test_without_redis_tasks_are_accepted_all_the_same(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
