@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -111,3 +112,32 @@ def test_a_web_process_never_looks_through_what_it_loaded_for_garbage() -> None:
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert int(told.stdout) > 1000
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_no_process_leaves_its_memory_in_a_file_where_it_crashes(service: Service, name: str) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    command = re.split(" --(?:workers|concurrency)", PROCFILE[name])[0].split()
+    orders = {"web": ["-m", *command, "--bind", "127.0.0.1:0"]}.get(name, command[1:])
+    started = subprocess.Popen(
+        [sys.executable, *orders],
+        cwd=ROOT,
+        env=service.env,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)),
+    )
+    try:
+        wait_until(lambda: _cores([started.pid, *_children(started.pid)][-1]) == 0, timeout_s=30, what=name)
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _cores(pid: int) -> int:
+    """How large a file it would leave, in bytes."""
+    return resource.prlimit(pid, resource.RLIMIT_CORE)[0]
