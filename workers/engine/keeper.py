@@ -56,8 +56,7 @@ class Keeper:
         self.me = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(2).hex()}"
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, rescue.EndedByUs] = {}
-        self._asked_at: dict[str, float] = {}
-        self._began: dict[bytes, float] = {}
+        self._asked_at, self._began = dict[str, float](), dict[bytes, float]()
         self._ear = commands.Ear()
         self._busy: set[str] = set()
         self._to_stop: list[str] = []
@@ -65,8 +64,7 @@ class Keeper:
         self._rest = ""
         self._stop = self._behind = False
         self._rescue_from, self._reconcile_from, self._ahead_s = 0.0, 0.0, math.inf
-        self._due: dict[Callable[[], None], float] = {}
-        self._refused: set[Callable[[], None]] = set()
+        self._due, self._refused = dict[Callable[[], None], float](), set[Callable[[], None]]()
         self._wake = Event()
 
     def run(self) -> None:
@@ -127,10 +125,8 @@ class Keeper:
                 elif duty not in self._refused:  # told once: a disk may be full for hours
                     log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
                     self._refused.add(duty)
-            except Exception as error:
-                tell = (
-                    log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
-                )  # its trace says nothing more
+            except Exception as error:  # of what is away the trace says nothing more
+                tell = log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
                 tell("duty failed", duty=getattr(duty, "__name__", ""), error=str(error))
                 self._due[duty] = time.monotonic() + max(period_s, 1.0)
 

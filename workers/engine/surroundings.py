@@ -44,13 +44,14 @@ class Surroundings:
         os.umask(mask)
         streams = tuple(stream for stream in (sys.stdout, sys.stderr) if not getattr(stream, "closed", True))
         descriptors = tuple(descriptor for descriptor in (1, 2, pipe) if _is_open(descriptor))
-        environment = dict(os.environb)
-        return cls(_folder(), mask, environment, streams, descriptors, _flags(descriptors), pipe, max_memory_mb)
+        return cls(
+            _folder(), mask, _environment().copy(), streams, descriptors, _flags(descriptors), pipe, max_memory_mb
+        )
 
     def put_back(self) -> None:
         signals.take_again()
         os.umask(self.mask)
-        if dict(os.environb) != self.environment:
+        if _environment() != self.environment:
             os.environb.clear()
             os.environb.update(self.environment)
             time.tzset()
@@ -81,6 +82,11 @@ class Surroundings:
         except OSError:  # one is closed, or none is left
             return True
         return any(stream.closed for stream in self.streams)
+
+
+def _environment() -> dict[bytes, bytes]:
+    """The dict behind `os.environ`: to look through that costs a tenth of what a job costs that does nothing."""
+    return os.environb._data  # type: ignore[attr-defined]
 
 
 def _folder() -> str:

@@ -188,10 +188,9 @@ class Worker(RQWorker):
                 if self._stop_asked and claim is None:
                     return None
                 what, said = ("refuses", str(error)) if isinstance(error, ResponseError) else ("is away", "")
-                if (what, said) != told:  # it may stay so for hours
+                if told != (told := (what, said)):  # once: it may stay so for hours
                     log.warning(f"redis {what}", worker=self.name, error=said or type(error).__name__)
-                away_s, told = min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S), (what, said)
-                time.sleep(away_s)
+                time.sleep(away_s := min(away_s * 2 or AWAY_FROM_S, AWAY_TO_S))
 
     def _exchanged(self, claim: Claim | None, ended: Outcome | None, claim_next: bool) -> Claim | None:
         order = self._order(claim.queue if claim and ended and ended.name == "yield" else None)
