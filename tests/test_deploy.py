@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from redis.exceptions import RedisError
 
 from tests.conftest import ROOT, Service, wait_until
 from workers import embedded, settings
-from workers.engine import wire
-from workers.errors import QueueDown
+from workers.engine import queues, wire
 
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 PROCESSES = ("web", "worker", "clock")
@@ -62,7 +60,7 @@ def test_the_server_that_compose_starts_is_reached_where_it_says(service: Servic
     server = subprocess.Popen([embedded.server(), *command[1:]], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         settings.use(settings.load(**{**COMPOSED_SETTINGS, "redis_url": url}))
-        wait_until(_answers, what="the server")
+        wait_until(queues.ping, what="the server")
 
         wire.refuse_unsafe_server()  # raises where it would lose jobs
         assert wire.connect().config_get("port") == {"port": "0"}
@@ -70,13 +68,6 @@ def test_the_server_that_compose_starts_is_reached_where_it_says(service: Servic
         wire.connect().connection_pool.disconnect()
         server.terminate()
         server.wait(timeout=20)
-
-
-def _answers() -> bool:
-    try:
-        return bool(wire.connect().ping())
-    except (RedisError, QueueDown):
-        return False
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on PATH")

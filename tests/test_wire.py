@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import SECRET, Service, wait_until
 from workers import embedded, settings
 from workers.engine import queues, wire
-from workers.errors import QueueDown
 
 PASSWORD = "p@ss/w%rd:ğ"
 
@@ -41,7 +40,7 @@ def test_a_server_is_found_by_sentinel_and_its_password_is_read_as_in_every_url(
     url = f"redis+sentinel://:{quote(PASSWORD, safe='')}@127.0.0.1:{sentinel}/sira/0"
     settings.use(settings.load(redis_url=url, secret_key=SECRET, data_dir=service.data_dir))
     try:
-        wait_until(_answers, timeout_s=20, what="the server that Sentinel names")
+        wait_until(queues.ping, timeout_s=20, what="the server that Sentinel names")
     finally:
         wire.connect().connection_pool.disconnect()
 
@@ -72,11 +71,3 @@ def test_a_server_whose_disk_takes_nothing_is_told_from_one_that_takes_tasks(ser
         wire.connect().connection_pool.disconnect()
         server.kill()
         server.wait(timeout=20)
-
-
-def _answers() -> bool:
-    try:
-        with wire.plainly():
-            return bool(wire.connect().ping())
-    except QueueDown:
-        return False

@@ -37,15 +37,15 @@ def expired(spared: Collection[str] = ()) -> int:
     """Give back what workers held whose lease has run out: their machine is gone or cut off. Not of the `spared`, which
     are known to live: after a machine has slept, all its leases have run out at once."""
     connection = wire.connect()
-    lost = wire.run(connection, "lost", "", AT_ONCE, wire.LEASE_MS, 1000 * _server_up_s(connection))
+    lost = wire.run(connection, "lost", "", AT_ONCE, wire.LEASE_MS, _server_up_ms(connection))
     gone = [claim for claim in lost if text(claim[3]) not in spared]
     return _settle(gone, outcome.child_lost("its machine does not answer"), child_died=False)
 
 
-def _server_up_s(connection: Any) -> int:
+def _server_up_ms(connection: Any) -> int:
     """A keeper that is new did not see an outage itself. Of a server that hides this none is assumed."""
     try:
-        return int(connection.info("server")["uptime_in_seconds"])
+        return 1000 * int(connection.info("server")["uptime_in_seconds"])
     except (ResponseError, KeyError):
         return wire.LEASE_MS
 
