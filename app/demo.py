@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import requests
 
+from app.ports import held_port
 from app.terminal import Progress, say
 from workers.processes import end, spawn
 from workers.settings import Settings
@@ -84,14 +84,15 @@ class Api:
 @contextmanager
 def _service(folder: Path) -> Iterator[tuple[str, str, list[int]]]:
     """A real `flask up` in `folder`, stopped at the end: (its URL, a member's token, the sample's mutabakat ids)."""
-    env = environment(folder, _free_port())
     command = [sys.executable, "-m", "flask", "up", "--concurrency", "2"]
     log = (folder / "service.log").open("w")
-    with spawn(command, env=env, stdout=subprocess.PIPE, stderr=log) as up:
-        try:
-            yield _ready(up, folder), *_sample(env)
-        finally:
-            code = end(up, STOPPED_WITHIN_S)
+    with held_port() as held:
+        env = environment(folder, held.getsockname()[1])
+        with spawn(command, env=env, stdout=subprocess.PIPE, stderr=log) as up:
+            try:
+                yield _ready(up, folder), *_sample(env)
+            finally:
+                code = end(up, STOPPED_WITHIN_S)
     if code:
         raise SystemExit(f"The service ended with exit code {code}; see {log.name}")
 
@@ -122,9 +123,3 @@ def _sample(env: dict[str, str]) -> tuple[str, list[int]]:
 
 def _output(command: list[str], env: dict[str, str]) -> str:
     return subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from app.ports import held_port
 from app.supervisor import Program, Supervisor
 from workers import logs
 from workers.embedded import EmbeddedValkey
@@ -40,7 +41,7 @@ def run(
     valkey = EmbeddedValkey(settings.data_dir)
     try:
         valkey.claim()
-        _refuse_taken(port)
+        held = _held_for_the_web(port)
         before = [_valkey_program(valkey)] if settings.embedded_redis else []
         service = _service(settings, port=port, concurrency=concurrency, addresses=addresses or {})
         supervisor = Supervisor([*before, *service[:1], *extra, *service[1:]], cwd=PROJECT)
@@ -50,7 +51,8 @@ def run(
                 before_ready()
             print(f"ready http://127.0.0.1:{port}", flush=True)
 
-        return supervisor.run(on_ready)
+        with held:
+            return supervisor.run(on_ready)
     except (BadSettings, NoServer) as error:
         print(error.message, file=sys.stderr)
         return 2
@@ -63,22 +65,15 @@ def sandbox(settings: Settings, *, wanted: bool = True) -> Iterator[tuple[list[P
     """The sandbox gateways as a program on two free ports, and the settings by which the others find it: those that are
     unset. Where none is, or it is not wanted, there is nothing to start."""
     with ExitStack() as held:
-        smtp, http = (held.enter_context(_held_port()) for _ in range(2))
+        smtp, http = (held.enter_context(held_port()) for _ in range(2))
         ports = [smtp.getsockname()[1], http.getsockname()[1]]
         addresses = {} if settings.smtp_url else {"SMTP_URL": f"smtp://127.0.0.1:{ports[0]}?tls=none"}
         if settings.sms_provider == "sandbox" and not settings.sandbox_url:
             addresses["SANDBOX_URL"] = f"http://127.0.0.1:{ports[1]}"
         argv = [sys.executable, "-m", "app.sandbox", "--smtp-port", str(ports[0]), "--http-port", str(ports[1])]
         env = {"DATA_DIR": str(settings.data_dir.resolve())}
-        program = Program("sandbox", argv, env, stop_s=2, prepare=held.close, ready=lambda: _healthy(ports[1]))
+        program = Program("sandbox", argv, env, stop_s=2, ready=lambda: _healthy(ports[1]))
         yield ([program], addresses) if wanted and addresses else ([], {})
-
-
-def _held_port() -> socket.socket:
-    """A free port that nobody else gets until it is needed: migrations run before, and connect from ports."""
-    holder = socket.socket()
-    holder.bind(("127.0.0.1", 0))
-    return holder
 
 
 def _valkey_program(valkey: EmbeddedValkey) -> Program:
@@ -101,23 +96,17 @@ def _service(settings: Settings, *, port: int, concurrency: int | None, addresse
     ]
 
 
-def _refuse_taken(port: int) -> None:
+def _held_for_the_web(port: int) -> socket.socket:
     """The web of a killed `flask up` is waited for; one that serves is not going."""
     began = time.monotonic()
-    while fault := _fault_of(port):
-        if time.monotonic() - began > (SERVED_S if _healthy(port) else GOING_S):
-            raise BadSettings(reason=f"port {port} can't be used ({fault}), choose another with --port")
+    while True:
+        try:
+            return held_port(port)
+        except OSError as error:
+            if time.monotonic() - began > (SERVED_S if _healthy(port) else GOING_S):
+                reason = f"port {port} can't be used ({error.strerror}), choose another with --port"
+                raise BadSettings(reason=reason) from error
         time.sleep(0.1)
-
-
-def _fault_of(port: int) -> str | None:
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-    except OSError as error:
-        return error.strerror
-    return None
 
 
 def _healthy(port: int) -> bool:

@@ -6,12 +6,13 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from flask import Flask
 
 from app.auth import digest_of
+from app.ports import held_port
 from bench.load import load, post
 from bench.service import Service, children, cpu_ms, service
 from bench.table import Measured, Row, alternate, cost, gain
@@ -55,9 +56,12 @@ def http() -> list[Row]:
 
 @contextmanager
 def _served(own: Service, app: str, path: str, token: str) -> Iterator[Served]:
-    port = _free_port()
-    options = f"gunicorn {app} -k gthread --threads {CONNECTIONS} --workers 1 -b 127.0.0.1:{port} --log-level warning"
-    with own.run("-m", *options.split(), "--no-control-socket", ready=lambda: _listens(port)) as master:
+    with ExitStack() as held:
+        port = held.enter_context(held_port()).getsockname()[1]
+        options = f"gunicorn {app} -k gthread --threads {CONNECTIONS} --workers 1 -b 127.0.0.1:{port}"
+        quiet = "--log-level warning --no-control-socket"
+        run = own.run("-m", *options.split(), *quiet.split(), ready=lambda: _listens(port))
+        master = held.enter_context(run)
         requests = [post(path, body, token) for body in itertools.islice(_bodies(own), REQUESTS)]
         load(port, requests[:WARM], connections=CONNECTIONS)
         yield Served(port, children(master)[0], requests)
@@ -93,12 +97,6 @@ def _token(own: Service) -> str:
     with db.writing() as session:
         session.add(Token(company_id=own.company_id, role="member", digest=digest_of(token)))
     return token
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 import requests
 
 from app.auth import digest_of
+from app.ports import held_port
 from tests.conftest import ROOT, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -81,8 +81,11 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     if CHROMIUM is None:
         pytest.skip("NO BROWSER: install chromium to run the tests of the desk in a real browser")
     folder = tmp_path_factory.mktemp("live")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    with held_port() as held:
+        yield from _served(folder, held.getsockname()[1])
+
+
+def _served(folder: Path, port: int) -> Iterator[Live]:
     unset = ("REDIS_URL", "DATABASE_URL", "SECRET_KEY", "APP_ENV", "PUBLIC_URL")
     env = {name: value for name, value in os.environ.items() if name not in unset}
     env |= {"DATA_DIR": str(folder), "FLASK_APP": "wsgi.py", "PORT": str(port), "WEB_CONCURRENCY": "1"}
@@ -91,14 +94,22 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         command = [sys.executable, "-m", "flask", "up", "--port", str(port), "--concurrency", "1"]
         up = subprocess.Popen(command, cwd=ROOT, env=env, stdout=told, stderr=logged)
     try:
-        wait_until(lambda: "\nready" in out.read_text() or up.poll() is not None, timeout_s=180, what="a live service")
-        assert up.poll() is None, log.read_text()[-2000:]
+        _wait_until_ready(up, out, log)
         login = re.search(r"login: (\S+) / (\S+)", out.read_text())
         assert login is not None
         yield Live(f"http://127.0.0.1:{port}", login[1], login[2], env, _token(folder))
     finally:
         up.terminate()
         up.wait(60)
+
+
+def _wait_until_ready(up: "subprocess.Popen[bytes]", out: Path, log: Path) -> None:
+    try:
+        wait_until(lambda: "\nready" in out.read_text() or up.poll() is not None, timeout_s=180, what="a live service")
+        assert up.poll() is None
+    except BaseException as error:
+        error.add_note(log.read_text()[-4000:])
+        raise
 
 
 def _token(folder: Path) -> str:

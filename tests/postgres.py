@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from app.ports import held_port
 
 START_DEADLINE_S = 120
 PR_SET_PDEATHSIG = 1
@@ -85,16 +86,16 @@ def _as_user(home: Path) -> dict[str, Any]:
 
 
 def _started(program: Path, data: Path, home: Path) -> tuple[subprocess.Popen[bytes], str]:
-    for _ in range(3):  # another process may take the port between finding it free and listening
-        port = _free_port()
+    with held_port() as held:
+        port = held.getsockname()[1]
         command = [str(program), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), *THROW_AWAY]
         with (home / "log").open("ab") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_die_with_parent, **_as_user(home))
         url = f"postgresql://sira@127.0.0.1:{port}/postgres"
         if _answers(server, url):
             return server, url
-        server.kill()
-        server.wait()
+    server.kill()
+    server.wait()
     raise RuntimeError(f"PostgreSQL did not start:\n{(home / 'log').read_text()}")
 
 
@@ -111,8 +112,3 @@ def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
         except psycopg.OperationalError:
             time.sleep(0.05)
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.ports import held_port
 from tests.mailbox import Mailbox
-from tests.ports import held_port
 from tests.smtp_script import HANG_UP, HELLO, SILENCE, scripted
 from workers.errors import BadSettings, GatewayAway, GatewayBusy, GatewayRefused
 from workers.services.mail_servers import Server, connect, read_url, trust

@@ -13,9 +13,9 @@ import requests
 from sqlalchemy import func, select, text
 
 from app import up
+from app.ports import held_port
 from app.sandbox_mail import rows_of
 from tests.conftest import ROOT, Service, wait_until
-from tests.ports import held_port
 from workers import db, settings
 from workers.models import SandboxMessage
 from workers.services.mail_session import MailSession
@@ -247,9 +247,7 @@ def test_what_it_logs_names_nobody(sandbox: Sandbox):
 
 def test_flask_up_starts_it_on_free_ports_and_tells_the_others_where(service: Service):
     with up.sandbox(service.settings) as ((program,), addresses):
-        assert program.prepare is not None
         assert program.ready is not None
-        program.prepare()
         process = subprocess.Popen(program.argv, cwd=ROOT, env=service.env | dict(program.env))
         try:
             wait_until(program.ready, timeout_s=90, what="a ready sandbox")

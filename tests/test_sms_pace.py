@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
+from app.ports import held_port
 from tests import messaging
 from tests.conftest import wait_until
 from tests.gateways import FakeGateway
 from tests.messaging import Office, configure, hurry, items_of, letters, phone, rested
-from tests.ports import held_port
 from tests.test_sms import bulk, single
 from workers.engine import find, wire
 

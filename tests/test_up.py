@@ -20,8 +20,8 @@ import pytest
 import redis
 from gunicorn.arbiter import Arbiter
 
+from app.ports import held_port
 from tests.conftest import ROOT, lines, wait_until
-from tests.ports import held_port
 from tests.test_processes import is_gone
 from workers import settings
 from workers.embedded import redis_url
@@ -79,9 +79,14 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def held() -> Iterator[socket.socket]:
     with held_port() as holder:
-        yield int(holder.getsockname()[1])
+        yield holder
+
+
+@pytest.fixture
+def port(held: socket.socket) -> int:
+    return int(held.getsockname()[1])
 
 
 @pytest.fixture
@@ -255,27 +260,6 @@ class Healthy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-
-
-def test_up_refuses_a_port_where_another_serves(flask_up: Callable[..., "subprocess.Popen[str]"], port: int) -> None:
-    with HTTPServer(("127.0.0.1", port), Healthy) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        up = flask_up()
-        out, log = up.communicate(timeout=120)
-        server.shutdown()
-    assert (up.returncode, out, "Traceback" in log) == (2, "", False)
-    assert f"port {port} can't be used (Address already in use), choose another with --port" in log
-
-
-def test_up_waits_for_a_port_that_a_killed_one_still_holds(
-    flask_up: Callable[..., "subprocess.Popen[str]"], port: int
-) -> None:
-    with socket.create_server(("127.0.0.1", port)) as killed:
-        killed.settimeout(60)
-        up = flask_up()
-        killed.accept()[0].close()  # it found the port taken, and asks who serves there
-    assert up.stdout is not None
-    assert up.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
 
 
 def test_up_refuses_a_folder_that_another_serves_with_a_redis_of_its_own_too(

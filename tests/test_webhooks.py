@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ports import held_port
+from app.ports import held_port
 from tests.receiver import SECRET, Receiver, receiving, say
 from workers.errors import BadWebhook, GatewayAway
 from workers.services import webhooks

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from app.ports import held_port
 from tests.conftest import SECRET, Service, wait_until
 from workers import embedded, settings
 from workers.engine import queues, wire
@@ -17,7 +18,8 @@ PASSWORD = "p@ss/w%rd:ğ"
 @pytest.fixture
 def sentinel(tmp_path: Path) -> Iterator[int]:
     """The port of a Sentinel that watches over a server with a PASSWORD, called sira."""
-    server, watcher = embedded._free_port(0), embedded._free_port(0)
+    held = [held_port(), held_port()]
+    server, watcher = (each.getsockname()[1] for each in held)
     (tmp_path / "sentinel.conf").write_text(
         f'port {watcher}\nsentinel monitor sira 127.0.0.1 {server} 1\nsentinel auth-pass sira "{PASSWORD}"\n'
     )
@@ -29,6 +31,8 @@ def sentinel(tmp_path: Path) -> Iterator[int]:
         subprocess.Popen([embedded.server(), *order], cwd=tmp_path, stdout=subprocess.DEVNULL) for order in orders
     ]
     yield watcher
+    for each in held:
+        each.close()
     for process in running:
         process.terminate()
         process.wait(timeout=20)
@@ -57,7 +61,8 @@ def test_sentinels_are_reached_by_name_and_by_either_kind_of_address(service: Se
 
 
 def test_a_server_whose_disk_takes_nothing_is_told_from_one_that_takes_tasks(service: Service) -> None:
-    port = embedded._free_port(0)
+    held = held_port()
+    port = held.getsockname()[1]
     orders = ["--port", str(port), "--dir", "/proc", "--save", "3600 1", "--logfile", ""]
     server = subprocess.Popen([embedded.server(), *orders], stdout=subprocess.DEVNULL)
     settings.use(settings.load(redis_url=f"redis://127.0.0.1:{port}/0", secret_key=SECRET, data_dir=service.data_dir))
@@ -71,3 +76,4 @@ def test_a_server_whose_disk_takes_nothing_is_told_from_one_that_takes_tasks(ser
         wire.connect().connection_pool.disconnect()
         server.kill()
         server.wait(timeout=20)
+        held.close()
