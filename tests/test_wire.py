@@ -3,6 +3,8 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from app.ports import held_port
 from tests.conftest import SECRET, Service, wait_until
 from workers import embedded, settings
-from workers.engine import queues, wire
+from workers.engine import enqueue, queues, wire
 
 PASSWORD = "p@ss/w%rd:ğ"
 
@@ -58,6 +60,20 @@ def test_sentinels_are_reached_by_name_and_by_either_kind_of_address(service: Se
     ]
 
     assert [(one["host"], one["port"]) for one in asked] == [("h1", 26380), ("10.0.0.1", 26379), ("::1", 26381)]
+
+
+def test_a_thread_that_enqueues_has_its_line_to_redis_before_it_commits(service: Service) -> None:
+    found: list[bool] = []
+
+    def beside(_: Any, row: dict[str, Any]) -> None:
+        found.append(wire._kept.push.is_open and not service.redis.exists(f"rq:job:{row['id']}"))
+
+    thread = Thread(target=lambda: enqueue("add", {"a": 40}, beside=beside))
+    thread.start()
+    thread.join(60)
+
+    assert found == [True]
+    assert service.redis.llen("rq:queue:sms") == 1
 
 
 def test_a_server_whose_disk_takes_nothing_is_told_from_one_that_takes_tasks(service: Service) -> None:

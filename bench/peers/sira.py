@@ -31,7 +31,9 @@ def fill(task: str, count: int, **fields: Any) -> None:
 
 
 def prepare(task: str) -> Callable[[], Any]:
-    """With the row committed before the clock starts, as no peer commits one."""
+    """With the row committed before the clock starts, as no peer commits one, and before that the line opened, as
+    `enqueue` does it."""
+    queues.reach()
     [row] = _committed(task, 1)
     return partial(queues.push, row, data=row["params"])
 

@@ -28,6 +28,10 @@ class Line:
         """What a select waits for."""
         return int(self._socket.fileno())
 
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
     def open(self) -> None:
         if self._connection is None:
             self._connection = self._pool.get_connection()

@@ -5,9 +5,9 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -80,6 +80,7 @@ def enqueue(
     task = _new_row(declared, checked, rows, scope=scope, due_at=due_at)
     entries = None if rows is None else _sifted(declared, rows, checked, Asked(scope, key or task["id"]))
     task["item_count"] = None if entries is None else len(entries)
+    reach()
     try:
         _store(task, entries, key, request_hash, beside)
     except IntegrityError:
@@ -230,27 +231,33 @@ def push(task: Any, *, data: bytes | None = None, replace_ended: bool = False) -
     """Put a row's job into Redis unless it is there. None: Redis is away, the kind is unknown here or the key that
     sealed the row is gone; the reconciler will try again. `data`: what the job carries, where it is known.
     `replace_ended`: also where it has ended, before the row began anew."""
-    global _closed_until
-    if time.monotonic() < _closed_until:
-        return None
-    try:
+    with suppress(UnknownKind, SealBroken), _breaker() as closed:
+        if closed:
+            return None
         kind = registry.get(task["kind"])
         due_ms = int(task["due_at"].timestamp() * 1000) if task["due_at"] else ""
         share = limits.share(task["scope"], task["queue"], bulk=kind.items is not None) if kind.share else ()
-        arguments = (
-            task["id"],
-            task["queue"],
-            due_ms,
-            task["event_id"] if replace_ended else 0,
-            *job_fields(kind, task, data),
-            *share,
-        )
+        anew = task["event_id"] if replace_ended else 0
+        arguments = (task["id"], task["queue"], due_ms, anew, *job_fields(kind, task, data), *share)
         return bool(wire.say("push", wire.PUSH_TIMEOUT_S, *arguments))
+    return None
+
+
+def reach() -> None:
+    """Open this thread's line, before a commit: behind it nothing but the push is between a task and its job."""
+    with _breaker() as closed:
+        if not closed:
+            wire.reach("push", wire.PUSH_TIMEOUT_S)
+
+
+@contextmanager
+def _breaker() -> Iterator[bool]:
+    """Whether Redis was away just now: then nobody waits for it, and the reconciler pushes what is committed."""
+    global _closed_until
+    try:
+        yield time.monotonic() < _closed_until
     except (RedisError, QueueDown):
         _closed_until = time.monotonic() + BREAKER_S
-    except (UnknownKind, SealBroken):
-        pass
-    return None
 
 
 def job_fields(kind: Kind, task: Any, data: bytes | None = None) -> tuple[Any, ...]:

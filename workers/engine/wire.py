@@ -116,14 +116,24 @@ def run(connection: Any, name: str, *args: Any) -> Any:
 def say(name: str, timeout_s: float, *args: Any) -> Any:
     """As `run`, on a line of this thread's own, which costs half; for scripts that may be said twice, since what fails
     on a line that was kept, because it is broken, is said again on a new one."""
-    here = (settings.current(), os.getpid(), timeout_s)
-    known = _kept.__dict__.get(name)
-    if known is not None and known[0] == here:
+    sayer = _sayer(name, timeout_s)
+    if sayer.is_open:
         with suppress(ConnectionError):
-            return known[1].run(*args)
-    sayer = Sayer(connect(timeout_s), name)
-    _kept.__dict__[name] = (here, sayer)
+            return sayer.run(*args)
     return sayer.run(*args)
+
+
+def reach(name: str, timeout_s: float) -> None:
+    """Open the line on which this thread says it, where it is not open yet."""
+    _sayer(name, timeout_s).open()
+
+
+def _sayer(name: str, timeout_s: float) -> "Sayer":
+    redis = connect(timeout_s)
+    known: Sayer | None = _kept.__dict__.get(name)
+    if known is None or known.redis is not redis:
+        known = _kept.__dict__[name] = Sayer(redis, name)
+    return known
 
 
 def text(value: bytes) -> str:
@@ -144,8 +154,12 @@ class Sayer:
     """Says one script over and over, on a line of its own. `broke_at`: when that broke last, in seconds since 1970."""
 
     def __init__(self, redis: Any, name: str) -> None:
-        self._line, self._text, self.broke_at = Line(redis), _text(name), 0.0
+        self.redis, self._line, self._text, self.broke_at = redis, Line(redis), _text(name), 0.0
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def is_open(self) -> bool:
+        return self._line.is_open
 
     def open(self) -> None:
         self._line.open()
