@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Service, lines, wait_until
-from tests.hands import redis_away
+from tests.hands import claim, redis_away
 from workers.db import now
-from workers.engine import doctor, enqueue, inspect, queues
+from workers.engine import doctor, enqueue, inspect, queues, wire
 from workers.errors import QueueDown
 
 
@@ -77,6 +77,22 @@ def test_beside_a_key_that_is_no_hash_the_others_are_told(service: Service) -> N
     assert inspect.workers() == []
     assert {row["queue"]: row["waiting"] for row in inspect.queues()}["sms"] == 1
     assert [row["task_id"] for row in inspect.active()] == ["somebody's"]
+
+
+def test_what_waits_behind_its_companys_share_waits_for_whoever_counts(service: Service) -> None:
+    params = {"lines": ["x"], "path": "/dev/null"}
+    _, *others = (enqueue("write_lines", params, scope="1") for _ in range(3))
+    claim("excel")
+
+    row = {row["queue"]: row for row in inspect.queues()}["excel"]
+    reserved = inspect.reserved()
+
+    assert (row["waiting"], row["running"], row["scheduled"]) == (2, 1, 0)
+    assert abs(now() - datetime.fromisoformat(row["waiting_since"])) < timedelta(minutes=5)
+    assert reserved == [{"task_id": task.id, "queue": "excel", "position": None} for task in others]
+    wire.connect().delete("rq:rl:1:excel:bulk:rate_limited")
+    wire.connect().set("rq:rl:1:excel:bulk:rate_limited", "somebody's")
+    assert {row["queue"]: row["waiting"] for row in inspect.queues()}["excel"] == 0
 
 
 def test_what_waits_for_its_time_is_listed_the_next_first(service: Service) -> None:

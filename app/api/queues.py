@@ -18,7 +18,8 @@ class QueuePath(BaseModel):
 
 
 class QueueView(BaseModel):
-    """How many jobs wait, run, wait for their time, have failed and have finished (of the last day)."""
+    """How many jobs wait (also those that are over their company's share), run, wait for their time, have failed and
+    have finished (of the last day)."""
 
     name: str
     waiting: int

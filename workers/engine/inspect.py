@@ -1,5 +1,6 @@
 """What the service is doing right now, as rows for people and programs (Celery's inspect, for RQ)."""
 
+from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -52,13 +53,29 @@ def _instant(seconds: float) -> str | None:
 
 @wire.plainly()
 def reserved() -> list[dict[str, Any]]:
-    """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them)."""
-    connection = wire.connect(wire.PUSH_TIMEOUT_S)
-    return [
-        {"task_id": wire.text(job_id), "queue": queue, "position": position}
-        for queue in registry.QUEUES
-        for position, job_id in enumerate(connection.lrange(f"rq:queue:{queue}", 0, LISTED - 1), 1)
-    ]
+    """The jobs that wait in the queues, in their order (nothing is prefetched: no worker holds them), and without a
+    position those that wait beside them, because their company is over its share."""
+    connection, rows = wire.connect(wire.PUSH_TIMEOUT_S), []
+    beside = _beside(connection)
+    for queue in registry.QUEUES:
+        listed = [*enumerate(connection.lrange(f"rq:queue:{queue}", 0, LISTED - 1), 1)]
+        held = [(None, job_id) for key in beside[queue] for job_id in connection.zrange(key, 0, LISTED - 1)]
+        both = [*listed, *held][:LISTED]
+        rows += [{"task_id": wire.text(job_id), "queue": queue, "position": position} for position, job_id in both]
+    return rows
+
+
+def _beside(connection: Any) -> dict[str, list[str]]:
+    """For each queue where the jobs stand that RQ's rate limits, our shares, hold back from it. A limit is of one
+    queue, so the first of its jobs tells which."""
+    keys = [f"rq:rl:{wire.text(limit)}:rate_limited" for limit in sorted(connection.smembers("rq:rl-keys"))]
+    pipeline, found = connection.pipeline(transaction=False), defaultdict[str, list[str]](list)
+    for key in keys:
+        pipeline.zrange(key, 0, 0)
+    for key, ids in zip(keys, pipeline.execute(raise_on_error=False), strict=True):
+        if ids and isinstance(ids, list):  # somebody may have written something else there
+            found[_fields(connection, b"rq:job:" + ids[0], "origin")["origin"] or ""].append(key)
+    return found
 
 
 def stats() -> list[dict[str, Any]]:
@@ -88,10 +105,10 @@ def _current(connection: Any, key: bytes, found: dict[str, str | None]) -> str |
 
 @wire.plainly()
 def queues() -> list[dict[str, Any]]:
-    """Each queue: how many wait, run, are scheduled, have failed, whether it is paused or drains, and since when the
-    first in it waits."""
+    """Each queue: how many wait (also beside it, over their company's share), run, are scheduled, have failed, whether
+    it is paused or drains, and since when the first waits."""
     connection = wire.connect(wire.PUSH_TIMEOUT_S)
-    rows = []
+    rows, beside = [], _beside(connection)
     for queue in registry.QUEUES:
         pipeline = connection.pipeline(transaction=False)
         pipeline.llen(f"rq:queue:{queue}")
@@ -103,9 +120,26 @@ def queues() -> list[dict[str, Any]]:
         waiting, *counts, paused, draining, first = pipeline.execute()
         row = dict(zip(("running", "scheduled", "failed", "finished"), counts, strict=True))
         since = _fields(connection, b"rq:job:" + first, "enqueued_at")["enqueued_at"] if first else None
+        held, held_since = _held_back(connection, beside[queue])
         steered = {"paused": bool(paused), "draining": bool(draining)}
-        rows.append({"queue": queue, "waiting": waiting, **row, **steered, "waiting_since": _time(since)})
+        waits = {"waiting": waiting + held, **row, **steered}
+        rows.append({"queue": queue, **waits, "waiting_since": _earlier(_time(since), held_since)})
     return rows
+
+
+def _held_back(connection: Any, keys: list[str]) -> tuple[int, str | None]:
+    """How many stand there, and since when the first; who began before stands at 0, in front, and says no time."""
+    pipeline = connection.pipeline(transaction=False)
+    for key in keys:
+        pipeline.zcard(key)
+        pipeline.zrangebyscore(key, "(0", "+inf", start=0, num=1, withscores=True)
+    answers = pipeline.execute()
+    firsts = [score for found in answers[1::2] for _, score in found]
+    return sum(answers[::2]), _instant(min(firsts)) if firsts else None
+
+
+def _earlier(*times: str | None) -> str | None:
+    return min(filter(None, times), key=datetime.fromisoformat, default=None)
 
 
 @wire.plainly()

@@ -35,10 +35,14 @@ if limit then
   also('rate_limit_concurrency', concurrency)
 end
 
--- Whether the share is taken: then the job waits beside the queue.
+-- Whether the share is taken: then the job waits beside the queue, where RQ's own set of limits lets it be found.
 local function over_share()
   if not limit then return false end
   local full = redis.call('ZCARD', 'rq:rl:' .. limit .. ':allowed') >= concurrency
+  if full then
+    redis.call('SADD', 'rq:rl-keys', limit)
+    redis.call('HSET', 'rq:rl:' .. limit, 'concurrency', concurrency)
+  end
   redis.call('ZADD', 'rq:rl:' .. limit .. (full and ':rate_limited' or ':allowed'), now / 1000, id)
   return full
 end
