@@ -5,7 +5,7 @@ import re
 import secrets
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from workers.errors import BadSettings
 SECRET_MIN_CHARS = 32
 MAX_LIMIT_S = 30 * 86_400  # what one execution may take
 MAX_DAYS = 36_500
+AT_HOME = re.compile(r"(?:(sqlite:///|file://|unix://)/?)?~(?=/|$)")
 MASKED = ("password", "secret", "token", "key", "hash", "dsn", "usercode", "alert")
 
 
@@ -88,6 +89,16 @@ class Settings(BaseSettings):
         """Of the few that tell services apart: caches are keyed by the settings, and asked for every message."""
         return hash((self.data_dir, self.database_url, self.redis_url, self.secret_key))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """`~` is the home of who runs it, also where no shell has read it; and an editor may have saved as cp1254."""
+        foreign = [name.upper() for name, value in given.items() if re.search("[\ud800-\udfff]", str(value))]
+        if foreign:
+            raise ValueError(f"{', '.join(foreign)} is not UTF-8; save the file that sets it (.env) as UTF-8")
+        paths = ("data_dir", "database_url", "redis_url", "storage_url")
+        return {name: _at_home(value) if name in paths else value for name, value in given.items()}
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -97,11 +108,23 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Istanbul") from error
         return name
 
+    @field_validator("database_url", "redis_url", "storage_url", "smtp_url", "public_url", "sandbox_url")
+    @classmethod
+    def _readable(cls, url: str) -> str:
+        """In our words: the library's repeat parts of the URL, perhaps of its password."""
+        try:
+            for address in (
+                urlsplit(url).netloc.rpartition("@")[2].split(",")
+            ):  # Sentinel's list of hosts has many ports
+                _ = urlsplit(f"//{address}").port
+        except ValueError:
+            raise ValueError("is no readable URL: a port is a number, / in a password is written %2F") from None
+        return url
+
     @field_validator("database_url")
     @classmethod
     def _psycopg(cls, url: str) -> str:
         """Heroku says postgres://, SQLAlchemy wants the driver named."""
-        _refuse_unreadable(url)
         scheme, separator, rest = url.partition("://")
         if separator and scheme in ("postgres", "postgresql"):
             return f"postgresql+psycopg://{rest}"
@@ -114,7 +137,6 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, url: str) -> str:
-        _refuse_unreadable(url)
         if url and urlsplit(url).scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
             raise ValueError("use redis://, rediss://, unix:// or redis+sentinel://")
         parts = urlsplit(url)
@@ -124,16 +146,9 @@ class Settings(BaseSettings):
             raise ValueError("ends with the number of a database, as redis://host:6379/0 does, or with none")
         return url
 
-    @field_validator("smtp_url", "public_url", "sandbox_url")
-    @classmethod
-    def _readable(cls, url: str) -> str:
-        _refuse_unreadable(url)
-        return url
-
     @field_validator("storage_url")
     @classmethod
     def _storage_scheme(cls, url: str) -> str:
-        _refuse_unreadable(url)
         if url and urlsplit(url).scheme not in ("file", "s3"):
             raise ValueError("use file:///path or s3://bucket?endpoint=…")
         return url
@@ -229,13 +244,10 @@ def _masked(name: str, value: object) -> str:
     return re.sub(rf"([?&][^=&]*(?:{'|'.join(MASKED)})[^=&]*=)[^&]*", r"\1***", text)
 
 
-def _refuse_unreadable(url: str) -> None:
-    """In our words: the library's repeat parts of the URL, perhaps of its password."""
-    try:
-        for address in urlsplit(url).netloc.rpartition("@")[2].split(","):  # Sentinel's list of hosts has many ports
-            _ = urlsplit(f"//{address}").port
-    except ValueError:
-        raise ValueError("is no readable URL: a port is a number, / in a password is written %2F") from None
+def _at_home(value: Any) -> Any:
+    found = AT_HOME.match(value) if isinstance(value, str) else None
+    home = os.path.expanduser("~")
+    return (f"{found[1]}{quote(home)}" if found[1] else home) + value[found.end() :] if found else value
 
 
 def _own_key(path: Path) -> str:
