@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     | {"workers.messages", "workers.files", "workers.records", "workers.housekeeping.passwords"}
     | {"workers.statuses", "workers.tellings", "workers.lettered", "workers.wording"},
     "wsgi": {"app", "workers.settings", "workers.logs"},
+    "gunicorn.conf": {"app", "workers.settings", "workers.logs"},
     "scheduler": {"workers.engine", "workers.settings", "workers.errors", "workers.logs"},
     "workers.__main__": {"workers.engine", "workers.migrations", "workers.db", "workers.settings", "workers.errors"}
     | {"workers.logs"},

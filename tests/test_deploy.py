@@ -1,17 +1,21 @@
 """deploy/: other ways to start the same processes. The Procfile is the truth, these say the same."""
 
+import json
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from socket import create_connection, create_server
 
 import pytest
 
 from tests.conftest import ROOT, Service, wait_until
 from workers import embedded, settings
+from workers.db import now
 from workers.engine import queues, wire
 
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
@@ -82,17 +86,37 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert ours == []
 
 
-def test_gunicorns_own_lines_are_in_utc_wherever_it_runs() -> None:
-    command = [sys.executable, "-m", "gunicorn", "wsgiref.simple_server:demo_app", "--bind", "127.0.0.1:0"]
-    server = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "TZ": "Asia/Tokyo"}, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stderr is not None
-        assert " +0000] " in server.stderr.readline()
-    finally:
+def _gunicorn_says(request: bytes, **environment: str) -> list[str]:
+    """What gunicorn writes of its start, of this request and of its end."""
+    listener = create_server(("127.0.0.1", 0))
+    bind = ["--bind", f"fd://{listener.fileno()}"]
+    command = [shutil.which("gunicorn", path=Path(sys.executable).parent), "wsgiref.simple_server:demo_app", *bind]
+    env = {**os.environ, "TZ": "Asia/Tokyo", **environment}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, pass_fds=[listener.fileno()]
+    ) as server:
+        with create_connection(listener.getsockname(), timeout=60) as caller:
+            caller.sendall(request)
+            caller.recv(100)
         server.terminate()
-        server.communicate(timeout=20)
+        return server.communicate(timeout=60)[1].splitlines()
+
+
+def test_gunicorns_own_lines_are_json_in_production_as_all_others() -> None:
+    said = [json.loads(line) for line in _gunicorn_says(b"GET / HTTP/1.1\r\n\r\n", APP_ENV="production")]
+
+    assert said[0]["event"].startswith("Starting gunicorn")
+    assert {tuple(sorted(line)) for line in said} == {("event", "level", "timestamp")}
+    assert all(line["timestamp"].endswith("Z") for line in said)
+    assert abs(datetime.fromisoformat(said[0]["timestamp"]) - now()) < timedelta(hours=1), "UTC, wherever it runs"
+
+
+def test_of_a_request_that_cannot_be_read_gunicorn_says_neither_what_it_holds_nor_who_sent_it() -> None:
+    said = _gunicorn_says(b"GET / HTTP/1.1\r\nAuthorization : Bearer a-token\r\n\r\n", APP_ENV="development")
+
+    (line,) = [line for line in said if "Invalid request" in line]
+    assert line.endswith("Invalid request")
+    assert "a-token" not in "".join(said)
 
 
 def test_a_web_process_never_looks_through_what_it_loaded_for_garbage() -> None:

@@ -25,13 +25,6 @@ def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
     """Send every log line of this process to standard error in one form, and errors to Sentry if there is a DSN. Lines
     are all that it leaves: where it crashes, its memory goes into no file, for names and keys lie in it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    renderer = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if production
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
     structlog.configure(
         processors=[
             *_SHARED,
@@ -43,16 +36,26 @@ def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
         cache_logger_on_first_use=True,
     )
     handler = _Handler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED, structlog.processors.format_exc_info],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(formatter(production=production))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     report_errors(sentry_dsn)
+
+
+def formatter(*, production: bool) -> logging.Formatter:
+    """The one form, for lines of ours and of any library."""
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if production
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_SHARED, structlog.processors.format_exc_info],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
 
 
 class _Handler(logging.StreamHandler[Any]):
