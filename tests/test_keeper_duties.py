@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,38 @@ def test_a_keeper_that_cannot_reach_its_database_leaves_its_duties_to_one_that_c
 
     assert service.redis.get(f"sira:duty:{holder}") == healthy.me.encode()
     assert row_of(task.id)["state"] == "STARTED"
+
+
+def test_a_database_that_stays_away_is_told_once_for_each_duty_and_that_it_is_back(
+    service: Service, pipe: int, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    ours, other = Keeper(pipe), Keeper(pipe)
+    duties = [(ours._record, 0.0), (ours._reconcile, 0.0)]
+
+    def round_of_duties() -> None:
+        ours._due.clear()
+        ours._round(duties)
+
+    with no_database(service):
+        round_of_duties()
+        service.redis.set("sira:duty:recorder", other.me)
+        round_of_duties()  # what another does is not done by us
+        service.redis.delete("sira:duty:recorder")
+        round_of_duties()
+    during = _told(capsys, caplog)
+    round_of_duties()
+    round_of_duties()
+    after = _told(capsys, caplog)
+
+    assert re.findall("duty (?:failed|done again)", during) == ["duty failed"] * 2
+    assert re.findall("duty (?:failed|done again)", after) == ["duty done again"] * 2
+
+
+def _told(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
+    told = capsys.readouterr().out + caplog.text  # the other, where a test before has set up the log of a program
+    caplog.clear()
+    return told
 
 
 def test_a_keeper_leaves_the_reconciling_to_a_worker_that_knows_what_it_lacks(service: Service, pipe: int) -> None:

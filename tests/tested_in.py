@@ -41,6 +41,7 @@ TESTED_IN = {
     "gunicorn.conf.py": "test_deploy.py: what every web process shares",
     "workers/__main__.py": "test_fleet.py: the command line",
     "workers/engine/claim.py": "test_worker.py: priorities and turns",
+    "workers/engine/duties.py": "test_keeper_duties.py: one keeper does it for all",
     "workers/engine/foreign.py": "test_rq_features.py: a job of RQ's own class (and `make test-conformance`)",
     "workers/engine/forks.py": "test_fleet.py: children that die with their parent",
     "workers/engine/due.py": "test_occurrences.py: what is due, late, skipped",

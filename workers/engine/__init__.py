@@ -4,7 +4,7 @@ registry declaring references  @job, the catalogue   queues waiting  enqueue: ro
 tasks ends needs    find, search, what has ended     control verdicts steering  cancel, retry, decide, stand still
 worker claim running progress  claim, run, settle    outcome  what comes of an execution
 surroundings  put back after each job                rollback  what has ended is not done again
-fleet forks signals  forks and replaces children     keeper   leases, rescue, recorder
+fleet forks signals  forks and replaces children     keeper duties  leases, rescue, recorder
 rescue    gives back dead workers' work              reconcile doctor  what SQL and Redis should agree on
 ending    makes an end ready                         callbacks  calls who wants to know of it
 noreturn  behind which a task is seen through        events   the stream and its history

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, rollback, wire
+from workers.engine.duties import Duties
 from workers.engine.job import KEEP_S
 from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
@@ -54,6 +55,7 @@ class Keeper:
         self.pipe, self.periods = pipe, periods or Periods()
         self.queues = tuple(dict.fromkeys((*registry.QUEUES, *queues)))  # a worker may serve some of other names
         self.me = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(2).hex()}"
+        self._duties = Duties(self.me, self.periods.duty_lease_s)
         self._alive: dict[str, int] = {}
         self._ended_by: dict[str, rescue.EndedByUs] = {}
         self._asked_at, self._began = dict[str, float](), dict[bytes, float]()
@@ -64,7 +66,7 @@ class Keeper:
         self._rest = ""
         self._stop = self._behind = False
         self._rescue_from, self._reconcile_from, self._ahead_s = 0.0, 0.0, math.inf
-        self._due, self._refused = dict[Callable[[], None], float](), set[Callable[[], None]]()
+        self._due, self._told = dict[Callable[[], Any], float](), dict[Callable[[], Any], str]()
         self._wake = Event()
 
     def run(self) -> None:
@@ -83,7 +85,7 @@ class Keeper:
         slow.join(LEAVE_S)
         with contextlib.suppress(Exception):
             self._record()
-            self._hand_over("recorder", "reconciler")
+            self._duties.hand_over("recorder", "reconciler")
 
     def _work_slowly(self) -> None:
         periods = self.periods
@@ -115,20 +117,33 @@ class Keeper:
             if time.monotonic() < self._due.get(duty, 0.0):
                 continue
             try:
-                duty()
+                if duty() is not False:  # left to another, or to a later time
+                    self._tell(duty, None)
                 self._due[duty] = time.monotonic() + period_s
-                self._refused.discard(duty)
             except (RedisError, QueueDown) as error:
                 self._due[duty] = time.monotonic() + RETRY_S
                 if duty == self._renew or not isinstance(error, ResponseError):
                     self._redis_is_away(error)
-                elif duty not in self._refused:  # told once: a disk may be full for hours
-                    log.warning("redis refuses", duty=getattr(duty, "__name__", ""), error=str(error))
-                    self._refused.add(duty)
-            except Exception as error:  # of what is away the trace says nothing more
-                tell = log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
-                tell("duty failed", duty=getattr(duty, "__name__", ""), error=str(error))
+                else:
+                    self._tell(duty, error)
+            except Exception as error:
+                self._tell(duty, error)
                 self._due[duty] = time.monotonic() + max(period_s, 1.0)
+
+    def _tell(self, duty: Callable[[], Any], error: Exception | None) -> None:
+        """What became of a duty, once: a database may be away or a disk full for hours. So the next word is of another
+        error, or that the duty is done again. Of what is away the trace says nothing more."""
+        told, name = f"{type(error).__name__}: {error}" if error else "", getattr(duty, "__name__", "")
+        if told == self._told.get(duty, ""):
+            return
+        self._told[duty] = told
+        if error is None:
+            log.info("duty done again", duty=name)
+        elif isinstance(error, ResponseError):
+            log.warning("redis refuses", duty=name, error=str(error))
+        else:
+            tell = log.warning if isinstance(error, DatabaseDown | NotHere) else log.exception
+            tell("duty failed", duty=name, error=str(error))
 
     def _redis_is_away(self, error: Exception) -> None:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
@@ -244,22 +259,25 @@ class Keeper:
             rescue.expired(spared=set(self._alive))
             rescue.left_by_stock_workers(self.queues)
 
-    def _record(self) -> None:
-        """A long backlog piece by piece: what else this thread has to do must not wait for its end."""
+    def _record(self) -> bool:
+        """A long backlog piece by piece: what else this thread has to do must not wait for its end. Whether it was ours
+        to do."""
         self._behind, until = False, time.monotonic() + RECORD_FOR_S
-        with self._on_duty("recorder") as ours:
+        with self._duties.on("recorder") as ours:
             if ours:
                 rollback.note()
             while ours and events.record() == events.BATCH:
                 if time.monotonic() >= until:
                     self._behind = True
-                    return
+                    break
+        return ours
 
-    def _reconcile(self) -> None:
-        """A walk over a long backlog takes seconds; it is made so seldom that it costs a twentieth at most."""
+    def _reconcile(self) -> bool:
+        """A walk over a long backlog takes seconds; it is made so seldom that it costs a twentieth at most. Whether one
+        was made."""
         if time.monotonic() < self._reconcile_from:
-            return
-        with self._on_duty("reconciler") as ours:
+            return False
+        with self._duties.on("reconciler") as ours:
             if ours:
                 began = time.monotonic()
                 try:
@@ -268,33 +286,4 @@ class Keeper:
                     self._reconcile_from = began + ELSEWHERE_S
                     raise
                 self._reconcile_from = time.monotonic() + 20 * (time.monotonic() - began)
-
-    @contextlib.contextmanager
-    def _on_duty(self, duty: str) -> Iterator[bool]:
-        """Whether the duty is ours. Who fails at it gives it up: another may reach the database that we can't."""
-        ours = self._holds(duty)
-        try:
-            yield ours
-        except (RedisError, QueueDown):
-            raise
-        except Exception:
-            self._hand_over(duty)
-            raise
-
-    def _holds(self, duty: str) -> bool:
-        """One keeper in the whole service does this duty; if it dies, another takes over when the lease ends."""
-        key, connection = f"sira:duty:{duty}", wire.connect()
-        lease_ms = int(self.periods.duty_lease_s * 1000)
-        if connection.set(key, self.me, nx=True, px=lease_ms):
-            return True
-        if connection.get(key) != self.me.encode():
-            return False
-        connection.pexpire(key, lease_ms)
-        return True
-
-    def _hand_over(self, *duties: str) -> None:
-        """Leave those of these duties that are ours to whoever comes next, at once."""
-        connection = wire.connect()
-        for duty in duties:
-            if connection.get(f"sira:duty:{duty}") == self.me.encode():
-                connection.delete(f"sira:duty:{duty}")
+        return ours
