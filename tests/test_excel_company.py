@@ -6,7 +6,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from tests import face as faces
 from tests.conftest import Service
@@ -25,9 +25,11 @@ from tests.imports_made import (
 )
 from workers import db
 from workers.engine.queues import enqueue
+from workers.engine.tables import items as item_rows
 from workers.models import File, User
 
 face = faces.face
+ENDS = [["Cari Kodu", "Durum"], ["0320", "Taslak"], *[["120.10", "Taslak"]] * 2]  # of the rows of an export
 
 
 def test_users_are_made_members_of_the_company_and_nobody_elses_is_touched(service: Service, face: Face) -> None:
@@ -78,7 +80,7 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
         return face.ayse.get(f"/api/tasks/{task_id}/result").data
 
     exported = export("mutabakat")
-    assert [row[0] for row in read_back(exported)] == ["Cari Kodu", "0320", "120.10", "120.10"]
+    assert [row[::11] for row in read_back(exported)] == ENDS
     amounts = openpyxl.load_workbook(io.BytesIO(exported)).worksheets[0].column_dimensions["I"]
     assert amounts.width >= len("-123.456.789.012,34"), "less would be shown as ###"
     assert counts(imported(face.ayse, exported, "mutabakat", name="geri.xlsx")) == (0, 0, 3, 0)
@@ -98,6 +100,30 @@ def test_exports_read_back_as_what_was_imported(service: Service, face: Face) ->
         session.execute(delete(File))
     expired = face.ayse.get(f"/api/tasks/{made[0]}/result")
     assert (expired.status_code, "expired" in expired.json["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "page", "told"),
+    [
+        ("tr", "Kalemler", ("atlandı", "sabit hat, cep telefonu değil")),
+        ("en", "Items", ("skipped", "a landline, no mobile")),
+    ],
+)
+def test_a_sheet_of_items_says_in_the_language_of_its_reader_what_became_of_them(
+    service: Service, face: Face, language: str, page: str, told: tuple[str, str]
+) -> None:
+    service.run_worker()
+    bulk = face.ayse.enqueue("touch", mutabakat_ids=[face.ayse.letter()])
+    ended(face.ayse, bulk)
+    with db.writing() as session:
+        session.execute(update(item_rows).values(state="skipped", error="sabit hat, cep telefonu değil"))
+
+    made = face.ayse.enqueue("export_sheet", what="items", task_id=bulk, language=language)
+    assert ended(face.ayse, made)["state"] == "SUCCESS"
+    sheet = face.ayse.get(f"/api/tasks/{made}/result").data
+
+    assert openpyxl.load_workbook(io.BytesIO(sheet)).sheetnames == [page]
+    assert (read_back(sheet)[1][2], read_back(sheet)[1][4]) == told
 
 
 def test_a_task_of_another_company_is_no_task_whose_items_could_be_exported(face: Face) -> None:

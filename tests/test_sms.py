@@ -93,7 +93,7 @@ def test_bad_rows_and_duplicates_are_told_at_once_and_the_others_are_sent(office
     assert office.ended(export).state == "SUCCESS"
     sheet = read_back(office.face.ayse.get(f"/api/tasks/{export}/result").data)
     told = [(row[0], row[1], row[2], row[4]) for row in sheet[1:]]
-    assert told == [(i["position"], i["ref"], "failed", i["error"]) for i in items_of(task_id, state="failed")]
+    assert told == [(i["position"], i["ref"], "başarısız", i["error"]) for i in items_of(task_id, state="failed")]
 
 
 def test_a_bulk_in_which_every_row_is_bad_is_refused_with_the_rows(office: Office) -> None:

@@ -22,6 +22,7 @@ TESTED_IN = {
     "app/desk/selection.py": "test_desk_letters.py: filters and ids",
     "app/desk/whose.py": "test_desk_forms.py: members act for their own company",
     "workers/wording/gateways.py": "test_sentences.py: what a gateway's code means",
+    "workers/wording/states.py": "test_excel_company.py: in sheets; test_desk_letters.py: on pages",
     "workers/wording/english.py": "test_told.py: what jobs say in Turkish",
     "app/desk/wording.py": "test_desk_i18n.py: every sentence has its Turkish",
     "workers/services/pictures.py": "test_desk_letters.py: the first page of a letter",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
-from flask_babel import format_decimal, gettext, pgettext
+from flask_babel import format_decimal, gettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,6 +17,7 @@ from app.desk.reasons import Refusal, refusal_of
 from workers import records, settings
 from workers.db import now
 from workers.errors import Conflict, InvalidInput, InvalidLetter, NotFound, SiraError
+from workers.wording.states import LETTER_STATES
 
 CURRENCIES = ("TRY", "USD", "EUR", "GBP", "CHF")
 AHEAD = timedelta(days=31)  # of balances that are asked for before their month has ended
@@ -137,13 +138,7 @@ def words() -> dict[str, str]:
         "pozitif": gettext("Positive"),
         "negatif": gettext("Negative"),
         "bakiyesiz": gettext("Without balance"),
-        "draft": gettext("Draft"),
-        "sent": gettext("Sent"),
-        "opened": gettext("Opened"),
-        "agreed": gettext("Agreed"),
-        "disagreed": gettext("Not agreed"),
-        "expired": gettext("Expired"),
-        "cancelled": pgettext("letter", "Cancelled"),
+        **{state: gettext(name) for state, name in LETTER_STATES.items()},
     }
 
 

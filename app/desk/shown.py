@@ -11,6 +11,7 @@ from app.desk.causes import shape_of
 from app.desk.told import worded
 from workers import settings
 from workers.db import now
+from workers.wording.states import ITEM_STATES
 
 Instant = datetime | str | None
 NOTHING = "–"
@@ -145,15 +146,7 @@ def state_name(state: str) -> str:
 
 
 def item_state(state: str) -> str:
-    names = {
-        "pending": gettext("waiting"),
-        "sending": gettext("in work"),
-        "done": gettext("done"),
-        "failed": gettext("failed"),
-        "skipped": gettext("skipped"),
-        "unknown": gettext("unknown"),
-    }
-    return names.get(state, state)
+    return gettext(ITEM_STATES[state]) if state in ITEM_STATES else state
 
 
 def kind_name(kind: str) -> str:

@@ -41,15 +41,16 @@ def count(what: str, company_id: int) -> int:
         return session.scalar(select(func.count(columns.id)).where(columns.company_id == company_id)) or 0
 
 
-def rows(what: str, company_id: int, language: str) -> Iterator[list[list[Any]]]:
-    """The company's records in the order they were made, each as its rows of cells, read page by page."""
+def rows(what: str, company_id: int, language: str, states: dict[str, str]) -> Iterator[list[list[Any]]]:
+    """The company's records in the order they were made, each as its rows of cells, read page by page. `states`: what
+    people call those of letters."""
     columns, after = IDS[what], 0
     while True:
         query = QUERIES[what].where(columns.company_id == company_id, columns.id > after)
         with reading() as session:
             page = session.execute(query.order_by(columns.id).limit(PAGE)).mappings().all()
         for record in page:
-            yield [_account(record)] if what == "accounts" else _balances(record, language)
+            yield [_account(record)] if what == "accounts" else _balances(record, language, states)
         if len(page) < PAGE:
             return
         after = page[-1]["id"]
@@ -59,7 +60,7 @@ def _account(record: Any) -> list[Any]:
     return [record["code"], record["title"], record["vkn"] or record["tckn"], *(record[name] for name in RECEIVER[2:])]
 
 
-def _balances(record: Any, language: str) -> list[list[Any]]:
+def _balances(record: Any, language: str, states: dict[str, str]) -> list[list[Any]]:
     """A row for each line; credit is marked, not below zero."""
     receiver = record["snapshot"]["receiver"]
     account = _account({**receiver, "code": record["code"], "title": receiver["name"]})
@@ -71,7 +72,7 @@ def _balances(record: Any, language: str) -> list[list[Any]]:
             Decimal(line["amount"]),
             SIDES[line["side"]][language == "en"],
             record["id"],
-            record["state"],
+            states.get(record["state"], record["state"]),
         ]
         for line in record["snapshot"]["lines"]
     ]

@@ -11,6 +11,8 @@ from workers.engine.ends import counted
 from workers.engine.tasks import Task, params_of
 from workers.errors import MissingRecord, SealBroken
 from workers.services.columns import Target
+from workers.wording.states import ITEM_STATES, LETTER_STATES
+from workers.wording.told import worded
 
 IMPORTING = {"tr": "Dosya içe aktarılıyor...", "en": "Importing the file..."}
 EXPORTING = {"tr": "Tablo hazırlanıyor...", "en": "Making the workbook..."}
@@ -24,6 +26,10 @@ LETTER = ("code", "name")  # before the last, of the items of a bulk of letters
 ITEM_HEADINGS = {
     "tr": ("Sıra", "Alıcı", "Durum", "Deneme", "Hata", "Sağlayıcı No", "Cari Kodu", "Cari", "Güncellendi"),
     "en": ("Position", "Recipient", "State", "Attempts", "Error", "Provider Id", "Account Code", "Account", "Updated"),
+}
+PAGES = {  # what people call what is exported
+    "tr": {"accounts": "Cari hesaplar", "mutabakat": "Mutabakat", "items": "Kalemler"},
+    "en": {"accounts": "Accounts", "mutabakat": "Mutabakat", "items": "Items"},
 }
 Language = Literal["tr", "en"]
 ItemState = Literal["pending", "sending", "done", "failed", "skipped", "unknown"]
@@ -106,10 +112,11 @@ def export_sheet(
     else:
         headings = tuple(column.heading(language) for column in exports.COLUMNS[what])
         widths = exports.widths(what)
-        total, records = exports.count(what, company_id), exports.rows(what, company_id, language)
+        states = {state: worded(name, language) for state, name in LETTER_STATES.items()}
+        total, records = exports.count(what, company_id), exports.rows(what, company_id, language, states)
     with files.new(f"{what}.xlsx", workbooks.XLSX, task_id=this_task().id, company_id=company_id) as file:
         with workbooks.Workbook(file) as book:
-            page = book.page(what)
+            page = book.page(PAGES[language][what])
             page.head(headings, widths)
             page.rows(_told(records, total))
     return file.result
@@ -133,19 +140,25 @@ def _items(
     total = counts.get(state, 0) if state else sum(counts.values())
     *headings, code, name, updated = ITEM_HEADINGS[language]
     more = (code, name) if lettered.is_of_letters(task.kind) else ()
-    return (*headings, *more, updated), total, _pages(task, state)
+    return (*headings, *more, updated), total, _pages(task, language, state)
 
 
-def _pages(task: Task, state: ItemState | None) -> Iterator[list[list[Any]]]:
+def _pages(task: Task, language: Language, state: ItemState | None) -> Iterator[list[list[Any]]]:
     cursor, zone, more = None, ZoneInfo(settings.current().timezone), lettered.is_of_letters(task.kind)
     while True:
         page, cursor = ledger.page(task.id, state=state, cursor=cursor, limit=TOLD_EVERY)
         letters = lettered.letters(task.kind, [row["id"] for row in page])
         for row in page:
             letter = letters.get(row["id"], {})
-            yield [_item(row, [letter.get(name) for name in LETTER if more], zone)]
+            yield [_item(_told_in(language, row), [letter.get(name) for name in LETTER if more], zone)]
         if cursor is None:
             return
+
+
+def _told_in(language: Language, row: dict[str, Any]) -> dict[str, Any]:
+    """Its state and its error as the desk shows them: the sheet is for people, programs read the API."""
+    state, error = ITEM_STATES.get(row["state"], row["state"]), row["error"]
+    return {**row, "state": worded(state, language), "error": worded(error, language) if error else None}
 
 
 def _item(row: dict[str, Any], letter: list[Any], zone: ZoneInfo) -> list[Any]:

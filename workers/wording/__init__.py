@@ -3,6 +3,7 @@ stands in translations/, which the desk reads too. What jobs say in Turkish has 
 
 sentences  what others write in English, marked      told    finds it again, in the reader's language
 gateways   what their codes mean                     sheets  why one is not read
+states     of items and letters
 """
 
 
