@@ -18,4 +18,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    logs.never_fail()
     sys.exit(main())

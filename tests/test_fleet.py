@@ -221,3 +221,16 @@ def test_a_redis_that_refuses_what_is_written_is_told_once_for_each_duty(service
 
     told = re.findall("redis refuses.*duty=[^ ]*", worker.log.read_text())
     assert len(told) == len(set(told)), "not at each of its attempts"
+
+
+@pytest.mark.parametrize("streams", [">/dev/full 2>&1", ">&- 2>&- <&-"])
+def test_a_worker_whose_words_can_be_written_nowhere_works_on(service: Service, streams: str) -> None:
+    task = enqueue("cleanup_old_logs")
+    worker = subprocess.Popen(["sh", "-c", f"exec {sys.executable} -m workers {streams}"], cwd=ROOT, env=service.env)
+    try:
+        assert task.wait(60).state == "SUCCESS"
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        code = worker.wait(60)
+    assert code == 0

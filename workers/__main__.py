@@ -81,4 +81,5 @@ def _prepare_database() -> None:
 
 
 if __name__ == "__main__":
+    logs.never_fail()
     sys.exit(main())

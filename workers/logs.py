@@ -1,5 +1,6 @@
 """Logs: an event in past tense plus fields; people read lines, machines read JSON (production)."""
 
+import io
 import logging
 import os
 import resource
@@ -41,6 +42,32 @@ def setup(*, production: bool = False, sentry_dsn: str = "") -> None:
     for noisy in ("rq", "rq_scheduler", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     report_errors(sentry_dsn)
+
+
+def never_fail() -> None:
+    """For processes that go on: what they and their jobs print where nothing can be written any more (a full disk, a
+    reader that is gone, a stream that was closed from the start) is lost, and nothing else."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # or the next connection would stand there, and hear what is printed
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            io.BufferedWriter(_Lossy(number, "wb", closefd=False)),
+            encoding=getattr(before, "encoding", "utf-8"),
+            errors="backslashreplace",
+            line_buffering=number == 2 or os.isatty(number),
+        )
+        for number, before in ((1, sys.stdout), (2, sys.stderr))
+    )
+
+
+class _Lossy(io.FileIO):
+    def write(self, data: Any) -> int:
+        with suppress(OSError):
+            return super().write(data) or len(data)
+        return len(data)
 
 
 def formatter(*, production: bool) -> logging.Formatter:
