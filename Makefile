@@ -5,7 +5,7 @@ BABEL := $(BIN)/python -m babel.messages.frontend --quiet
 export FLASK_APP := wsgi.py
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: .env-as-utf8 demo up test test-faults test-conformance check bench format translations clean
+.PHONY: demo up test test-faults test-conformance check bench format translations clean
 .DEFAULT_GOAL := demo
 
 .venv/run: requirements.txt
@@ -17,15 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-# Flask reads .env before anything of ours does.
-.env-as-utf8: .venv/run
-	@test ! -f .env || $(BIN)/python -c 'open(".env", encoding="utf-8").read()' 2>/dev/null || \
-	{ echo ".env is not UTF-8: save it as UTF-8, then try again." >&2; exit 2; }
-
-demo: .venv/run .env-as-utf8
+demo: .venv/run
 	$(BIN)/python -m flask demo
 
-up: .venv/run .env-as-utf8
+up: .venv/run
 	$(BIN)/python -m flask up
 
 test: .venv/dev

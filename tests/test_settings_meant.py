@@ -1,13 +1,10 @@
 """Settings as people mean them: a home that no shell has read, and text that an editor saved in its own way."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.test_settings import KEY, load
 from workers.errors import BadSettings
 
@@ -43,18 +40,3 @@ def test_what_was_saved_in_another_encoding_is_told_by_the_name_of_the_setting()
         load({"MAIL_FROM": saved})
 
     told.value.message.encode()
-
-
-def test_make_up_names_the_file_that_is_not_utf8(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes("MAIL_FROM=Sıra <a@b.example>\n".encode("cp1254"))
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    for name in ("requirements.txt", ".venv/run"):
-        (tmp_path / name).touch()
-
-    ended = subprocess.run(
-        ["make", "-f", ROOT / "Makefile", "up"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-
-    assert ended.returncode == 2
-    assert ended.stderr.splitlines()[0] == ".env is not UTF-8: save it as UTF-8, then try again."

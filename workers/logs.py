@@ -57,7 +57,7 @@ def never_fail() -> None:
             io.BufferedWriter(_Lossy(number, "wb", closefd=False)),
             encoding=getattr(before, "encoding", "utf-8"),
             errors="backslashreplace",
-            line_buffering=number == 2 or os.isatty(number),
+            line_buffering=number == 2 or os.isatty(number) or getattr(before, "write_through", False),
         )
         for number, before in ((1, sys.stdout), (2, sys.stderr))
     )

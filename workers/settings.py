@@ -113,9 +113,7 @@ class Settings(BaseSettings):
     def _readable(cls, url: str) -> str:
         """In our words: the library's repeat parts of the URL, perhaps of its password."""
         try:
-            for address in (
-                urlsplit(url).netloc.rpartition("@")[2].split(",")
-            ):  # Sentinel's list of hosts has many ports
+            for address in urlsplit(url).netloc.rpartition("@")[2].split(","):  # of Sentinel's hosts each has a port
                 _ = urlsplit(f"//{address}").port
         except ValueError:
             raise ValueError("is no readable URL: a port is a number, / in a password is written %2F") from None
