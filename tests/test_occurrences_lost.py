@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 from tests.conftest import Service
 from tests.hands import redis_away
-from tests.timing import Declare, alarm_kind, only_declared, queued, states, task_ids
+from tests.timing import Declare, alarm_kind, only_declared, queued, rows, schedule, states, task_ids
 from workers import db
 from workers.engine import due, find, occurrences, schedules
 from workers.engine.reconcile import reconcile
@@ -87,3 +87,30 @@ def test_a_run_whose_task_is_gone_does_not_block_its_schedule(catalogue: Declare
     occurrences.fire(AT)
 
     assert states("hourly") == ["unknown", "enqueued"]
+
+
+@pytest.mark.parametrize("change", [{"cron": "30 12 * * *"}, {"cron": "0 * * * *", "zone": "UTC"}])
+def test_what_came_due_before_a_deploy_that_changes_the_line_runs_once_by_the_old_one(
+    service: Service, catalogue: Declare, change: dict[str, str]
+) -> None:
+    catalogue("moved", cron="0 * * * *")
+    schedules.register(ago(1, HOUR))
+
+    catalogue("moved", **change)
+    for _ in range(2):
+        schedules.register(AT)
+        occurrences.fire(AT)
+
+    assert queued(service) == task_ids() == [due.task_id("moved", AT)]
+    assert schedule("moved").due_at > AT
+
+
+def test_each_missed_run_of_a_line_that_changes_is_made_good_and_none_of_the_new_line(catalogue: Declare) -> None:
+    catalogue("moved", cron="0 * * * *", missed="all", overlap="allow")
+    schedules.register(ago(3, HOUR))
+
+    catalogue("moved", cron="* * * * *", missed="all", overlap="allow")
+    schedules.register(AT)
+    occurrences.fire(AT)
+
+    assert [row.due_at for row in rows("moved")] == [ago(2, HOUR), ago(1, HOUR), AT]

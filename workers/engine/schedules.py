@@ -11,7 +11,7 @@ from workers import settings
 from workers.db import now, reading, writing
 from workers.engine import cron, registry
 from workers.engine.due import MISSED_AFTER_S
-from workers.engine.occurrences import LIVE, add_new, note_run, time_of_redis
+from workers.engine.occurrences import LIVE, add_new, fire, note_run, time_of_redis
 from workers.engine.queues import enqueue
 from workers.engine.registry import Kind
 from workers.engine.tables import occurrences, schedules
@@ -81,10 +81,12 @@ def register(at: datetime) -> list[tuple[str, str]]:
     it, or its module could not be imported today; the doctor names it.
     """
     declared = _declared()
+    if any(row.due_at <= at and row.name in declared and _moves(row, declared[row.name]) for row in rows()):
+        fire(at)  # what came due before its line changed is due by the old one
     with writing() as session:
-        rows = {row.name: row for row in session.execute(select(schedules))}
-        done = [(_register(session, kind, rows.get(name), at), name) for name, kind in declared.items()]
-        for name in rows.keys() - declared.keys():
+        there = {row.name: row for row in session.execute(select(schedules))}
+        done = [(_register(session, kind, there.get(name), at), name) for name, kind in declared.items()]
+        for name in there.keys() - declared.keys():
             known = name in registry.kinds()
             if known:
                 _remove(session, name)
@@ -104,12 +106,20 @@ def _register_new() -> None:
         register(time_of_redis())
 
 
+def _zone(kind: Kind) -> str:
+    return kind.zone or settings.current().timezone
+
+
+def _moves(row: Any, kind: Kind) -> bool:
+    """Whether the code declares other times than the row has."""
+    return (row.cron, row.zone) != (kind.cron, _zone(kind))
+
+
 def _register(session: Session, kind: Kind, row: Any, at: datetime) -> str:
-    zone = kind.zone or settings.current().timezone
-    values: dict[str, Any] = {"cron": kind.cron, "zone": zone, "overlap": kind.overlap, "missed": kind.missed}
+    values: dict[str, Any] = {"cron": kind.cron, "zone": _zone(kind), "overlap": kind.overlap, "missed": kind.missed}
     values["fault"] = None
-    due_at = cron.following(str(kind.cron), zone, at)
-    if row is None or (row.cron, row.zone) != (kind.cron, zone) or row.due_at > due_at:
+    due_at = cron.following(str(kind.cron), _zone(kind), at)
+    if row is None or _moves(row, kind) or row.due_at > due_at:
         values["due_at"] = due_at
     if row is None:
         added = add_new(session, schedules, name=kind.name, paused=False, **values)
