@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from tests.conftest import Service
 from tests.hands import redis_away
 from tests.timing import Declare, alarm_kind, only_declared, queued, rows, schedule, states, task_ids
 from workers import db
-from workers.engine import due, find, occurrences, schedules
+from workers.engine import clock, due, find, occurrences, schedules
 from workers.engine.reconcile import reconcile
+from workers.engine.tables import schedules as table
 from workers.engine.tables import tasks
 
 AT = datetime(2025, 11, 24, 12, tzinfo=UTC)  # past, on every machine
@@ -114,3 +115,21 @@ def test_each_missed_run_of_a_line_that_changes_is_made_good_and_none_of_the_new
     occurrences.fire(AT)
 
     assert [row.due_at for row in rows("moved")] == [ago(2, HOUR), ago(1, HOUR), AT]
+
+
+def test_a_schedule_whose_row_somebody_deleted_comes_back_while_the_clock_runs(
+    catalogue: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engine.clock.MISSING_EVERY_S", 0.0, raising=False)
+    catalogue("deleted", cron="0 0 * * *")
+    catalogue("of_a_later_release", cron="0 0 * * *")
+    one = clock.Clock()
+    one._pass()
+    with db.writing() as session:
+        session.execute(delete(table).where(table.c.name == "deleted"))
+        session.execute(update(table).values(cron="0 1 * * *"))
+
+    one._pass()
+
+    assert schedule("deleted").due_at > clock.time_of_redis()
+    assert schedule("of_a_later_release").cron == "0 1 * * *", "that is for its own clock to change"

@@ -11,6 +11,7 @@ import inspect
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from workers.engine.tasks import Task
 from workers.errors import BadSettings, DatabaseDown, QueueDown
 
 EVERY_S = 0.5
+MISSING_EVERY_S = 300.0
 LEASE_S = 5
 LEFT_FOR = timedelta(seconds=10)
 LEASE = "sira:duty:clock"
@@ -68,6 +70,7 @@ class Clock(Scheduler):
         self._lease_s, self._stop = lease_s, False
         self._lease = Lock(self.connection, LEASE, timeout=lease_s, thread_local=False)
         self._seen_at: datetime | None = None
+        self._look_from = 0.0
         self._settled_to, self._told = "", ""
 
     def run(self, burst: bool = False) -> int:
@@ -122,10 +125,16 @@ class Clock(Scheduler):
             self._make_good()
 
     def _register(self, at: datetime) -> None:
-        """Once; and again where Redis' clock was put back, for what was reckoned from it may lie years ahead."""
+        """Once; and again where Redis' clock was put back, for what was reckoned from it may lie years ahead. What
+        somebody has deleted comes back; not at once, for in a deploy it may be the later release that took it away."""
         if self._seen_at is None or at < self._seen_at:
             for what, name in schedules.register(at):
                 log.info("schedule registered", schedule=name, what=what)
+            self._look_from = time.monotonic() + MISSING_EVERY_S
+        elif time.monotonic() >= self._look_from:
+            for name in schedules.register_missing():
+                log.warning("schedule was missing", schedule=name, then="it comes anew")
+            self._look_from = time.monotonic() + MISSING_EVERY_S
         self._seen_at = at
 
     def _connect(self) -> None:

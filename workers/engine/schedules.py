@@ -98,12 +98,18 @@ def _declared() -> dict[str, Kind]:
     return {kind.name: kind for kind in registry.kinds().values() if kind.cron}
 
 
-def _register_new() -> None:
-    """Before the first clock runs, operators see what it will do all the same."""
+def register_missing() -> list[str]:
+    """Add the rows that are not there, and leave the others to who declared them, which may be another release; the
+    names. Before the first clock runs, operators see what it will do all the same; and a row that somebody deleted
+    comes back while clocks run."""
+    declared = _declared()
     with reading() as session:
-        known = set(session.scalars(select(S.name)))
-    if _declared().keys() - known:
-        register(time_of_redis())
+        missing = declared.keys() - set(session.scalars(select(S.name)))
+    if not missing:
+        return []
+    at = time_of_redis()
+    with writing() as session:
+        return [name for name in sorted(missing) if _register(session, declared[name], None, at)]
 
 
 def _zone(kind: Kind) -> str:
@@ -157,7 +163,7 @@ def waiting() -> list[Any]:
 
 def listed(*, history: int = 10) -> list[Schedule]:
     """All schedules by name, each with up to `history` of its latest occurrences."""
-    _register_new()
+    register_missing()
     with reading() as session:
         rows = session.execute(select(schedules).order_by(S.name)).all()
         return [_seen(session, row, history) for row in rows if row.name in registry.kinds()]
@@ -165,7 +171,7 @@ def listed(*, history: int = 10) -> list[Schedule]:
 
 def get(name: str, *, history: int = 10) -> Schedule:
     """Raises UnknownSchedule."""
-    _register_new()
+    register_missing()
     with reading() as session:
         return _seen(session, _row(session, name), history)
 
@@ -195,7 +201,7 @@ def _occurrence(row: Any) -> Occurrence:
 
 def pause(name: str) -> Schedule:
     """Nothing is enqueued until `resume`; what runs goes on. Raises UnknownSchedule."""
-    _register_new()
+    register_missing()
     with writing() as session:
         _row(session, name)
         session.execute(update(schedules).where(S.name == name).values(paused=True))
@@ -218,7 +224,7 @@ def run_now(name: str, *, key: str | None = None) -> Task:
 
     Raises UnknownSchedule, and Conflict while a run has not ended that this one must not overlap.
     """
-    _register_new()
+    register_missing()
     with reading() as session:
         row, open_runs = _row(session, name), _open_runs(session, name)
     ended = {task_id for task_id in open_runs if _has_ended(task_id)}
