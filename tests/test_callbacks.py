@@ -204,7 +204,7 @@ def test_only_what_a_kind_declares_is_called(service: Service, kind: str, ended_
 def test_a_database_that_is_away_at_the_end_takes_no_call_away(service: Service, monkeypatch: Any) -> None:
     enqueue("tell_failure", {"path": "x"})
     job_id, execution = claim("maintenance")
-    held = Claim([job_id.encode(), execution.encode(), b"maintenance", b"", b"", b"", 1, 0, 0, 0])
+    held = Claim([job_id.encode(), execution.encode(), b"maintenance", b"", b"", b"", 1, 0, 0, 0, b""])
     held.kind = registry.get("tell_failure")
     monkeypatch.setattr(leftovers, "close", Mock(side_effect=DatabaseDown))
 

@@ -3,7 +3,7 @@
 registry declaring references  @job, the catalogue   queues waiting  enqueue: row, commit, push; waiting for work
 tasks ends needs    find, search, what has ended     control verdicts steering  cancel, retry, decide, stand still
 worker claim running progress  claim, run, settle    outcome  what comes of an execution
-surroundings  put back after each job                rollback  what has ended is not done again
+surroundings  put back after each job                rollback requeued  what has ended is not done again
 fleet forks signals  forks and replaces children     keeper duties  leases, rescue, recorder
 rescue    gives back dead workers' work              reconcile doctor  what SQL and Redis should agree on
 ending    makes an end ready                         callbacks  calls who wants to know of it

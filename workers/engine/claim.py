@@ -17,15 +17,17 @@ KINDS = "sira_kinds"  # of a worker's hash
 
 
 class Claim:
-    """A job that this worker holds: what the claim script gave. `attempts` counts this one too."""
+    """A job that this worker holds: what the claim script gave. `attempts` counts this one too. `requeued`: the event
+    of the end behind which RQ's tools have put it into its queue again, until SQL has heard of it."""
 
     kind: registry.Kind | None = None
     foreign: Any = None
 
     def __init__(self, packed: list[Any]) -> None:
-        job_id, execution, queue, self.data, self.meta, scope, *numbers = packed
+        job_id, execution, queue, self.data, self.meta, scope, *numbers, requeued = packed
         self.job_id, self.execution, self.queue = wire.text(job_id), wire.text(execution), wire.text(queue)
         self.scope = wire.text(scope) or None
+        self.requeued = wire.text(requeued)
         self.attempts, self.retries_left, self.retries, self.waits = map(_whole, numbers)
 
     @property

@@ -58,8 +58,9 @@ def _end_row(task: Task) -> None:
         session.execute(query.values(state="REVOKED", ended_at=now()))
 
 
-def retry(task_id: str, only: str | None = None) -> Task:
+def retry(task_id: str, only: str | None = None, *, told: str | None = None) -> Task:
     """Run the task again under its id: all of a single task, of a bulk what failed (or is unknown, if asked so).
+    `told`: the event behind which it begins anew, where it runs already.
 
     Raises UnknownTask, and Conflict if it has not ended or there is nothing to run again.
     """
@@ -74,7 +75,7 @@ def retry(task_id: str, only: str | None = None) -> Task:
             raise Conflict(reason=f"the task has no item that is {' or '.join(AGAIN[only])}")
         if not task.counts["done"] and task.counts["unknown"]:
             raise Conflict(reason='of its items it is only unknown whether they were sent; ask for "only": "unknown"')
-    row = _begin_anew(task)
+    row = _begin_anew(task, told or newest())
     if task.counts is not None:
         ledger.reopen(task_id, AGAIN[only])
         with writing() as session:
@@ -83,10 +84,9 @@ def retry(task_id: str, only: str | None = None) -> Task:
     return find(task_id)
 
 
-def _begin_anew(task: Task) -> RowMapping:
+def _begin_anew(task: Task, told: str) -> RowMapping:
     """Before any item is open again: whatever dies in between, no task that has ended has open items. Until all are, a
     bulk is marked as missing, so that no reconciler pushes it."""
-    told = newest()
     with writing() as session:
         return begin_anew(session, task, told, missing_at=now() if task.counts is not None else None)
 

@@ -135,11 +135,12 @@ def _leave_out(change: Change, error: Exception) -> None:
 
 
 def apply(session: Session, found: list[Change]) -> None:
-    """Bring the task rows up to these changes and keep their history."""
+    """Bring the task rows up to these changes and keep their history. An end stays, also within one batch."""
     merged: dict[str, dict[str, Any]] = {}
     for change in found:
         before = {} if change.state == "PENDING" else merged.get(change.task_id, {})
-        merged[change.task_id] = {**before, **_values(change)}
+        if before.get("state") not in ENDED:
+            merged[change.task_id] = {**before, **_values(change)}
     by_shape: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for task_id, values in merged.items():
         by_shape.setdefault(tuple(sorted(values)), []).append({"b_id": task_id, **values})

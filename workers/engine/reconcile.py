@@ -138,6 +138,7 @@ def _fold(row: RowMapping, found: dict[bytes, bytes], missing_for: timedelta) ->
                 leftovers.close(task.id, "Görev başka bir araçla sonlandırıldı")
                 callbacks.after_foreign_end(task)
             _write(task.id, _end(task))
+            wire.connect().hset(f"rq:job:{task.id}", "sira_state", task.state)  # by which a requeue is known
     elif row["missing_at"] is not None:
         _write(row["id"], {"missing_at": None})
 

@@ -32,6 +32,7 @@ from workers.engine.helpers import calls_back, task_of
 from workers.engine.job import Job, kind_of, opened
 from workers.engine.outcome import Outcome
 from workers.engine.progress import kept
+from workers.engine.requeued import refused
 from workers.engine.seal import Seal
 from workers.engine.surroundings import Surroundings
 from workers.engine.waiting import Turn, Waiter
@@ -228,7 +229,7 @@ class Worker(RQWorker):
         self._begun[:] = claim.execution.encode()
         started = time.monotonic()
         run = running.Run(claim.job_id, task_of(claim.job_id), claim.execution, claim.scope)
-        if known := rollback.known(claim, self._sayer.broke_at):
+        if known := refused(claim) or rollback.known(claim, self._sayer.broke_at):
             return known
         try:
             decided = self._decide(claim, run)
@@ -287,8 +288,7 @@ class Worker(RQWorker):
             soft_s, call = callbacks.SOFT_LIMIT_S, partial(callbacks.make, kind, params)
         else:
             soft_s, call = kind.soft_s, partial(bulk.called, kind, params, run)
-        if claim.meta:
-            run.meta = kept(claim.meta)
+        run.meta = kept(claim.meta) if claim.meta else run.meta
         token = running.present.set(run)
         try:
             signal.setitimer(signal.ITIMER_REAL, min(soft_s, limit_s))

@@ -2,7 +2,7 @@
 -- ARGV: worker, lease_ms, next execution id ('' claims nothing), '1' if it was sent ahead of the wake, n, n queue names
 --       in order, then nothing, or: id, execution, queue, outcome, delay_ms, ttl_s, result, error, payload, '1' if its worker died,
 --       then nothing, or the job that calls somebody after this end: id, then field, value, …
--- Returns: {as what it was settled, 0, or 'cancel' (see settle), nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits},
+-- Returns: {as what it was settled, 0, or 'cancel' (see settle), nothing or {id, execution, queue, data, meta, scope, attempts, retries left, retries, waits, requeued},
 --           1 if the worker is registered, 1 if it holds a job without knowing}
 local worker, n = ARGV[1], tonumber(ARGV[5])
 local me = 'rq:worker:' .. worker
@@ -37,6 +37,6 @@ elseif claimed or done then
     failed and 'failed_job_count' or 'successful_job_count', whole(mine[failed and 5 or 4]) + count)
 end
 if claimed and not done then list(worker, claimed[1], claimed[2], now) end
-publish(gone, claimed and claimed[1], done and done.id, fields)
+publish(gone, claimed and claimed[11] == '' and claimed[1], done and done.id, fields)
 if settled == 1 then release(done.queue, done.id, done.execution, worker, done.listed) end -- last: what has failed above is still held, and is said again
 return {settled == 1 and done.outcome or 0, claimed or false, mine[1] and 1 or 0, strays and 1 or 0}
