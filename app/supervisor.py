@@ -24,7 +24,8 @@ class Program:
     """What to run. The next one starts when `ready` says True (at once without it), or when a `once` has ended with 0.
 
     `stop_s`: seconds between SIGTERM and SIGKILL. `prepare` is called before each start, `keep` are inherited files.
-    `says_why`: the file into which it writes why it died, if that is not our standard error.
+    `says_why`: the file into which it writes why it died, if that is not our standard error. `lost` is asked every few
+    seconds: whether nobody can reach it any more, though it runs; then it is started anew.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Program:
     prepare: Callable[[], None] | None = None
     keep: Sequence[int] = ()
     says_why: Path | None = None
+    lost: Callable[[], bool] | None = None
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Supervisor:
             self._attend(child)
 
     def _attend(self, child: Child) -> None:
-        """Start it if it is due, bury it if it has ended, ask it if it is not ready yet."""
+        """Start it if it is due, bury it if it has ended, ask it if it is not ready yet, or is lost."""
         program = child.program
         if not child.process:
             if not child.settled and time.monotonic() >= child.due:
@@ -143,6 +145,9 @@ class Supervisor:
             self._bury(child, end(child.process, 0))
         elif program.ready and not child.ready:
             child.ready = program.ready()
+        elif child.ready and program.lost and program.lost():
+            log.warning("program can't be reached", program=program.name)
+            self._bury(child, end(child.process, program.stop_s))
 
     def _start(self, child: Child) -> None:
         program, child.since = child.program, time.monotonic()

@@ -156,6 +156,21 @@ def test_a_program_that_must_end_well_and_does_not_ends_it_all(supervise: Callab
     assert re.search(r'"program": "m".*"exit_code": 3', up.log())
 
 
+def test_a_program_that_nobody_can_reach_any_more_is_ended_in_order_and_starts_again(
+    supervise: Callable[..., Running],
+) -> None:
+    lost = "lost=lambda: __import__('os').path.exists('lost') and not __import__('os').remove('lost')"
+    up = supervise(f"program('a', WAITS, {lost}), program('b', WAITS)", "first_pause_s=0.05")
+    up.wait_ready()
+    up.wait_for("b starts")
+
+    (up.folder / "lost").touch()
+
+    wait_until(lambda: up.told().count("a starts") == 2)
+    assert up.stop() == 0
+    assert (up.told().count("a stops"), up.told().count("b starts")) == (2, 1)
+
+
 def test_a_program_that_dies_starts_again_with_pauses_that_double(supervise: Callable[..., Running]) -> None:
     up = supervise("program('a', 'sys.exit(7)'), program('b', WAITS)", "first_pause_s=0.05, longest_pause_s=0.15")
     wait_until(lambda: up.log().count("again_in_s") >= 5)

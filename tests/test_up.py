@@ -151,6 +151,26 @@ def test_a_valkey_that_was_killed_comes_back_where_it_was_with_all_it_had(
         assert client.get("accepted") == b"task"
 
 
+def test_a_valkey_whose_socket_somebody_deleted_is_started_anew_with_all_it_had(
+    flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path
+) -> None:
+    up = flask_up()
+    assert up.stdout is not None
+    assert up.stdout.readline().startswith("ready")
+    chosen = settings.load(data_dir=data_dir, redis_url="")
+    deaf = server_pid(chosen)
+    with redis.Redis.from_url(redis_url(chosen)) as client:
+        client.set("accepted", "task")
+
+    (data_dir / "redis.sock").unlink()
+
+    wait_until(lambda: server_pid(chosen) not in (None, deaf), what="another server")
+    with redis.Redis.from_url(redis_url(chosen)) as client:
+        assert client.get("accepted") == b"task"
+    assert deaf
+    assert is_gone(deaf)
+
+
 def test_a_valkey_that_can_not_read_its_file_is_told_with_the_place_that_says_why(
     flask_up: Callable[..., "subprocess.Popen[str]"], data_dir: Path
 ) -> None:

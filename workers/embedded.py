@@ -134,6 +134,10 @@ class EmbeddedValkey:
             pass
         return False
 
+    def is_lost(self) -> bool:
+        """Whether somebody has deleted its socket, as who tidies up does: it runs on, and nobody can connect."""
+        return self.url.startswith("unix:") and not (self.data_dir / "redis.sock").is_socket()
+
     def start(self) -> None:
         if self.lock < 0:
             self.claim()
