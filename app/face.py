@@ -10,7 +10,7 @@ from app import auth, cli, cors, errors, headers, pages, rate, unsubscribe
 from app.api import blueprints
 from app.desk import gate, session
 from app.json import JsonRequest, OrJson, has_body
-from workers import logs
+from workers import db, logs
 from workers.errors import InvalidInput
 from workers.settings import current
 
@@ -45,6 +45,7 @@ def face() -> Flask:
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = current().max_upload_mb * 2**20
     logs.report_errors(current().sentry_dsn)
+    db.somebody_waits()
     errors.register(app)
     cors.register(app)
     app.before_request(_identify)

@@ -6,7 +6,7 @@ services/      HOW it is done: letters, words, numbers, sheets/, sms_gateways/; 
 imports/ housekeeping/                  what lies beneath jobs/excel.py and jobs/maintenance.py
 wording/       what people are told, in both languages
 
-models.py      companies, users, accounts, mutabakat, files   (db.py and migrations/ beneath it)
+models.py      companies, users, accounts, mutabakat, files   (db.py silence.py migrations/ beneath it)
 records.py messages.py tellings.py      what jobs and API need of them: read, sent, told
 lettered.py    which letters the items of a bulk are about
 statuses.py    a task as the outside sees it

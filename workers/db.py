@@ -43,6 +43,7 @@ TAKES_NO_WRITES = "25006"  # of PostgreSQL: its host lets it only read, for the 
 GIVES_UP = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 GIVES_UP |= {"tcp_user_timeout": 10_000}
 _engines: dict[tuple[settings.Settings, int], Engine] = {}
+_somebody_waits = False
 
 
 class Base(DeclarativeBase):
@@ -137,6 +138,13 @@ def engine() -> Engine:
     return _engines[key]
 
 
+def somebody_waits() -> None:
+    """From here on this process serves people: whose request meets a PostgreSQL that stands still is told so, by
+    DatabaseDown after some seconds. A job waits for it: what it has begun there may still be done."""
+    global _somebody_waits
+    _somebody_waits = True
+
+
 def close() -> None:
     """Give all connections back: before a change of settings, and after an interrupt that left one half-way."""
     for (_, pid), bound in _engines.items():
@@ -157,8 +165,18 @@ def _open(url: str) -> Engine:
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 30, **QUIET}
     made = create_engine(url, connect_args=GIVES_UP, **options)
     _refuse_unknown_options(made.url.query)
+    event.listen(made, "do_connect", _watched)
     event.listen(made, "connect", _prepare_postgresql)
     return made
+
+
+def _watched(_: Dialect, __: ConnectionPoolEntry, args: Sequence[Any], options: dict[str, Any]) -> Any:
+    """None leaves it to SQLAlchemy to connect."""
+    if not _somebody_waits:
+        return None
+    from workers.silence import Watched
+
+    return Watched.connect(*args, **options)
 
 
 def _refuse_unknown_options(query: Mapping[str, Any]) -> None:
