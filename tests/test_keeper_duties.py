@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from tests.conftest import Service, title_of, wait_until
-from tests.hands import claim, expire_leases, put_row, row_of
+from tests.hands import claim, expire_leases, put_row, redis_away, row_of
 from workers import settings
 from workers.db import now
 from workers.engine import clock, enqueue, events, keeper, outcome, queues
@@ -177,6 +177,24 @@ def test_what_a_dead_child_held_stays_its_keepers_until_that_is_settled(service:
         ours._renew()
 
     assert service.redis.zscore("sira:leases", f"email:{job_id}:{execution}") > time.time() * 1000
+
+
+def test_a_redis_that_goes_away_behind_a_jump_of_its_clock_is_told_once(
+    service: Service, pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(keeper, "RETRY_S", 0.0)
+    monkeypatch.setattr(keeper.log, "warning", lambda what, **_: told.append(what))
+    time_of_redis, ours = clock.time_of_redis, Keeper(pipe)
+    ours._rescue()
+    monkeypatch.setattr(clock, "time_of_redis", lambda: time_of_redis() + timedelta(hours=1))
+    ours._rescue()
+
+    with redis_away(monkeypatch):
+        for _ in range(3):
+            ours._round([(ours._promote, 0.0)])
+
+    assert told == ["redis is away"]
 
 
 @pytest.mark.parametrize("jump_s", [3_600, -3_600])

@@ -65,7 +65,7 @@ class Keeper:
         self._unsettled: list[tuple[str, SiraError | None, rescue.EndedByUs | None, str]] = []
         self._rest = ""
         self._stop = self._behind = False
-        self._rescue_from, self._reconcile_from, self._ahead_s = 0.0, 0.0, math.inf
+        self._rescue_from, self._away_until, self._reconcile_from, self._ahead_s = 0.0, 0.0, 0.0, math.inf
         self._due, self._told = dict[Callable[[], Any], float](), dict[Callable[[], Any], str]()
         self._wake = Event()
 
@@ -147,9 +147,9 @@ class Keeper:
 
     def _redis_is_away(self, error: Exception) -> None:
         """Leases could not be renewed meanwhile, ours and others'; so nobody is rescued before one lease has passed."""
-        if time.monotonic() >= self._rescue_from:  # told once: it may stay away for hours
+        if time.monotonic() >= self._away_until:  # told once: it may stay away for hours
             log.warning("redis is away", error=type(error).__name__)
-        self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
+        self._away_until = self._rescue_from = time.monotonic() + wire.LEASE_MS / 1000
         time.sleep(RETRY_S)
 
     def _listen(self, timeout_s: float) -> None:
