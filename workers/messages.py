@@ -167,15 +167,17 @@ def _told(item: Item) -> dict[str, Any]:
 
 
 def letters_sent(note: Note) -> Note:
-    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, and as what: the
-    output of an item is the snapshot that it was made of. One that may have been sent is no draft any more, either:
-    among those that are still to be sent it would go out twice."""
+    """The same note, which also says of letters (values `{"id", "channel"}`) that they are sent, as what the output of
+    an item says, also of those that may have been: as drafts they would go out twice. Or not, once that has failed."""
 
     def both(session: Session, batch: list[Item]) -> None:
         note(session, batch)
         letters = [item for item in batch if isinstance(item.value, dict) and "channel" in item.value]
-        if gone := {item.value["id"]: item.output for item in letters if item.state in ("done", "unknown")}:
-            records.sent(session, gone)
+        gone = [(item.value["id"], item.id, item.output) for item in letters if item.state in ("done", "unknown")]
+        records.sent(session, gone)
+        if failed := {item.id: item.value["id"] for item in letters if item.state == "failed"}:
+            query = select(items.c.id).where(items.c.id.in_(failed), items.c.state == "failed")  # and not sent again
+            records.not_sent(session, [(failed[one], one) for one in session.scalars(query)])
 
     return both
 

@@ -85,7 +85,8 @@ class Account(Base):
 
 class Mutabakat(Base):
     """One reconciliation of one account at one date. `snapshot` keeps both parties and the lines as they were then:
-    `{"sender": {…}, "receiver": {…}, "lines": [{"currency", "amount" (decimal text), "side"}], "legal_text"}`."""
+    `{"sender": {…}, "receiver": {…}, "lines": [{"currency", "amount" (decimal text), "side"}], "legal_text"}`.
+    `sent_by`: the ids of the items by which it was sent, or may have been."""
 
     __tablename__ = "mutabakat"
     __table_args__ = (
@@ -100,6 +101,7 @@ class Mutabakat(Base):
     reply_by: Mapped[date | None] = mapped_column(Date)
     variant: Mapped[str] = mapped_column(String(12), default="pozitif")
     state: Mapped[str] = mapped_column(String(12), default="draft")
+    sent_by: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(Utc, default=now)
 

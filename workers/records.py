@@ -1,12 +1,12 @@
 """Records for the jobs and the API: read as plain dicts, accounts and snapshots written the one way, in few queries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from workers.db import insert, many, now, reading, writing
@@ -15,7 +15,8 @@ from workers.models import Account, Mutabakat
 CHUNK = 500
 SENDER = ("name", "vkn", "tax_office", "address", "phone", "email")
 RECEIVER = ("vkn", "tckn", "tax_office", "email", "phone")
-DRAFT = "draft"
+DRAFT, SENT, CANCELLED = "draft", "sent", "cancelled"
+UNSENT = (DRAFT, CANCELLED)
 FIRST_DAY, AHEAD = date(1990, 1, 1), timedelta(days=366)
 M, A = Mutabakat.__table__.c, Account.__table__.c
 BY_IDS = (  # made once, of tables: building it of models at each call would cost as much as a tenth of a letter
@@ -108,14 +109,47 @@ def lines(snapshot: Mapping[str, Any]) -> list[dict[str, str]]:
     return sorted(snapshot["lines"], key=itemgetter("currency"))
 
 
-def sent(session: Session, letters: Mapping[int, dict[str, Any] | None]) -> None:
-    """Say that these drafts are sent: by their ids the snapshots that went out, where that is known. A draft that was
-    corrected meanwhile keeps what went out, and its new balances become a draft beside it, as if they had come later.
-    """
-    drafts = select(Mutabakat).where(M.id.in_(letters), M.state == DRAFT).order_by(M.id).with_for_update()
-    for draft in session.scalars(drafts):
-        corrected, draft.snapshot = draft.snapshot, letters[draft.id] or draft.snapshot
-        draft.state = "sent"
-        if lines(corrected) != lines(draft.snapshot):
-            kept = {name: getattr(draft, name) for name in ("company_id", "account_id", "as_of", "reply_by", "variant")}
-            session.add(Mutabakat(**kept, snapshot=corrected))
+def sent(session: Session, gone: Iterable[tuple[int, int, dict[str, Any] | None]]) -> None:
+    """Say of letters that they are sent: their ids, the items by which they went out, and the snapshots that these were
+    made of, where known. A draft that was corrected meanwhile keeps what went out, and its new balances become a draft
+    beside it, as if they had come later."""
+    by_letter: dict[int, dict[int, dict[str, Any] | None]] = {}
+    for letter_id, item_id, made_of in gone:
+        by_letter.setdefault(letter_id, {})[item_id] = made_of
+    for letter in session.scalars(_held(by_letter)) if by_letter else ():
+        carried = by_letter[letter.id]
+        if letter.state in UNSENT:
+            letter.state, letter.sent_by = SENT, [*carried]
+            _keep(session, letter, next(iter(carried.values())))
+        elif letter.sent_by is not None:  # None: sent before it was kept, nobody knows by which
+            letter.sent_by = [*dict.fromkeys([*letter.sent_by, *carried])]
+
+
+def not_sent(session: Session, failed: Iterable[tuple[int, int]]) -> None:
+    """Say of letters (their ids) by which items they were not sent after all. One that no other has sent, or may have,
+    is a draft again; cancelled where the same account has a newer letter of the day, for that one counts."""
+    by_letter: dict[int, set[int]] = {}
+    for letter_id, item_id in failed:
+        by_letter.setdefault(letter_id, set()).add(item_id)
+    for letter in session.scalars(_held(by_letter).where(M.state == SENT)):
+        left = [item_id for item_id in letter.sent_by or () if item_id not in by_letter[letter.id]]
+        if letter.sent_by and not left:
+            letter.state = CANCELLED if session.scalar(_newer(letter)) else DRAFT
+        letter.sent_by = left if letter.sent_by else letter.sent_by
+
+
+def _held(ids: Iterable[int]) -> Select[Mutabakat]:
+    """Also those that are sent already: of two channels at once, one may say that it was not."""
+    return select(Mutabakat).where(M.id.in_(list(ids))).order_by(M.id).with_for_update()
+
+
+def _newer(letter: Mutabakat) -> Select[int]:
+    beside = select(M.id).where(M.account_id == letter.account_id, M.as_of == letter.as_of)
+    return beside.where(M.id > letter.id).limit(1)
+
+
+def _keep(session: Session, letter: Mutabakat, made_of: dict[str, Any] | None) -> None:
+    corrected, letter.snapshot = letter.snapshot, made_of or letter.snapshot
+    if lines(corrected) != lines(letter.snapshot):
+        kept = {name: getattr(letter, name) for name in ("company_id", "account_id", "as_of", "reply_by", "variant")}
+        session.add(Mutabakat(**kept, snapshot=corrected))

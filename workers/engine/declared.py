@@ -58,10 +58,12 @@ def declare(session: Session, taken_by: str, requests: dict[str, list[Item]], no
     return {key: batch for key, batch in requests.items() if batch}
 
 
-def refuse(session: Session, batch: list[Item]) -> None:
-    """Write of pending items why they are not sent at all."""
+def refuse(session: Session, batch: list[Item], note: Note) -> None:
+    """Write of pending items why they are not sent at all; `note` hears of those that may have been sent before."""
     at = now()
     many(session, REFUSE, [item.settled(at) for item in batch])
+    if begun := [item for item in batch if item.attempts]:
+        note(session, begun)
 
 
 def resolve(batch: list[Item], note: Note | None = None) -> None:

@@ -116,7 +116,7 @@ class Outgoing(Items):
         try:
             with writing() as session:
                 self._settle(session, landed)
-                declared.refuse(session, [item for item in batch if item.state != "pending"])
+                declared.refuse(session, [item for item in batch if item.state != "pending"], note)
                 requests = declared.declare(session, self.run.tag, requests_of(batch, singly), note)
         except BaseException:
             self._flights.extendleft(reversed(landed))
