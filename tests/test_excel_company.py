@@ -20,12 +20,15 @@ from tests.imports_made import (
     ended,
     imported,
     read_back,
+    upload,
     users,
     xlsx,
 )
-from workers import db
+from workers import db, files
 from workers.engine.queues import enqueue
 from workers.engine.tables import items as item_rows
+from workers.engine.tasks import params_of
+from workers.errors import FileGone
 from workers.models import File, User
 
 face = faces.face
@@ -189,3 +192,18 @@ def test_refused_rows_come_back_under_the_groups_that_their_columns_stood_under(
     twice = read_back(face.ayse.get(f"/api/tasks/{again['task_id']}/result").data)
     assert [row[:6] for row in twice] == [row[:6] for row in read_back(back)]
     assert twice[1][6:] == added
+
+
+def test_an_uploaded_file_that_was_deleted_meanwhile_is_called_by_its_name(service: Service, face: Face) -> None:
+    task_id = upload(face.ayse, xlsx(ACCOUNT_HEAD), "accounts", "Bakiye 2025.xlsx").json["task_id"]
+    file = files.uploaded(params_of(task_id)["file_path"], None)
+    files.storage().delete([file["storage_key"]])
+
+    service.run_worker()
+
+    failed = ended(face.ayse, task_id)
+    assert failed["status"] == "Bakiye 2025.xlsx dosyası bu arada silinmiş. Yeniden yükleyin ya da yeniden oluşturun."
+    with pytest.raises(FileGone) as gone:
+        files.attachment(file["id"], None)
+    assert "Bakiye 2025.xlsx" in gone.value.message
+    assert file["storage_key"] not in gone.value.message + failed["error"]["message"]

@@ -159,6 +159,10 @@ class MissingRecord(SiraError):
     final = True
 
 
+class FileGone(MissingRecord):
+    """The file {name} has been deleted meanwhile. Upload it again, or make it anew."""
+
+
 class InvalidLetter(SiraError):
     """The letter can't be made: {reason}."""
 

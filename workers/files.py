@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 
 from workers import settings
 from workers.db import many, now, reading, storable, writing
-from workers.errors import MissingRecord, StorageFailed
+from workers.errors import FileGone, MissingRecord, StorageFailed
 from workers.models import File
 from workers.records import upsert
 from workers.storage import Storage, Stored, Writer, open_storage
@@ -82,9 +82,9 @@ def uploaded(file_id: str, company_id: int | None) -> dict[str, Any]:
 
 
 def fetch(file: dict[str, Any], path: Path) -> None:
-    """Copy a file out of the storage. Raises StorageFailed if its bytes are not those that were stored."""
+    """Copy a file out of the storage. Raises FileGone, and StorageFailed if its bytes are not those stored."""
     digest = hashlib.sha256()
-    with path.open("wb") as copy:
+    with path.open("wb") as copy, _by_name(file["filename"]):
         for piece in storage().stream(file["storage_key"]):
             digest.update(piece)
             copy.write(piece)
@@ -92,13 +92,24 @@ def fetch(file: dict[str, Any], path: Path) -> None:
         raise StorageFailed(what=f"the file {file['filename']}", reason="its bytes are not those that were uploaded")
 
 
+@contextmanager
+def _by_name(filename: str) -> Iterator[None]:
+    """People know a file that is gone by its name, the storage by its key."""
+    try:
+        yield
+    except MissingRecord as error:
+        raise FileGone(name=filename) from error
+
+
 def attachment(file_id: str, company_id: int | None) -> tuple[str, str, bytes]:
-    """Name, type and bytes of a file of that company (None: of any); raises MissingRecord for every other id."""
+    """Name, type and bytes of a file of that company (None: of any); raises MissingRecord for every other id, FileGone
+    where the bytes are deleted."""
     with reading() as session:
         found = session.execute(BY_ID, {"file_id": storable(file_id)}).mappings().one_or_none()
     if found is None or company_id not in (None, found["company_id"]):
         raise MissingRecord(what="file", id=file_id[:80])
-    return found["filename"], found["content_type"], storage().read(found["storage_key"])
+    with _by_name(found["filename"]):
+        return found["filename"], found["content_type"], storage().read(found["storage_key"])
 
 
 def kept(key: str, make: Callable[[], bytes]) -> bytes:

@@ -42,6 +42,7 @@ ERRORS = (
     lazy("The task ran longer than its soft limit."),
     lazy("The task ran longer than its hard limit of {limit_s} s and was ended. Split it, or raise hard_limit_s."),
     lazy("{what} {id} does not exist (any more). Check the id, or create it anew."),
+    lazy("The file {name} has been deleted meanwhile. Upload it again, or make it anew."),
     lazy("The letter can't be made: {reason}."),
     lazy("The e-mail address can't be used: {reason}."),
     lazy("The webhook can't be used: {reason}."),
