@@ -7,9 +7,13 @@ import pytest
 from tests.workbooks import FIELDS, HEAD, balances, parts, sheet, workbook, write
 from workers.errors import NoHeader, SheetRefused
 from workers.services import sheets
+from workers.services.columns import COLUMNS
 from workers.services.sheets import headers
 
 ALL = list(FIELDS.values())
+BALANCES = [
+    sheets.Field(one.name, (one.tr, one.en, *one.aliases), one.kind, one.required) for one in COLUMNS["mutabakat"]
+]
 
 
 def found(*rows, given=None):
@@ -208,6 +212,34 @@ def test_currencies_that_may_be_of_something_else_are_not_those_of_the_balance(h
     found = mapping(("Cari Kodu", "Unvan", "Bakiye", *headings), ("1", "A", 5, *cells))
 
     assert found.get("currency") == ("Para Birimi" if "Para Birimi" in headings else None)
+
+
+@pytest.mark.parametrize(
+    ("headings", "first", "second", "taken"),
+    [
+        (("Birim", "İşlem Dövizi"), ("USD", "EUR"), ("USD", "TRY"), None),
+        (("Birim", "Döviz Kuru Cinsi"), ("USD", "EUR"), ("USD", "EUR"), None),
+        (("Döviz", "Birim"), ("", "USD"), ("", "USD"), None),
+        (("Tipi", "Grup"), ("TL", "TL"), ("TL", "TL"), None),
+        (("Döviz Cinsi Kodu", "Döviz Adı"), ("USD", "ABD Doları"), ("", "TL"), "Döviz Cinsi Kodu"),
+        (("Döviz Kuru", "Birim"), (35.12, "USD"), (1, "TL"), "Birim"),
+        (("Kur Türü", "Limit Dövizi"), ("USD", "EUR"), ("USD", "EUR"), "Kur Türü"),
+        (("", "Not"), ("USD", "x"), ("EUR", ""), "Para Birimi"),
+        (("Para Birimi", "Raporlama Dövizi"), ("TL", "USD"), ("USD", "USD"), "Para Birimi"),
+    ],
+)
+def test_of_columns_of_currencies_that_do_not_agree_none_is_taken_and_the_file_is_refused(
+    headings, first, second, taken
+):
+    rows = [("Cari Kodu", "Unvan", "Bakiye", *headings), ("1", "A", 5, *first), ("2", "B", 6, *second)]
+    header = headers.find(list(enumerate(rows, 1)), BALANCES)
+
+    assert header.mapping.get("currency") == taken
+    if taken is None:
+        with pytest.raises(SheetRefused, match=r"hangi sütunda belli değil: “.+”, “.+”; yüklerken o sütunu seçin"):
+            headers.check(header, BALANCES)
+    else:
+        headers.check(header, BALANCES)
 
 
 def test_the_balance_in_foreign_currency_is_taken_by_a_currency_that_only_its_cells_tell(tmp_path):

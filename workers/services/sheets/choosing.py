@@ -120,24 +120,52 @@ def _filled(at: int, below: Sequence[Sequence[Any]]) -> list[str]:
     return [cell for cell in cells if cell.strip()]
 
 
-def currency_by_cells(
-    pairs: Sequence[Pair],
+def currencies_by_cells(
+    pairs: list[Pair],
     fields: Sequence[Field],
     own: Sequence[str],
     below: Sequence[Sequence[Any]],
     given: Mapping[str, str],
-) -> list[Pair]:
-    """Where the currencies of amounts have no heading that is known, the one column that mostly holds currencies, such
-    as `İşlem Dövizi` or `Birim`: without it dollars would be lira. What else it holds is refused in its row."""
+) -> tuple[list[Pair], list[int]]:
+    """Where the currencies of amounts have no heading that is sure, the one column that mostly holds currencies, such
+    as `İşlem Dövizi` or `Birim`: without it dollars would be lira. What else it holds is refused in its row. Of several
+    that do not agree none, and which they are."""
     order = next((order for order, each in enumerate(fields) if each.kind == "currency"), -1)
-    has_amounts = any(fields[which].kind == "money" for _, which, _ in pairs)
-    if order < 0 or not has_amounts or order in {which for _, which, _ in pairs} or given.get(fields[order].name) == "":
-        return []
+    money = {at for _, which, at in pairs if fields[which].kind == "money"}
+    named = [at for score, which, at in sorted(pairs, key=lambda pair: (-pair[0], pair[2])) if which == order]
+    sure = any(
+        which == order and (score == GIVEN or (score > PART and _filled(at, below))) for score, which, at in pairs
+    )
+    if order < 0 or not money or sure or given.get(fields[order].name) == "":
+        return pairs, []
     known = {at for _, _, at in pairs}
-    free = [at for at, heading in enumerate(own) if heading and at not in known and not is_other_figure(heading)]
-    held = {at: [isinstance(currency(cell), str) for cell in _filled(at, below)] for at in free}
-    found = [at for at, currencies in held.items() if sum(currencies) * 2 > len(currencies)]
-    return [(PART, order, found[0])] if len(found) == 1 else []
+    free = [at for at, heading in enumerate(own) if at not in known and (heading or at - 1 in money)]
+    free = [
+        at for at in free if not (own[at] and is_other_figure(_without_rate(own[at]))) and _holds_currencies(at, below)
+    ]
+    told = [at for at in named if not _filled(at, below) or _holds_currencies(at, below)]
+    if not free and len(told) < 2:
+        return pairs, []
+    first, *more = [*told, *free]
+    rivals = [at for at in more if not told or _currencies(at, below) != _currencies(first, below)]
+    others = [pair for pair in pairs if pair[1] != order]
+    return ([*others], [first, *rivals]) if rivals else ([*others, (PART, order, first)], [])
+
+
+def _without_rate(heading: str) -> str:
+    """`Kur Türü` above currencies is theirs."""
+    return " ".join(word for word in heading.split() if folded(word) not in ("kur", "kuru"))
+
+
+def _holds_currencies(at: int, below: Sequence[Sequence[Any]]) -> bool:
+    held = [isinstance(currency(cell), str) for cell in _filled(at, below)]
+    return sum(held) * 2 > len(held)
+
+
+def _currencies(at: int, below: Sequence[Sequence[Any]]) -> list[Any]:
+    """Of each row, as it would be taken: TRY where nothing stands."""
+    cells = (str(cells[at]) if at < len(cells) and cells[at] is not None else "" for cells in below)
+    return [currency(cell) or "TRY" for cell in cells]
 
 
 def _others(

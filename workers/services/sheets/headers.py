@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
-from workers.services.sheets.choosing import Choice, choose, currency_by_cells, side_by_cells
+from workers.services.sheets.choosing import Choice, choose, currencies_by_cells, side_by_cells
 from workers.services.sheets.fitting import aliases, folded, score_of
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
@@ -16,7 +16,7 @@ from workers.services.sheets.values import currency, currency_in
 MAX_GROUP_CHARS = 25  # longer ones are titles, whose TL says little of the columns below
 ENOUGH_FIELDS = 2
 SHOWN_ROWS, SHOWN_CELLS, SHOWN_CHARS = 5, 6, 30
-SIDE_NAME = "B/A"  # of a column of B and A without a heading
+SIDE_NAME, CURRENCY_NAME = "B/A", "Para Birimi"  # of a column of B and A, of currencies, without a heading
 
 HeadRow = tuple[int, Sequence[Any]]
 
@@ -115,11 +115,16 @@ def _read(rows: Sequence[HeadRow], n: int, width: int, fields: Sequence[Field], 
         if own[column] + above[column]
         and (score := score_of(field, names[column], own[column], groups[column], given, amounts))
     ]
-    pairs += currency_by_cells(pairs, fields, own, [below for _, below in rows[n + 1 :]], given)
+    pairs, unclear = currencies_by_cells(pairs, fields, own, [below for _, below in rows[n + 1 :]], given)
     choice = choose(pairs, fields, names, own)
+    if unclear:
+        currencies = next(each.name for each in fields if each.kind == "currency")
+        choice = replace(choice, unclear={**choice.unclear, currencies: unclear})
     if not any(own):
         choice = replace(choice, score=0)
     parted = names != _distinct(_shown_names(cells, own, above))
+    for at in (*unclear, *(at for name, at in choice.columns.items() if not names[at])):
+        names[at] = names[at] or CURRENCY_NAME
     return Header(row=number, names=names, own=own, groups=above if parted else (), **vars(choice))
 
 
