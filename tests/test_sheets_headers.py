@@ -250,3 +250,38 @@ def test_the_balance_in_foreign_currency_is_taken_by_a_currency_that_only_its_ce
         [[row]] = opened.rows()
 
     assert (row.values["currency"], row.values["amount"]) == ("USD", 100)
+
+
+SIDES = ("Bak. Tipi", "Bak. Türü", "Bky. Tipi", "Bakiye Tip", "B/A Tipi", "Bakiye Tipi", "BA", "B/A")
+
+
+@pytest.mark.parametrize("heading", SIDES)
+def test_the_type_of_a_balance_is_known_however_it_is_shortened(heading):
+    rows = [("Cari Kodu", "Unvan", "Bakiye", heading), ("1", "A", 5, "Borçlu"), ("2", "B", 6, "A"), ("3", "C", 7, "X")]
+
+    assert headers.find(list(enumerate(rows, 1)), BALANCES).mapping["side"] == heading
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "more", "is_refused"),
+    [
+        ("Hareket Tipi", ("B", "A"), {}, True),
+        ("Açıklama", ("Borç", "Alacak"), {}, True),
+        ("Açıklama", ("Borç yazıldı", "ara"), {}, False),
+        ("Müşteri Grubu", ("A", "B"), {}, False),
+        ("Hareket Tipi", ("B", "A"), {"amounts": (5, -6)}, False),  # minus says it
+        ("Hareket Tipi", ("B", "A"), {"amounts": ("5,00 (B)", "6,00 (A)")}, False),
+        ("Hareket Tipi", ("B", "A"), {"given": {"side": ""}}, False),
+        ("Hareket Tipi", ("B", "A"), {"given": {"side": "Hareket Tipi"}}, False),
+    ],
+)
+def test_a_column_of_debits_and_credits_under_another_heading_is_not_passed_over(heading, cells, more, is_refused):
+    amounts = more.get("amounts", (5, 6))
+    rows = [("Cari Kodu", "Unvan", "Bakiye", heading), *((str(n), "A", amounts[n], cells[n]) for n in range(2))]
+    header = headers.find(list(enumerate(rows, 1)), BALANCES, more.get("given"))
+
+    if is_refused:
+        with pytest.raises(SheetRefused, match=f"“{heading}” B/A olabilir"):
+            headers.check(header, BALANCES)
+    else:
+        headers.check(header, BALANCES)

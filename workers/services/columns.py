@@ -177,6 +177,8 @@ BALANCE = (
                 "bakiye yönü",
                 "bakiye şekli",
             ),
+            *("bak. tipi", "bak. türü", "bak. yönü", "bak. durumu", "bak. şekli", "bak. b/a", "bky. tipi", "bky. türü"),
+            *("bakiye tip", "bakiye tür", "bakiye yön", "bakiye cinsi", "b/a tipi", "b/a türü", "borç/alacak tipi"),
             *("b/a durumu", "borç/alacak durumu", "bakiye b/a", "bakiye borç/alacak", "side"),
         ),
         example="B",

@@ -12,6 +12,9 @@ SHEETS = {
     "{alias} hangi sütunda belli değil: {seen}; yüklerken o sütunu seçin ya da ötekilerin başlığını değiştirin": (
         "each of {seen} may be {alias}; name the right one at the upload, or rename the others"
     ),
+    "{seen} {alias} olabilir, başlığı söylemiyor; öyleyse yüklerken seçin, değilse yok deyin": (
+        "{seen} may be {alias}; if so, choose it at the upload, else say that there is none"
+    ),
     "{named} başlığı sayfada yok; görülenler: {seen}": "no column is called {named}; seen are {seen}",
     "{unknown} diye bir alan yok": "there is no column {unknown} to import",
     # what it is

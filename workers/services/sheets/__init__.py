@@ -8,7 +8,8 @@
 A file is foreign: it may be a bomb, a lie, or half of something. So it is parsed in a process of its own (`child`) that
 has no secrets, little memory and little time, and whose answers are JSON. There `guard` unpacks it once and refuses
 what is dangerous; `xlsx`, `others` and `delimited` give its rows; `headers` finds out which column is what
-(`fitting` how well each would do, `choosing` which then it is, `beside` what further columns say of a field);
+(`fitting` how well each would do, `choosing` which then it is, `by_cells` which a known heading lacks, `beside` what
+further columns say of a field);
 `rows`, `meanings` and `values` give the cells their meaning.
 
 `reading` speaks to the child, in `shapes`. Beneath `xlsx` lie pieces, stencil, rewriting and strings; beneath `others`

@@ -6,7 +6,6 @@ known for what it is, and of two that fit alike neither is taken: the file is re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from workers.services.sheets.fitting import (
     GIVEN,
@@ -18,13 +17,10 @@ from workers.services.sheets.fitting import (
     is_carried,
     is_foreign,
     is_latest,
-    is_other_figure,
     words_of,
 )
 from workers.services.sheets.shapes import Field
-from workers.services.sheets.values import SIDES, currency, currency_in
-
-_SIDE_HEADINGS = {"yon", "yonu", "tip", "tipi", "tur", "turu", "sekil", "sekli", "cins", "cinsi", ""}
+from workers.services.sheets.values import currency_in
 
 BOTH = ("borc", "alacak")
 
@@ -87,85 +83,6 @@ def choose(pairs: Sequence[Pair], fields: Sequence[Field], names: Sequence[str],
 def _best(pairs: Sequence[Pair], among: set[int], column: int) -> int:
     """`Bakiye (A)` is alacak, and no bakiye beside that."""
     return max(score for score, order, at in pairs if at == column and order in among)
-
-
-def side_by_cells(
-    choice: Choice,
-    fields: Sequence[Field],
-    own: Sequence[str],
-    below: Sequence[Sequence[Any]],
-    given: Mapping[str, str],
-) -> tuple[str, int] | None:
-    """The field of sides and its column, where no heading names it, but a column that is called `Tip` or, right of an
-    amount, nothing at all holds B and A alone."""
-    side = next((each for each in fields if each.kind == "side"), None)
-    if side is None or side.name in choice.columns or given.get(side.name) == "":
-        return None
-    taken = set(choice.columns.values())
-    behind = {choice.columns[each.name] + 1 for each in fields if each.kind == "money" and each.name in choice.columns}
-    found = [
-        at
-        for at, heading in enumerate(own)
-        if at not in taken
-        and folded(heading) in _SIDE_HEADINGS
-        and (heading or at in behind)
-        and (cells := _filled(at, below))
-        and all(folded(cell) in SIDES for cell in cells)
-    ]
-    return (side.name, found[0]) if len(found) == 1 and behind else None
-
-
-def _filled(at: int, below: Sequence[Sequence[Any]]) -> list[str]:
-    cells = (str(cells[at]) for cells in below if at < len(cells) and cells[at] is not None)
-    return [cell for cell in cells if cell.strip()]
-
-
-def currencies_by_cells(
-    pairs: list[Pair],
-    fields: Sequence[Field],
-    own: Sequence[str],
-    below: Sequence[Sequence[Any]],
-    given: Mapping[str, str],
-) -> tuple[list[Pair], list[int]]:
-    """Where the currencies of amounts have no heading that is sure, the one column that mostly holds currencies, such
-    as `İşlem Dövizi` or `Birim`: without it dollars would be lira. What else it holds is refused in its row. Of several
-    that do not agree none, and which they are."""
-    order = next((order for order, each in enumerate(fields) if each.kind == "currency"), -1)
-    money = {at for _, which, at in pairs if fields[which].kind == "money"}
-    named = [at for score, which, at in sorted(pairs, key=lambda pair: (-pair[0], pair[2])) if which == order]
-    sure = any(
-        which == order and (score == GIVEN or (score > PART and _filled(at, below))) for score, which, at in pairs
-    )
-    if order < 0 or not money or sure or given.get(fields[order].name) == "":
-        return pairs, []
-    known = {at for _, _, at in pairs}
-    free = [at for at, heading in enumerate(own) if at not in known and (heading or at - 1 in money)]
-    free = [
-        at for at in free if not (own[at] and is_other_figure(_without_rate(own[at]))) and _holds_currencies(at, below)
-    ]
-    told = [at for at in named if not _filled(at, below) or _holds_currencies(at, below)]
-    if not free and len(told) < 2:
-        return pairs, []
-    first, *more = [*told, *free]
-    rivals = [at for at in more if not told or _currencies(at, below) != _currencies(first, below)]
-    others = [pair for pair in pairs if pair[1] != order]
-    return ([*others], [first, *rivals]) if rivals else ([*others, (PART, order, first)], [])
-
-
-def _without_rate(heading: str) -> str:
-    """`Kur Türü` above currencies is theirs."""
-    return " ".join(word for word in heading.split() if folded(word) not in ("kur", "kuru"))
-
-
-def _holds_currencies(at: int, below: Sequence[Sequence[Any]]) -> bool:
-    held = [isinstance(currency(cell), str) for cell in _filled(at, below)]
-    return sum(held) * 2 > len(held)
-
-
-def _currencies(at: int, below: Sequence[Sequence[Any]]) -> list[Any]:
-    """Of each row, as it would be taken: TRY where nothing stands."""
-    cells = (str(cells[at]) if at < len(cells) and cells[at] is not None else "" for cells in below)
-    return [currency(cell) or "TRY" for cell in cells]
 
 
 def _others(

@@ -7,7 +7,8 @@ from typing import Any
 
 from workers.errors import NoHeader, SheetRefused
 from workers.services import turkish
-from workers.services.sheets.choosing import Choice, choose, currencies_by_cells, side_by_cells
+from workers.services.sheets.by_cells import currencies_by_cells, side_by_cells, sides_unclear
+from workers.services.sheets.choosing import Choice, choose
 from workers.services.sheets.fitting import aliases, folded, score_of
 from workers.services.sheets.guard import refuse
 from workers.services.sheets.shapes import Field
@@ -57,7 +58,9 @@ def _with_sides(header: Header, rows: Sequence[HeadRow], fields: Sequence[Field]
     below = [cells for number, cells in rows if number > header.row]
     found = side_by_cells(header, fields, header.own, below, given)
     if found is None:
-        return header
+        unclear = sides_unclear(header, fields, header.own, below, given)
+        side = next((each.name for each in fields if each.kind == "side"), "")
+        return replace(header, unclear={**header.unclear, side: unclear}) if unclear else header
     name, at = found
     names = [*header.names]
     names[at] = names[at] or SIDE_NAME
@@ -69,6 +72,8 @@ def check(header: Header, fields: Sequence[Field]) -> None:
     for name, columns in header.unclear.items():
         alias = next(field.aliases[0] for field in fields if field.name == name)
         seen = ", ".join(f"“{header.names[at]}”" for at in columns)
+        if len(columns) == 1:
+            raise refuse(*_perhaps(seen, alias))
         tr = (
             f"{alias} hangi sütunda belli değil: {seen}; yüklerken o sütunu seçin ya da ötekilerin başlığını değiştirin"
         )
@@ -79,6 +84,11 @@ def check(header: Header, fields: Sequence[Field]) -> None:
         seen = ", ".join(filter(None, header.names))
         tr = f"{header.row}. satırdaki başlıklarda {', '.join(missing)} yok; görülenler: {seen}"
         raise refuse(tr, f"row {header.row} has no {', '.join(missing)} among {seen}", error=NoHeader)
+
+
+def _perhaps(seen: str, alias: str) -> tuple[str, str]:
+    tr = f"{seen} {alias} olabilir, başlığı söylemiyor; öyleyse yüklerken seçin, değilse yok deyin"
+    return tr, f"{seen} may be {alias}; if so, choose it at the upload, else say that there is none"
 
 
 def not_found(rows: Sequence[HeadRow], fields: Sequence[Field]) -> SheetRefused:
