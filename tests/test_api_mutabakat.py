@@ -189,26 +189,15 @@ def test_what_is_wrong_is_refused_and_named(face: Face, path: str, value: Any) -
     assert answer.json["errors"][0]["message"]
 
 
-@pytest.mark.parametrize(
-    ("currencies", "named"),
-    [
-        (("TRY", "TL"), ["lines.1.currency"]),
-        (("TRY", "USD", "EUR", "USD"), ["lines.3.currency"]),
-        (("EUR", "EUR", "EUR"), ["lines.1.currency", "lines.2.currency"]),
-    ],
-)
-def test_a_second_balance_in_a_currency_is_refused_and_named(
-    face: Face, currencies: tuple[str, ...], named: list[str]
-) -> None:
-    sides = ("borc", "alacak", "borc", "borc")
-    lines = [{"currency": one, "amount": "100", "side": side} for one, side in zip(currencies, sides, strict=False)]
+def test_twenty_lines_may_be_of_one_currency_and_stand_on_the_letter_as_they_are_given(face: Face) -> None:
+    """As of the accounts 120 and 320: what is owed, and what is owed to the same firm."""
+    lines = [{"currency": "TL", "amount": f"{n}.50", "side": ("borc", "alacak")[n % 2]} for n in range(20)]
 
     answer = face.ayse.post("/api/mutabakat", {**LETTER, "lines": lines})
 
-    assert answer.status_code == 422
-    assert [error["field"] for error in answer.json["errors"]] == named
-    with db.reading() as session:
-        assert session.scalar(select(func.count()).select_from(Mutabakat)) == 0
+    assert answer.status_code == 201, answer.text
+    shown = face.ayse.get(f"/api/mutabakat/{answer.json['id']}").json["lines"]
+    assert shown == [{**line, "currency": "TRY"} for line in lines]
 
 
 @pytest.mark.parametrize(

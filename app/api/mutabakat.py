@@ -11,7 +11,6 @@ from app.api.documented import enqueues, problems
 from app.api.enqueueing import accept, whose
 from app.auth import caller, record_id
 from app.fields import Amount, BalanceDay, Currency, Day, Email, Input, OneLine, Phone, Tckn, Vkn
-from workers.errors import InvalidInput
 
 api = documented.blueprint("mutabakat", "Mutabakat: reconciliation letters", "/api/mutabakat")
 
@@ -52,7 +51,7 @@ class LetterIn(Input):
 
     account: AccountIn
     as_of: BalanceDay
-    lines: list[LineIn] = Field(min_length=1, max_length=20, description="One for each currency")
+    lines: list[LineIn] = Field(min_length=1, max_length=20, description="As they are to stand on the letter")
     reply_by: Annotated[date, Day] | None = Field(None, description="Not before as_of")
     variant: Literal["pozitif", "negatif", "bakiyesiz"] = Field(
         "pozitif",
@@ -105,21 +104,10 @@ class LetterOut(BaseModel):
 @api.post("", responses={201: Made, **problems(403, 404)})
 def create_letter(body: LetterIn) -> tuple[Response, int]:
     """Record a letter; always a new one, its account is found by code or made."""
-    _refuse_second_balances(body.lines)
     letter_id = letters.record(whose(body.company_id), body.model_dump(exclude_unset=True))
     answer = jsonify(id=letter_id)
     answer.headers["Location"] = f"/api/mutabakat/{letter_id}"
     return answer, 201
-
-
-def _refuse_second_balances(lines: list[LineIn]) -> None:
-    """Two balances in one currency would contradict each other on the letter. Not a validator of `lines`, which could
-    not say which of them it is."""
-    currencies = [line.currency for line in lines]
-    second = [n for n, currency in enumerate(currencies) if currency in currencies[:n]]
-    if second:
-        message = "stands in a line above; give one balance for each currency"
-        raise InvalidInput([{"field": f"lines.{n}.currency", "message": message} for n in second])
 
 
 @api.get("/<mutabakat_id>", responses={200: LetterOut, **problems(404)})

@@ -232,7 +232,6 @@ REASONS = (
     lazy("is a dummy number that belongs to nobody"),
     lazy("must be from {} to a year from today"),
     lazy("company {} has the VKN {} already"),
-    lazy("stands in a line above; give one balance for each currency"),
     lazy("operators must say for which company"),
     lazy("names no letters"),
     lazy("can't be used"),
