@@ -61,6 +61,14 @@ def years_of(days: list[Day], first: Day) -> list[int]:
     return [first.year, *(day.year for day in days)]
 
 
+@job(queue="excel", retries=0, soft_limit_s=1, items="values")
+def dawdle(values: list[int]) -> None:
+    """Do one, and take too long for the second."""
+    for value in values:
+        if value == 2:
+            time.sleep(20)
+
+
 @job(queue="excel", retries=0, items="values")
 def say_and_break(values: list[int]) -> None:
     """Say how it stands, do two, and break at the third."""

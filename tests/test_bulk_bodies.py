@@ -9,6 +9,7 @@ from tests.conftest import Service, wait_until
 from tests.hands import at_once, record_all, work_off
 from workers import statuses
 from workers.engine import enqueue, find, ledger, running
+from workers.engine.control import retry
 from workers.engine.worker import Worker
 
 VALUES = {"values": [1, 2, 3, 4]}
@@ -78,6 +79,32 @@ def test_a_bulk_that_breaks_shows_how_far_it_came(service: Service) -> None:
     task = find(task_id)
     assert (task.state, task.current, task.total) == ("FAILURE", 2, 4)
     assert (task.counts or {})["done"] == 2
+
+
+def test_the_item_on_which_a_bulk_breaks_has_failed_with_its_reason_and_is_run_again(service: Service) -> None:
+    task_id = enqueue("say_and_break", VALUES).id
+
+    work_off()
+    record_all()
+
+    assert [(item["state"], item["error"]) for item in ledger.page(task_id)[0]] == [
+        *[("done", None)] * 2,
+        ("failed", "3"),
+        ("skipped", "Görev başarısız oldu"),
+    ]
+    assert retry(task_id, only="failed").state == "PENDING"
+    work_off()  # it is the first and only one that is left then
+    assert states_of(task_id) == ["done", "done", "done", "skipped"]
+
+
+def test_what_a_bulk_had_in_hand_when_it_ran_too_long_has_failed(service: Service) -> None:
+    task_id = enqueue("dawdle", VALUES).id
+
+    work_off()
+    record_all()
+
+    assert find(task_id).state == "FAILURE"
+    assert [item["error"] for item in ledger.page(task_id)[0]][:2] == [None, "The task ran longer than its soft limit."]
 
 
 def test_the_last_report_before_an_error_is_told(service: Service) -> None:

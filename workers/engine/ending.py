@@ -7,6 +7,8 @@ from workers.engine import callbacks, foreign, leftovers, wire
 from workers.engine.claim import Claim, is_held
 from workers.engine.outcome import Outcome
 from workers.engine.registry import Kind
+from workers.engine.running import Run
+from workers.engine.seal import Seal
 
 REASONS = {"revoked": "İptal edildi", "failed": "Görev başarısız oldu"}
 ENDS = ("finished", *REASONS)
@@ -15,12 +17,14 @@ log = logs.get("ending")
 
 
 def ready(task_id: str, execution: str, queue: str, decided: Outcome, kind: Kind | None = None) -> Outcome:
-    """No item stays open, unless another execution holds the task by now and works on them; and who is to be called
-    stands in the outcome."""
+    """No item stays open, unless another execution holds the task by now and works on them: those that this one had in
+    hand when it failed have failed with it. And who is to be called stands in the outcome."""
     if decided.name not in ENDS:
         return decided
     if decided.name in REASONS and is_held(wire.connect(), task_id, execution):
-        leftovers.close(task_id, REASONS[decided.name])
+        tag = Run(task_id, task_id, execution).tag
+        broke = (tag, Seal.loads(decided.error)["message"]) if decided.name == "failed" and decided.error else None
+        leftovers.close(task_id, REASONS[decided.name], broke=broke)
     return _calling(task_id, execution, queue, decided, kind)
 
 

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from sqlalchemy.orm import Session
 
-from workers.db import now, reading, writing
+from workers.db import now, reading, storable, writing
 from workers.engine import journal, ledger, registry
 from workers.engine.ledger import CHUNK_ROWS, OPEN, SENDING, Item, Note, item_of
 from workers.engine.tables import items, tasks
@@ -45,9 +45,10 @@ def give_back(task_id: str, alive: set[str]) -> int:
         return session.execute(back).rowcount  # type: ignore[attr-defined]
 
 
-def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
+def close(task_id: str, reason: str, *, if_ended: bool = False, broke: tuple[str, str] | None = None) -> None:
     """A task that has ended leaves no item open: what is pending is skipped, what may have been sent unknown.
-    `if_ended`: unless it has just begun anew, which is looked at in the same statement."""
+    `if_ended`: unless it has just begun anew, which is looked at in the same statement. `broke`: whose taken items
+    (a tag) have failed with the task, and why."""
     with suppress(RedisError):  # then nothing can be proved
         if not if_ended:
             take_up(task_id, set())
@@ -57,9 +58,16 @@ def close(task_id: str, reason: str, *, if_ended: bool = False) -> None:
     while True:
         with writing() as session:
             _leave_unknown(session, task_id, and_(mine, SENDING))
+            if broke:
+                _fail(session, and_(mine, SENDING, not_(WAS_DECLARED), items.c.taken_by == broke[0]), broke[1])
             changed = session.execute(skipping.values(state="skipped", error=reason, taken_by=None, updated_at=at))
         if changed.rowcount < CHUNK_ROWS:  # type: ignore[attr-defined]
             return
+
+
+def _fail(session: Session, which: ColumnElement[bool], reason: str) -> None:
+    failed = {"state": "failed", "error": storable(reason), "taken_by": None, "updated_at": now()}
+    session.execute(update(items).where(which).values(failed))
 
 
 def _leave_unknown(session: Session, task_id: str, left: ColumnElement[bool]) -> None:
