@@ -28,6 +28,7 @@ def test_a_search_finds_by_each_filter_and_by_all_together(anywhere: Service) ->
     assert (ids(scope="1"), ids(scope="2"), set(ids())) == ([one], [two], {one, two})
     assert (ids(state="FAILURE"), ids(kind="count"), ids(queue="sms")) == ([one], [two], [one])
     assert (ids(q="Kâğıt"), ids(q="%100"), ids(q="3_0"), ids(q="3%0"), ids(q=two)) == ([one], [one], [two], [], [two])
+    assert (ids(q="coun"), ids(q=one[-12:]), set(ids(q=one[:5]))) == ([two], [one], {one, two})
     assert ids(scope="1", state="FAILURE", queue="sms", kind="add", q="bitti") == [one]
     assert ids(scope="2", state="FAILURE") == []
     assert ids(scope="3") == ids(kind="%") == []

@@ -35,7 +35,9 @@ class Search(Query):
     state: State | None = None
     queue: Annotated[str, Field(max_length=40), OneLine] | None = None
     kind: Annotated[str, Field(max_length=100), OneLine] | None = None
-    q: Annotated[str, Field(max_length=200, description="Looks into ids, statuses and errors"), OneLine] | None = None
+    q: (
+        Annotated[str, Field(max_length=200, description="Looks into ids, kinds, statuses and errors"), OneLine] | None
+    ) = None
     company: int | None = Field(None, description="The tasks of one company (members: their own)")
     cursor: Cursor | None = None
     limit: int = Field(20, ge=1, le=100)

@@ -27,7 +27,7 @@ STATES = ("PENDING", "STARTED", "PROGRESS", "RETRY", *ENDED)
 BY_RQ_STATUS = {"finished": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED", "stopped": "REVOKED"}
 # What a stop has put back before it reported goes on in SQL, and in Redis waits, or begins anew.
 ALSO: dict[Any, Any] = {state: (state, "PROGRESS") for state in ("PENDING", "STARTED")}
-SEARCHED = (tasks.c.status, tasks.c.error_message)
+SEARCHED = (tasks.c.id, tasks.c.kind, tasks.c.status, tasks.c.error_message)
 log = logs.get("tasks")
 
 
@@ -133,7 +133,7 @@ def search(
     cursor: str | None = None,
     limit: int = 20,
 ) -> tuple[list[Task], str | None]:
-    """Tasks, newest first, and the cursor of the next page; `q` looks into ids, statuses and errors."""
+    """Tasks, newest first, and the cursor of the next page; `q` looks into ids, kinds, statuses and errors."""
     if any(storable(text) != text for text in (scope, state, queue, kind, q) if text):
         return [], None  # nothing in the database is called that
     if cursor is not None and not ID.fullmatch(cursor):
@@ -142,7 +142,7 @@ def search(
     for column, value in ((tasks.c.scope, scope), (tasks.c.queue, queue), (tasks.c.kind, kind)):
         query = query.where(column == value) if value is not None else query
     if q:
-        query = query.where(or_(tasks.c.id == q, *(c.contains(q, autoescape=True) for c in SEARCHED)))
+        query = query.where(or_(*(c.contains(q, autoescape=True) for c in SEARCHED)))
     query = query.where(tasks.c.id < cursor) if cursor is not None else query
     each = [listed(query.where(tasks.c.state == one) if one else query) for one in ALSO.get(state, (state,))]
     found = sorted(chain(*each), key=lambda task: task.id, reverse=True)[: limit + 1]
