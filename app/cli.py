@@ -46,7 +46,7 @@ def upgrade() -> None:
 @db.command()
 @click.argument("message")
 def revise(message: str) -> None:
-    """For developers: draft the next revision from what the tables in code have and the database lacks."""
+    """For developers: draft the next revision. It holds what the tables in code have and the database lacks."""
     from contextlib import redirect_stdout
 
     from workers import migrations
@@ -58,7 +58,7 @@ def revise(message: str) -> None:
 
 @click.command(cls=Command)
 def check() -> None:
-    """Print the settings, masked, and try them; ends with 1 if any would not work, or is unsafe in production."""
+    """Print the settings, masked, and try them. Ends with 1 if any would not work, or is unsafe in production."""
     from app import checks, rate
 
     rate.read("RATE_LIMIT", settings.current().rate_limit)  # one sentence, as of all settings that can't be read
@@ -101,7 +101,7 @@ def _show_the_sample() -> None:
 
 @click.command(cls=Command)
 def demo() -> None:
-    """Run the main job on the sample data, with progress, and print where the results are."""
+    """Run the main job on the sample data, with progress. Prints where the results are."""
     from app import demo as show
 
     sys.exit(show.run(settings.current()))

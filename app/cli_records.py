@@ -49,9 +49,9 @@ def create_company(**fields: str | None) -> None:
 @click.argument("company_id", metavar="ID", type=ID)
 @click.argument("changes", metavar="KEY=VALUE...", nargs=-1, required=True)
 def set_company(company_id: int, changes: tuple[str, ...]) -> None:
-    """Change what PATCH /api/companies/ID changes: name, tax_office, address, phone, email, legal_text, sms_per_number,
-    sms_daily_cap, mail_daily_cap, k, password_max_age_days, and as JSON sms_gateway, mail_gateway, webhook,
-    excel_mappings, notice_emails, resume. An empty value clears it.
+    """Change what PATCH /api/companies/ID changes. That is name, tax_office, address, phone, email, legal_text,
+    sms_per_number, sms_daily_cap, mail_daily_cap, k, password_max_age_days, and as JSON sms_gateway, mail_gateway,
+    webhook, excel_mappings, notice_emails, resume. An empty value clears it.
 
     Letters that exist keep what they were made with.
     """
@@ -73,8 +73,11 @@ def list_companies() -> None:
     from workers.models import Company
 
     with _database().reading() as session:
-        for company in session.scalars(select(Company).order_by(Company.id)):
-            click.echo(f"{company.id}\t{company.vkn}\t{company.name}")
+        found = session.scalars(select(Company).order_by(Company.id)).all()
+    for company in found:
+        click.echo(f"{company.id}\t{company.vkn}\t{company.name}")
+    if not found:
+        say("No companies yet: make one with `flask companies create`.")
 
 
 @tokens.command("create")
@@ -98,7 +101,7 @@ def create_token(company_id: int, role: str, days: int | None) -> None:
 @tokens.command("list")
 @click.option("--company", "company_id", metavar="ID", type=ID, required=True)
 def list_tokens(company_id: int) -> None:
-    """One line for each that is not revoked: id, role, made at, valid until."""
+    """Those not revoked, a line each: id, role, made at, valid until."""
     from sqlalchemy import select
 
     from workers.models import Token
@@ -106,9 +109,12 @@ def list_tokens(company_id: int) -> None:
     with _database().reading() as session:
         company = _company(session, company_id)
         query = select(Token).where(Token.company_id == company.id, Token.revoked_at.is_(None)).order_by(Token.id)
-        for token in session.scalars(query):
-            until = token.expires_at.isoformat(timespec="seconds") if token.expires_at else "-"
-            click.echo(f"{token.id}\t{token.role}\t{token.created_at.isoformat(timespec='seconds')}\t{until}")
+        found = session.scalars(query).all()
+    for token in found:
+        until = token.expires_at.isoformat(timespec="seconds") if token.expires_at else "-"
+        click.echo(f"{token.id}\t{token.role}\t{token.created_at.isoformat(timespec='seconds')}\t{until}")
+    if not found:
+        say("No tokens: make one with `flask tokens create`.")
 
 
 @tokens.command("revoke")
@@ -141,7 +147,7 @@ def create_user(email: str, company_id: int, role: str) -> None:
 @users.command("password")
 @click.argument("email")
 def renew_password(email: str) -> None:
-    """Give a person a new password, an imported one the first; prints it, this once. All sessions of theirs end."""
+    """Give a person a new password, an imported one the first. Prints it, this once. All sessions of theirs end."""
     from sqlalchemy import select
 
     from app import joining

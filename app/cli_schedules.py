@@ -19,7 +19,7 @@ NAME = click.argument("name", metavar="NAME")
 
 @schedules.command("list")
 def list_schedules() -> None:
-    """One line for each: name, state, cron line, next run, last run and what came of it; times in their zones."""
+    """One line for each: name, state, cron line, next and last run. Times in their zones; and what came of the last."""
     _ready()
     from workers.engine import schedules as engine
 
@@ -66,7 +66,7 @@ def pause(name: str) -> None:
 @schedules.command()
 @NAME
 def resume(name: str) -> None:
-    """Go on with the next time; what fell into the pause is not made up for."""
+    """Go on with the next time. What fell into the pause is not made up for."""
     _ready()
     from workers.engine import schedules as engine
 

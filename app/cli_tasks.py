@@ -38,7 +38,7 @@ class JsonObject(click.ParamType):
 @click.option("--company", "company_id", metavar="ID", type=ID, help="The company that the task is for.")
 @click.option("--wait", is_flag=True, help="Show the progress; end with 1 unless the task succeeds.")
 def enqueue(kind: str, params: dict[str, Any], company_id: int | None, wait: bool) -> None:
-    """Enqueue a task with its parameters as JSON (none: {}, `-` reads it from standard input); prints its id."""
+    """Enqueue a task with its parameters as JSON. None: {}; `-` reads them from standard input. Prints its id."""
     from workers.engine import queues
 
     params, company_id = _for_company(kind, params, company_id)
@@ -56,7 +56,7 @@ def enqueue(kind: str, params: dict[str, Any], company_id: int | None, wait: boo
 @click.option("--company", "company_id", metavar="ID", type=ID)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 def list_tasks(company_id: int | None, **query: Any) -> None:
-    """One line for each, newest first: id, state, kind, progress, made at."""
+    """The newest, a line each: id, state, kind, progress, made at."""
     from workers.engine.tasks import search
 
     _ready()
@@ -64,6 +64,8 @@ def list_tasks(company_id: int | None, **query: Any) -> None:
     for task in found:
         made = task.created_at.isoformat(timespec="seconds")
         click.echo(f"{task.id}\t{task.state}\t{task.kind}\t{task.current}/{task.total}\t{made}")
+    if not found:
+        say("No such tasks." if company_id or query["state"] or query["queue"] or query["kind"] else "No tasks yet.")
 
 
 @tasks.command()

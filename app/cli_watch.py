@@ -16,7 +16,7 @@ VIEWS = ("active", "scheduled", "reserved", "stats", "registered")
 @click.argument("view", type=click.Choice(VIEWS))
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of lines.")
 def inspect(view: str, as_json: bool) -> None:
-    """Show what runs, waits for its time, waits in a queue, who works, or which kinds there are."""
+    """Show what runs or waits, who works, or which kinds there are."""
     from workers.engine import inspect as looking
 
     rows = getattr(looking, view)()
@@ -51,7 +51,7 @@ def events(company_id: int | None) -> None:
 @click.command(cls=Command)
 @click.option("--mend", is_flag=True, help="Put right what can be put right.")
 def doctor(mend: bool) -> None:
-    """Look for what no healthy service has; ends with 1 if anything was found that is not mended."""
+    """Look for what no healthy service has. Ends with 1 if anything was found that is not mended."""
     from workers.engine.doctor import examine
 
     findings = list(examine(mend=mend))

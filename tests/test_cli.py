@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.security import check_password_hash
 
-from app import auth
+from app import auth, create_app
 from tests.commands import VKN, a_company, flask, printed, run
 from tests.conftest import ROOT, SECRET, Service
 from workers import db, migrations
@@ -155,3 +155,23 @@ def test_help_lists_every_command(service: Service) -> None:
     for name in COMMANDS:
         assert re.search(rf"^  {name} ", told, re.MULTILINE)
     assert "--no-sandbox" in run("up", "--help").stdout
+
+
+@pytest.mark.parametrize("group", [[], ["companies"], ["tokens"], ["users"], ["tasks"], ["schedules"], ["db"]])
+def test_no_command_is_summed_up_in_half_a_sentence_where_80_columns_are(service: Service, group: list[str]) -> None:
+    told = create_app().test_cli_runner().invoke(args=[*group, "--help"], terminal_width=80).stdout
+
+    assert [line for line in told.splitlines() if line.endswith("...") and "Usage" not in line] == []
+
+
+def test_an_empty_list_says_so_to_people_and_nothing_to_programs(service: Service) -> None:
+    lists = {name: run(name, "list") for name in ("tasks", "companies")}
+    company = str(a_company())
+    lists["tokens"] = run("tokens", "list", "--company", company)
+    lists["tasks of one"] = run("tasks", "list", "--company", company)
+
+    assert {name: ended.stderr.split(":")[0].strip() for name, ended in lists.items()} == {
+        **{"tasks": "No tasks yet.", "companies": "No companies yet", "tokens": "No tokens"},
+        "tasks of one": "No such tasks.",
+    }
+    assert {ended.stdout for ended in lists.values()} == {""}
