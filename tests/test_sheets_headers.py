@@ -269,6 +269,8 @@ def test_the_type_of_a_balance_is_known_however_it_is_shortened(heading):
         ("Açıklama", ("Borç", "Alacak"), {}, True),
         ("Açıklama", ("Borç yazıldı", "ara"), {}, False),
         ("Müşteri Grubu", ("A", "B"), {}, False),
+        ("Aktif/Pasif", ("A", "A"), {}, False),
+        ("Durum", ("A", "A"), {}, False),
         ("Hareket Tipi", ("B", "A"), {"amounts": (5, -6)}, False),  # minus says it
         ("Hareket Tipi", ("B", "A"), {"amounts": ("5,00 (B)", "6,00 (A)")}, False),
         ("Hareket Tipi", ("B", "A"), {"given": {"side": ""}}, False),

@@ -14,7 +14,23 @@ from workers.services.sheets.shapes import Field
 from workers.services.sheets.values import SIDES, Said, currency, money
 
 _SIDE_HEADINGS = {"yon", "yonu", "tip", "tipi", "tur", "turu", "sekil", "sekli", "cins", "cinsi", ""}
-_CLASSES = ("sinif", "grup", "grub", "kategori", "segment", "bolge", "sube", "seri", "kod", "not", "derece")
+_CLASSES = (
+    "aktif",
+    "durum",
+    "statu",
+    "onay",
+    "sinif",
+    "grup",
+    "grub",
+    "kategori",
+    "segment",
+    "bolge",
+    "sube",
+    "seri",
+    "kod",
+    "not",
+    "derece",
+)
 
 
 def side_by_cells(
