@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from workers.engine import queues, wire
 
 ROOT = Path(__file__).parent.parent
 BARE = ROOT / "tests" / "bare"
-IN_BROWSER = "from tests.browser import"
+IN_BROWSER = re.compile(r"^from tests(\.browser import| import .*\bbrowser\b)", re.M)
 SECRET = "a secret of the tests long enough to seal with"
 IN_MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 8 << 30
 if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES:
@@ -240,7 +241,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return "browser" if nodeid.partition("::")[0] in in_browser else nodeid
 
-    in_browser = {f"tests/{path.name}" for path in ROOT.glob("tests/test_*.py") if IN_BROWSER in path.read_text()}
+    in_browser = {f"tests/{path.name}" for path in ROOT.glob("tests/test_*.py") if IN_BROWSER.search(path.read_text())}
     return OneBrowser(config, log)
 
 
