@@ -170,7 +170,7 @@ def test_the_failed_items_can_be_had_as_a_sheet(desk: Desk) -> None:
     assert sheet.data.startswith(b"PK")
     assert sheet.headers["Content-Disposition"].startswith("attachment; ")
     rows = list(load_workbook(BytesIO(sheet.data)).active.iter_rows(values_only=True))
-    assert [row[2] for row in rows[1:]] == ["failed", "failed"]
+    assert [row[2] for row in rows[1:]] == ["başarısız", "başarısız"]
 
 
 def test_a_result_that_was_cleaned_up_says_so(desk: Desk) -> None:

@@ -76,7 +76,7 @@ def test_an_error_that_comes_back_however_often_it_is_tried_is_final() -> None:
     final = {cls.__name__ for cls in family() if cls.final}
 
     assert final == {
-        *("InvalidInput", "NotFound", "UnknownKind", "UnknownTask", "MissingRecord", "InvalidLetter"),
+        *("InvalidInput", "NotFound", "UnknownKind", "UnknownTask", "MissingRecord", "FileGone", "InvalidLetter"),
         *("SealBroken", "NotInCatalogue", "NotSerializable", "Poison", "NothingDone", "GoneThrough"),
         *("BadPhone", "BadText", "BadAddress", "GatewayRefused", "NotDone", "UnknownSchedule"),
         *("BadWebhook", "NotDelivered", "NoSuchJob"),

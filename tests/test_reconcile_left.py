@@ -13,6 +13,7 @@ from tests.test_reconcile import AT_ONCE, change, queued
 from workers.db import now, reading
 from workers.engine import control, doctor, enqueue, find, leftovers, outcome, wire
 from workers.engine import reconcile as reconciler
+from workers.engine.events import newest
 from workers.engine.job import Job
 from workers.engine.reconcile import GOING_ON, close_ended, of_state, reconcile
 from workers.engine.tables import ENDED
@@ -202,7 +203,7 @@ def test_who_runs_a_bulk_again_has_a_minute_to_open_its_items(
     work_off()
     record_all()
     for task in (single, bulk):
-        control._begin_anew(find(task.id))
+        control._begin_anew(find(task.id), newest())
     monkeypatch.setattr(reconciler, "NEVER_PUSHED_FOR", timedelta(0))
 
     assert (reconcile(), queued(service, "email"), queued(service, "pdf")) == (1, [single.id], [])
