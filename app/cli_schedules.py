@@ -19,7 +19,7 @@ NAME = click.argument("name", metavar="NAME")
 
 @schedules.command("list")
 def list_schedules() -> None:
-    """One line for each: name, state, cron line, next and last run. Times in their zones; and what came of the last."""
+    """A line each: name, state, cron line, next run, last run. Times are of their zones, the last with its outcome."""
     _ready()
     from workers.engine import schedules as engine
 

@@ -77,9 +77,8 @@ def sandbox(settings: Settings, *, wanted: bool = True) -> Iterator[tuple[list[P
 
 
 def _valkey_program(valkey: EmbeddedValkey) -> Program:
-    how: dict[str, Any] = {"prepare": valkey.prepare, "ready": valkey.answers, "keep": (valkey.lock,)}
-    how["lost"] = valkey.is_lost
-    return Program("valkey", valkey.argv, stop_s=4, says_why=valkey.log, **how)
+    asked: dict[str, Any] = {"prepare": valkey.prepare, "ready": valkey.answers, "lost": valkey.is_lost}
+    return Program("valkey", valkey.argv, stop_s=4, keep=(valkey.lock,), says_why=valkey.log, **asked)
 
 
 def _service(settings: Settings, *, port: int, concurrency: int | None, addresses: Mapping[str, str]) -> list[Program]:

@@ -51,6 +51,18 @@ def test_balances_in_several_currencies_are_never_netted():
         assert in_words(line.amount, line.currency) in said
 
 
+def test_balances_in_one_currency_are_not_called_one_for_each():
+    lines = (Line("TRY", Decimal("1234.56"), "borc"), Line("TRY", Decimal(200), "alacak"))
+
+    said = text(replace(LETTER, lines=lines))
+    zeros = text(replace(LETTER, lines=tuple(replace(line, amount=Decimal(0)) for line in lines)))
+
+    assert "31.12.2025 tarihi itibarıyla aşağıdaki bakiyeleri vermektedir." in said
+    assert all(f"120.01.0001 {row}" in said for row in ("TL Borç 1.234,56", "TL Alacak 200,00"))
+    assert "cari hesabınızın 31.12.2025 tarihi itibarıyla bakiyesi bulunmamaktadır." in zeros
+    assert "para birimi" not in (said + zeros).replace("Para Birimi", "")
+
+
 def test_a_zero_balance_has_no_side():
     said = text(replace(LETTER, lines=(Line("TRY", Decimal("0.004"), "borc"),)))
     assert "bakiyesi bulunmamaktadır (0,00 TL)." in said

@@ -68,15 +68,12 @@ def opening(letter: "Letter") -> str:
 
 def _statement(letter: "Letter", day: str) -> str:
     if len(letter.lines) > 1:
+        apart = len({line.currency for line in letter.lines}) == len(letter.lines)
         if all(map(is_zero, letter.lines)):
-            return (
-                f"Şirketimiz nezdindeki cari hesabınızın {day} tarihi itibarıyla, aşağıdaki para birimlerinin "
-                "hiçbirinde bakiyesi bulunmamaktadır."
-            )
-        return (
-            f"Şirketimiz nezdindeki cari hesabınız {day} tarihi itibarıyla, her para birimi ayrı olmak üzere, "
-            "aşağıdaki bakiyeleri vermektedir."
-        )
+            where = ", aşağıdaki para birimlerinin hiçbirinde" if apart else ""
+            return f"Şirketimiz nezdindeki cari hesabınızın {day} tarihi itibarıyla{where} bakiyesi bulunmamaktadır."
+        how = ", her para birimi ayrı olmak üzere," if apart else ""
+        return f"Şirketimiz nezdindeki cari hesabınız {day} tarihi itibarıyla{how} aşağıdaki bakiyeleri vermektedir."
     line = letter.lines[0]
     money = amount_text(line) + NBSP + currency_name(line.currency)
     if is_zero(line):

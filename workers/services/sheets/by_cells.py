@@ -119,9 +119,12 @@ def currencies_by_cells(
     if order < 0 or not money or sure or given.get(fields[order].name) == "":
         return pairs, []
     known = {at for _, _, at in pairs}
-    free = [at for at, heading in enumerate(own) if at not in known and (heading or at - 1 in money)]
     free = [
-        at for at in free if not (own[at] and is_other_figure(_without_rate(own[at]))) and _holds_currencies(at, below)
+        at
+        for at, heading in enumerate(own)
+        if at not in known
+        and (not is_other_figure(_without_rate(heading)) if heading else at - 1 in money)
+        and _holds_currencies(at, below)
     ]
     told = [at for at in named if not _filled(at, below) or _holds_currencies(at, below)]
     if not free and len(told) < 2:
