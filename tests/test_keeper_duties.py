@@ -100,6 +100,26 @@ def test_a_database_that_stays_away_is_told_once_for_each_duty_and_that_it_is_ba
     assert re.findall("duty (?:failed|done again)", after) == ["duty done again"] * 2
 
 
+def test_a_full_server_is_told_once_for_a_duty_whichever_of_its_writes_is_refused(
+    service: Service, pipe: int, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a script it says in other words where: a duty meets now the one, now the other."""
+    ours, redis = Keeper(pipe), service.redis
+    writes = iter([lambda: redis.set("key", 1), lambda: redis.eval("return redis.call('set', KEYS[1], 1)", 1, "key")])
+
+    def duty() -> None:
+        next(writes)()
+
+    redis.config_set("maxmemory", 1)
+    for _ in range(2):
+        ours._due.clear()
+        ours._round([(duty, 0.0)])
+    redis.config_set("maxmemory", 0)
+
+    assert next(writes, None) is None, "both were tried"
+    assert _told(capsys, caplog).count("redis refuses") == 1
+
+
 def _told(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
     told = capsys.readouterr().out + caplog.text  # the other, where a test before has set up the log of a program
     caplog.clear()

@@ -132,8 +132,10 @@ class Keeper:
 
     def _tell(self, duty: Callable[[], Any], error: Exception | None) -> None:
         """What became of a duty, once: a database may be away or a disk full for hours. So the next word is of another
-        error, or that the duty is done again. Of what is away the trace says nothing more."""
-        told, name = f"{type(error).__name__}: {error}" if error else "", getattr(duty, "__name__", "")
+        error (the script in which a server refuses makes none), or that the duty is done again. Of what is away the
+        trace says nothing more."""
+        name = getattr(duty, "__name__", "")
+        told = f"{type(error).__name__}: {error}".partition(" script:")[0] if error else ""
         if told == self._told.get(duty, ""):
             return
         self._told[duty] = told
