@@ -1,6 +1,7 @@
 """Waiting: an idle worker wakes at once for any queue, removes nothing, and does not spin."""
 
 import os
+import select
 import signal
 import socket
 import time
@@ -185,20 +186,34 @@ def test_however_often_the_turn_was_handed_on_it_wakes_once(service: Service, mo
     with waiter(service, "maintenance", turn=turn) as (one, _):
         assert one.wait(5) == (False, None)
 
-        with pytest.raises(BlockingIOError):
-            os.read(turn.hint, 1)
+        assert not hinted(turn, within_s=0.05)
 
 
 def test_who_has_other_work_leaves_the_turn_to_the_next(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     turn = Turn()
     turn.hand_on()
+    assert hinted(turn, within_s=5)
     monkeypatch.setattr(turn, "take", lambda: False)
     with waiter(service, "maintenance", turn=turn) as (one, wake_w):
         os.write(wake_w, b"x")
 
         assert one.wait(5) == (True, None)
 
-    assert os.read(turn.hint, 1) == b"."
+    assert hinted(turn, within_s=0)
+
+
+def test_who_is_back_at_once_keeps_the_turn_and_wakes_nobody() -> None:
+    turn = Turn()
+    turn.hand_on()
+
+    assert turn.take()
+
+    assert not hinted(turn, within_s=0.05)
+
+
+def hinted(turn: Turn, within_s: float) -> bool:
+    """Whether the others of a fleet are told that the turn may be free."""
+    return bool(select.select([turn.hint], [], [], within_s)[0])
 
 
 def asked(service: Service) -> int:

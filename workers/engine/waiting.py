@@ -6,9 +6,10 @@ server runs in the moment of the wake: so the job is claimed before we know of i
 nothing while this worker holds a job. What is not read is void: who hangs up gives back what was claimed meanwhile.
 
 Of the idle children of a fleet one waits for all, so that a push wakes one process and not the herd; when it has got a
-job, the next takes its turn.
+job that it is still busy with a moment later, the next takes its turn.
 """
 
+import ctypes
 import fcntl
 import os
 import select
@@ -23,15 +24,21 @@ from redis.exceptions import RedisError
 from workers.engine.line import Command, Line
 
 ASK_AGAIN_S, SILENT_S = 20, 25.0  # how long the server leaves a question open, and when its line must be dead
+_libc = ctypes.CDLL(None, use_errno=True)
+_ONCE = ctypes.c_long * 4  # as `struct itimerspec` has it: no second time, then seconds and nanoseconds to the first
+HAND_ON, NEVER = _ONCE(0, 0, 0, 500_000), _ONCE()
 
 
 class Turn:
-    """Whose turn it is to wait. The lock on a file is the truth: the kernel frees it when its holder dies. A byte in a
-    pipe says that it may be free. Made before the fork and shared by all children of a fleet."""
+    """Whose turn it is to wait. The lock on a file is the truth: the kernel frees it when its holder dies. A timer says
+    that it may be free, and says so a moment late: to wake a process takes 60 µs, which the job would wait for, and who
+    is back by then wakes nobody. Made before the fork and shared by all children of a fleet."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115 (open as long as the fleet lives)
-        self.hint, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.hint = _libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.hint < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
 
     def take(self) -> bool:
         """True if it is ours, also if it was before."""
@@ -39,15 +46,18 @@ class Turn:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             return False
+        self._hint_in(NEVER)
         return True
 
     def hand_on(self) -> None:
         """Also said by the parent of a child that has died: it may have held it."""
         fcntl.lockf(self._file, fcntl.LOCK_UN)
-        try:  # noqa: SIM105 (this stands between a task and its job, and a suppress costs more than the call)
-            os.write(self._tell, b".")
-        except BlockingIOError:
-            pass  # there are hints enough
+        self._hint_in(HAND_ON)
+
+    def _hint_in(self, when: Any) -> None:
+        """timerfd_settime(2)"""
+        if _libc.timerfd_settime(self.hint, 0, when, None):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")  # a job may have closed it
 
 
 class Waiter:
