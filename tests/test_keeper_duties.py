@@ -103,20 +103,26 @@ def test_a_database_that_stays_away_is_told_once_for_each_duty_and_that_it_is_ba
 def test_a_full_server_is_told_once_for_a_duty_whichever_of_its_writes_is_refused(
     service: Service, pipe: int, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In a script it says in other words where: a duty meets now the one, now the other."""
+    """Where that is, it tells in other words for a script, and redis-py for a pipeline: a duty meets all of them."""
     ours, redis = Keeper(pipe), service.redis
-    writes = iter([lambda: redis.set("key", 1), lambda: redis.eval("return redis.call('set', KEYS[1], 1)", 1, "key")])
+    writes = iter(
+        [
+            lambda: redis.set("key", 1),
+            lambda: redis.eval("return redis.call('set', KEYS[1], 1)", 1, "key"),
+            lambda: redis.pipeline(transaction=True).set("key", 1).execute(),
+        ]
+    )
 
     def duty() -> None:
         next(writes)()
 
     redis.config_set("maxmemory", 1)
-    for _ in range(2):
+    for _ in range(3):
         ours._due.clear()
         ours._round([(duty, 0.0)])
     redis.config_set("maxmemory", 0)
 
-    assert next(writes, None) is None, "both were tried"
+    assert next(writes, None) is None, "all were tried"
     assert _told(capsys, caplog).count("redis refuses") == 1
 
 

@@ -14,6 +14,7 @@ from workers.engine.helpers import task_of
 from workers.engine.running import Run
 
 KINDS = "sira_kinds"  # of a worker's hash
+WORKER_TTL_S = 90
 
 
 class Claim:
@@ -42,6 +43,13 @@ class Claim:
     def left(self, run: Run) -> int:
         """The retries that are left: behind the point of no return one, of which the claim may not know yet."""
         return self.retries_left or int(run.past_return)
+
+    def is_cancelled(self, connection: Any) -> bool:
+        """Whether somebody asked for that, as far as can be known."""
+        try:
+            return bool(connection.hexists(f"rq:job:{self.job_id}", "sira_cancel"))
+        except RedisError:
+            return False
 
     def is_known_elsewhere(self, connection: Any, kind: str) -> bool:
         """Whether another worker of this queue knows the kind, which this one lacks."""
@@ -76,6 +84,11 @@ def is_held(connection: Any, job_id: str, execution: str) -> bool:
         return bool(connection.hget(f"rq:job:{job_id}", "sira_execution") == execution.encode())
     except RedisError:
         return True
+
+
+def renew(connection: Any, *workers: str) -> list[list[Any]]:
+    """Renew what stands of these workers, and the leases of what they hold. Gives the busy ones as renew.lua has it."""
+    return list(wire.run(connection, "renew", wire.LEASE_MS, WORKER_TTL_S, *workers))
 
 
 def alive(task_id: str) -> set[str]:

@@ -20,12 +20,12 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers import logs
 from workers.engine import clock, commands, control, events, forks, outcome, reconcile, registry, rescue, rollback, wire
+from workers.engine.claim import renew
 from workers.engine.duties import Duties
 from workers.engine.job import KEEP_S
 from workers.errors import Conflict, DatabaseDown, NotHere, QueueDown, SiraError, TimeLimitExceeded, UnknownTask
 
 log = logs.get("keeper")
-WORKER_TTL_S = 90
 PAUSE_S, STOPPING_S, RETRY_S, RECORD_FOR_S, LEAVE_S = 1.0, 0.1, 0.5, 0.5, 2.0
 ELSEWHERE_S, JUMP_S = 15.0, 10.0
 
@@ -132,10 +132,9 @@ class Keeper:
 
     def _tell(self, duty: Callable[[], Any], error: Exception | None) -> None:
         """What became of a duty, once: a database may be away or a disk full for hours. So the next word is of another
-        error (the script in which a server refuses makes none), or that the duty is done again. Of what is away the
-        trace says nothing more."""
+        error, or that the duty is done again. Of what is away the trace says nothing more."""
         name = getattr(duty, "__name__", "")
-        told = f"{type(error).__name__}: {error}".partition(" script:")[0] if error else ""
+        told = f"{type(error).__name__}: {wire.without_place(str(error))}" if error else ""
         if told == self._told.get(duty, ""):
             return
         self._told[duty] = told
@@ -184,7 +183,7 @@ class Keeper:
         unsettled = [name for name, *_ in self._unsettled]  # what they held is still ours to settle
         if not (self._alive or unsettled):
             return
-        busy = wire.run(wire.connect(), "renew", wire.LEASE_MS, WORKER_TTL_S, *self._alive, *unsettled)
+        busy = renew(wire.connect(), *self._alive, *unsettled)
         self._busy = {name.decode() for name, *_ in busy}
         asked = {wire.text(job_id) for _, job_id, cancelled, *_ in busy if cancelled}
         self._asked_at = {job_id: at for job_id, at in self._asked_at.items() if job_id in asked}

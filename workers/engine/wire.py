@@ -208,6 +208,11 @@ def is_refused(error: Exception) -> bool:
     return isinstance(error, AuthenticationError)
 
 
+def without_place(refused: str) -> str:
+    """What a server has said, without what tells in which command of a pipeline or line of a script that was."""
+    return refused.rpartition(" caused error: ")[2].partition(" script:")[0]
+
+
 def refusal(connection: Any) -> str:
     """What the server has against being written to: its memory or its disk is full, or it follows another. Empty if it
     takes what comes."""
