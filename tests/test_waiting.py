@@ -11,11 +11,13 @@ from contextlib import contextmanager
 import pytest
 
 from tests.conftest import Service, wait_until
+from tests.hands import FORK
 from workers.engine import enqueue, find, waiting, wire
 from workers.engine.claim import Claim
 from workers.engine.registry import QUEUES
 from workers.engine.waiting import Turn, Waiter
 from workers.engine.wire import LEASE_MS
+from workers.engine.worker import Worker
 
 AHEAD_MS = 600_000  # so long counts what is claimed ahead; a keeper renews it for seconds
 
@@ -82,6 +84,24 @@ def test_what_is_claimed_ahead_and_never_read_is_found_as_a_stray(service: Servi
         one.close()
 
         assert [job_id.decode() for job_id, *_ in wire.run(service.redis, "lost", "w", 10)] == [task.id]
+
+
+def test_a_claim_ahead_counts_from_the_birth_of_a_child(service: Service) -> None:
+    """Not only once a keeper has come round: here there is none."""
+    child = FORK.Process(target=lambda: Worker(["maintenance"], name="w").work_kept(max_jobs=1))
+    child.start()
+    wait_until(lambda: asked(service) == 1)
+    os.kill(child.pid, signal.SIGSTOP)
+
+    task = enqueue("nothing")
+
+    assert wait_until(
+        lambda: service.redis.hget(f"rq:job:{task.id}", "status") == b"started", what="a claim made ahead"
+    )
+    os.kill(child.pid, signal.SIGCONT)
+    child.join(30)
+    assert child.exitcode == 0
+    assert find(task.id).state == "SUCCESS"
 
 
 def test_idle_workers_that_are_stopped_as_work_comes_give_it_back_unused(service: Service) -> None:

@@ -25,7 +25,7 @@ from rq.job import Retry as RQRetry
 
 from workers import db, logs
 from workers.engine import bulk, callbacks, ending, foreign, outcome, registry, rescue, rollback, running, signals, wire
-from workers.engine.claim import KINDS, Claim, executions, orders
+from workers.engine.claim import KINDS, Claim, executions, orders, renew
 from workers.engine.fleet import EXECUTION_CHARS, Fleet, Orders
 from workers.engine.forks import stops
 from workers.engine.helpers import calls_back, task_of
@@ -99,6 +99,7 @@ class Worker(RQWorker):
         self._waiter = Waiter(self.connection, self.queue_names(), self._wake_r, self._ahead, self._shared_turn)
         self._orders, self._turn, self._ids = orders(self.queue_names()), 0, executions()
         self.register_birth()
+        renew(self.connection, self.name)  # claims ahead count from the first, not from when the keeper comes round
         rollback.watch(self._sayer)
         self._listen()
         try:
@@ -113,8 +114,10 @@ class Worker(RQWorker):
         done, ended, claim, ahead, idle_s = 0, None, None, None, 0.0
         most, worked_at = sys.maxsize if max_jobs is None else max_jobs, time.monotonic()
         while True:
-            ends, spoilt = self._stop_asked or done >= most, done > 0 and self._found.spoilt
-            claim, ahead = ahead or self._exchange(claim, ended, claim_next=not (ends or spoilt)), None
+            if ahead is None:  # else it came while we waited, and this was looked after behind the last job
+                ends, spoilt = self._stop_asked or done >= most, done > 0 and self._found.spoilt
+                ahead = self._exchange(claim, ended, claim_next=not (ends or spoilt))
+            claim, ahead = ahead, None
             if claim is not None:
                 self._waiter.hand_on()
                 ended, idle_s = self._perform(claim), 0.0
@@ -131,10 +134,8 @@ class Worker(RQWorker):
         time.sleep(idle_s)
         began = time.monotonic()
         woken, claimed = self._waiter.wait(min(WAIT_S, max_idle_s or WAIT_S))
-        if claimed:
-            return 0.0, Claim(claimed)
-        at_once = woken and time.monotonic() - began < AT_ONCE_S
-        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if at_once else 0.0, None
+        in_vain = woken and not claimed and time.monotonic() - began < AT_ONCE_S
+        return min(idle_s * 2 or IDLE_FROM_S, IDLE_TO_S) if in_vain else 0.0, Claim(claimed) if claimed else None
 
     def _ahead(self, queue: str) -> tuple[Any, ...]:
         """The claim that waits in the server for the next job of a queue."""
@@ -272,10 +273,7 @@ class Worker(RQWorker):
 
     def _cancelled(self, claim: Claim) -> Outcome:
         """Unless the signal was meant for the job before. The script that writes `back` looks once more."""
-        try:
-            meant = self.connection.hexists(f"rq:job:{claim.job_id}", "sira_cancel")
-        except RedisError:
-            meant = False
+        meant = claim.is_cancelled(self.connection)
         if meant and claim.foreign is not None:
             foreign.stopped(self, claim.foreign)
         self._not_meant = "" if meant else claim.job_id
