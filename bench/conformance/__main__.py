@@ -67,12 +67,14 @@ def _suite() -> Path:
 
 
 def _run(suite: Path, log: Path, arguments: list[str]) -> None:
+    """Some of them start RQ's own commands, which are to be found, and to find this suite under the name of `tests`."""
     pytest = [sys.executable, "-m", "pytest", "-p", "bench.conformance.plugin", "-p", "no:cacheprovider"]
+    paths = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": f"{suite}:{ROOT}"}
     with log.open("w") as out:
         subprocess.run(
             [*pytest, "-rA", "-q", "--tb=short", *(arguments or ["tests"])],
             cwd=suite,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=os.environ | paths,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
