@@ -231,6 +231,17 @@ def test_who_is_back_at_once_keeps_the_turn_and_wakes_nobody() -> None:
     assert not hinted(turn, within_s=0.05)
 
 
+def test_a_child_whose_job_closed_the_timer_works_on_until_it_hands_the_turn_on(service: Service) -> None:
+    """Then it ends, and is replaced: it could tell nobody, and must not keep the turn for ever."""
+    turn = Turn()
+    os.close(turn.hint)
+    with waiter(service, "maintenance", turn=turn) as (one, _):
+        assert one.wait(0.05) == (False, None), "it waits, and does not turn in circles"
+
+        with pytest.raises(OSError, match="timerfd_settime"):
+            one.hand_on()
+
+
 def hinted(turn: Turn, within_s: float) -> bool:
     """Whether the others of a fleet are told that the turn may be free."""
     return bool(select.select([turn.hint], [], [], within_s)[0])

@@ -46,18 +46,18 @@ class Turn:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             return False
-        self._hint_in(NEVER)
+        self._hint_in(NEVER)  # where a job has closed the timer, `hand_on` will find it
         return True
 
     def hand_on(self) -> None:
         """Also said by the parent of a child that has died: it may have held it."""
         fcntl.lockf(self._file, fcntl.LOCK_UN)
-        self._hint_in(HAND_ON)
+        if self._hint_in(HAND_ON):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
 
-    def _hint_in(self, when: Any) -> None:
-        """timerfd_settime(2)"""
-        if _libc.timerfd_settime(self.hint, 0, when, None):
-            raise OSError(ctypes.get_errno(), "timerfd_settime")  # a job may have closed it
+    def _hint_in(self, when: Any) -> int:
+        """0, or -1 where the timer is gone (timerfd_settime(2))."""
+        return int(_libc.timerfd_settime(self.hint, 0, when, None))
 
 
 class Waiter:
